@@ -1,0 +1,135 @@
+//! A trace: the operations, who sent them on which connection, the clock, the faults, and the replies that a
+//! target gave. A trace file holds all that is needed to replay it.
+//!
+//! | form | for | module |
+//! |---|---|---|
+//! | binary | files and pipes: streamed, small | [`codec`] |
+//! | text | people and reviews: one op a line, lossless | [`text`] |
+//! | armor | issues: the binary form in base64 with a readable head | [`armor`] |
+//!
+//! [`Reader`] accepts all three.
+
+pub mod armor;
+pub mod codec;
+mod reader;
+pub mod text;
+
+use serde::{Deserialize, Serialize};
+
+use crate::resp::{Argv, Reply};
+use crate::seed::Seed;
+
+pub use codec::{Limits, TraceError, Writer};
+pub use reader::Reader;
+
+/// Where a trace's clock starts unless it says otherwise: 2023-11-14 22:13:20 UTC, in milliseconds since 1970.
+pub const START_MS: i64 = 1_700_000_000_000;
+
+/// A whole trace in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// What the trace is and where it comes from.
+    pub header: Header,
+    /// The operations in their order.
+    pub ops: Vec<Op>,
+    /// One reply for each op, where a target has answered.
+    pub replies: Option<Vec<Reply>>,
+}
+
+/// What a trace is and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// The seed it was generated from; none where it was written or shrunk.
+    pub seed: Option<Seed>,
+    /// The version of the generator, 0 where none made it.
+    pub generator: u16,
+    /// The generator's group, such as `strings` or `mixed`.
+    pub profile: String,
+    /// The clock at the start, in milliseconds since 1970.
+    pub start_ms: i64,
+    /// Who gave the replies.
+    pub recorded_by: Option<TargetInfo>,
+    /// Free text for people.
+    pub note: String,
+}
+
+impl Default for Header {
+    fn default() -> Self {
+        Self {
+            seed: None,
+            generator: 0,
+            profile: String::new(),
+            start_ms: START_MS,
+            recorded_by: None,
+            note: String::new(),
+        }
+    }
+}
+
+/// What a target says it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetInfo {
+    /// `redis`, `valkey`, `redlite`.
+    pub name: String,
+    /// `7.0.15`; empty where the target does not say.
+    pub version: String,
+}
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Op {
+    /// The connection it goes out on. The first op of a connection opens it.
+    pub conn: u16,
+    /// What is done.
+    pub act: Act,
+}
+
+impl Op {
+    /// A command on connection `conn`.
+    pub fn call(conn: u16, argv: impl Into<Argv>) -> Self {
+        Self { conn, act: Act::Call(argv.into()) }
+    }
+
+    /// The command, where the op is one.
+    pub fn argv(&self) -> Option<&Argv> {
+        match &self.act {
+            Act::Call(argv) => Some(argv),
+            _ => None,
+        }
+    }
+}
+
+/// What an operation does. Each has one reply; acts that are no command answer `+OK`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// Sends a command and awaits its reply, or [`Reply::Pending`] where it blocks.
+    Call(Argv),
+    /// Sends these bytes as they are and awaits one reply.
+    Raw(Vec<u8>),
+    /// Opens the connection.
+    Open,
+    /// Closes the connection.
+    Close,
+    /// Awaits the reply of a command that was pending.
+    Await,
+    /// Moves the clock forward.
+    Advance {
+        /// By how many milliseconds.
+        ms: u64,
+    },
+    /// Stops the target in good order and starts it again on its files.
+    Restart,
+    /// Kills the target and starts it again on its files.
+    Crash,
+    /// Schedules a fault: a row of the fault table, by name, with its arguments.
+    Fault(FaultSpec),
+}
+
+/// A scheduled fault, by the name of its row in the fault table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FaultSpec {
+    /// The fault's name, such as `disk_full`.
+    pub name: String,
+    /// Its arguments, in the order that its row says.
+    pub args: Vec<i64>,
+}
