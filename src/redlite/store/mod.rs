@@ -6,6 +6,7 @@
 
 mod keyspace;
 mod schema;
+mod strings;
 
 use std::path::Path;
 
