@@ -87,16 +87,19 @@ impl Conditions {
     fn parse(context: &Context<'_>) -> Result<Self, Failure> {
         let mut conditions = Self::default();
         for at in 3..context.argv.len() {
-            match () {
-                () if context.is_word(at, "NX") => conditions.is_nx = true,
-                () if context.is_word(at, "XX") => conditions.is_xx = true,
-                () if context.is_word(at, "GT") => conditions.is_gt = true,
-                () if context.is_word(at, "LT") => conditions.is_lt = true,
-                () => {
-                    let option = context.arg(at).split(|&byte| byte == 0).next().unwrap_or_default();
-                    return refuse([b"ERR Unsupported option ", option].concat());
-                }
-            }
+            let condition = if context.is_word(at, "NX") {
+                &mut conditions.is_nx
+            } else if context.is_word(at, "XX") {
+                &mut conditions.is_xx
+            } else if context.is_word(at, "GT") {
+                &mut conditions.is_gt
+            } else if context.is_word(at, "LT") {
+                &mut conditions.is_lt
+            } else {
+                let option = context.arg(at).split(|&byte| byte == 0).next().unwrap_or_default();
+                return refuse([b"ERR Unsupported option ", option].concat());
+            };
+            *condition = true;
         }
         if conditions.is_nx && (conditions.is_xx || conditions.is_gt || conditions.is_lt) {
             return refuse("ERR NX and XX, GT or LT options at the same time are not compatible");
