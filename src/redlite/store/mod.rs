@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
 
+pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
 
