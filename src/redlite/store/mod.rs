@@ -8,6 +8,7 @@ mod hashes;
 mod keyspace;
 mod lists;
 mod schema;
+mod strings;
 
 use std::path::Path;
 
