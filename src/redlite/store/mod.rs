@@ -6,6 +6,8 @@
 
 mod keyspace;
 mod schema;
+mod sets;
+mod sorted_sets;
 
 use std::path::Path;
 
@@ -14,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::engine::OpenError;
 
 pub(super) use keyspace::{Key, Type};
+pub(super) use sorted_sets::Scored;
 
 /// The open database.
 #[derive(Debug)]
