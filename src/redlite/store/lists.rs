@@ -151,10 +151,7 @@ impl Store {
             return Ok(());
         };
         for index in indexes {
-            self.write(
-                "DELETE FROM list_items WHERE key_id = ?1 AND position = ?2",
-                [key.id, key.head + index],
-            )?;
+            self.write("DELETE FROM list_items WHERE key_id = ?1 AND position = ?2", [key.id, key.head + index])?;
         }
         let removed = indexes.len() as i64;
         if last < key.length - 1 - first {
