@@ -2,3 +2,6 @@
 
 mod house;
 mod simulator;
+mod generate;
+mod reference;
+mod spec;
