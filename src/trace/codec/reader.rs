@@ -42,7 +42,8 @@ impl<R: BufRead> Reader<R> {
     pub fn open(source: R, limits: Limits) -> Result<Self, TraceError> {
         let mut source = HashedReader::new(source);
         let mut head = Vec::with_capacity(HEAD_BYTES);
-        (&mut source).take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+        let read = (&mut source).take(HEAD_BYTES as u64).read_to_end(&mut head);
+        read.map_err(|error| Wrong::from(error).at(0))?;
         check_head(&head)?;
         let mut decoder = Decoder::with_buffer(source)?.single_frame();
         decoder.window_log_max(WINDOW_LOG)?;
@@ -148,6 +149,8 @@ fn check_head(head: &[u8]) -> Result<(), TraceError> {
 #[derive(Debug)]
 enum Wrong {
     Io(io::Error),
+    /// What the source itself found wrong.
+    Source(TraceError),
     Cut,
     Damaged(String),
     TooLarge(String),
@@ -157,6 +160,7 @@ impl Wrong {
     fn at(self, good_ops: u64) -> TraceError {
         match self {
             Wrong::Io(error) => TraceError::Io(error),
+            Wrong::Source(error) => error,
             Wrong::Cut => TraceError::Cut { good_ops },
             Wrong::Damaged(what) => TraceError::Damaged { good_ops, what },
             Wrong::TooLarge(what) => TraceError::TooLarge(what),
@@ -167,6 +171,10 @@ impl Wrong {
 impl From<io::Error> for Wrong {
     /// zstd's errors come as errors of no particular kind, those of a file with the number of the system.
     fn from(error: io::Error) -> Self {
+        let error = match error.downcast::<TraceError>() {
+            Ok(error) => return Wrong::Source(error),
+            Err(error) => error,
+        };
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Wrong::Cut,
             io::ErrorKind::FileTooLarge => Wrong::TooLarge(error.to_string()),

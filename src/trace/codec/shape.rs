@@ -106,7 +106,7 @@ pub const OP_BYTES: usize = 96;
 /// What an argument counts, without its bytes.
 pub const ARG_BYTES: usize = 8;
 /// What a node of a reply counts, without its bytes.
-pub const NODE_BYTES: usize = 32;
+pub const NODE_BYTES: usize = 40;
 
 /// What an op counts against `block_bytes_max`.
 pub fn op_bytes(op: &Op) -> usize {
