@@ -5,3 +5,6 @@ mod simulator;
 mod generate;
 mod reference;
 mod spec;
+//! Integration tests: one binary, one file a module.
+
+mod trace;
