@@ -7,6 +7,7 @@ mod expiry;
 mod hashes;
 mod keys;
 mod lists;
+mod picks;
 mod scan;
 mod sets;
 mod sorted_sets;
