@@ -6,6 +6,7 @@ mod connection;
 mod expiry;
 mod hashes;
 mod keys;
+mod lcs;
 mod lists;
 mod picks;
 mod scan;

@@ -10,6 +10,7 @@ mod lists;
 mod schema;
 mod sets;
 mod sorted_sets;
+mod strings;
 
 use std::path::Path;
 

@@ -10,19 +10,17 @@ use crate::redlite::failure::Failure;
 impl Store {
     /// True where the member is in the set.
     pub fn set_contains(&self, key: &Key, member: &[u8]) -> Result<bool, Failure> {
-        let found = self.row(
-            "SELECT 1 FROM set_members WHERE key_id = ?1 AND member = ?2",
-            params![key.id, member],
-            |_| Ok(()),
-        )?;
+        let found =
+            self.row("SELECT 1 FROM set_members WHERE key_id = ?1 AND member = ?2", params![key.id, member], |_| {
+                Ok(())
+            })?;
         Ok(found.is_some())
     }
 
     /// Every member, in the order of their bytes.
     pub fn set_members(&self, key: &Key) -> Result<Vec<Vec<u8>>, Failure> {
-        Ok(self.rows("SELECT member FROM set_members WHERE key_id = ?1 ORDER BY member", [key.id], |row| {
-            bytes(row, 0)
-        })?)
+        Ok(self
+            .rows("SELECT member FROM set_members WHERE key_id = ?1 ORDER BY member", [key.id], |row| bytes(row, 0))?)
     }
 
     /// The member at an ordinal: 0 to the set's length - 1.

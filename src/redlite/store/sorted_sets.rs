@@ -167,14 +167,4 @@ impl Store {
         )?;
         Ok(count.unwrap_or(0))
     }
-
-    /// Removes the members with scores from `low` to `high`; how many there were.
-    pub fn zset_remove_scores(&mut self, key: &mut Key, (low, high): (f64, f64)) -> Result<i64, Failure> {
-        let removed = self.write(
-            "DELETE FROM zset_members WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3",
-            params![key.id, low, high],
-        )? as i64;
-        key.length -= removed;
-        Ok(removed)
-    }
 }

@@ -120,8 +120,7 @@ impl Query {
             return refuse(texts::SYNTAX);
         }
         let inputs = (first..first + count).map(|at| Input::find(context, at)).collect::<Result<Vec<_>, _>>()?;
-        let mut query =
-            Self { operation, inputs, aggregate: Aggregate::Sum, with_scores: false, limit: usize::MAX };
+        let mut query = Self { operation, inputs, aggregate: Aggregate::Sum, with_scores: false, limit: usize::MAX };
         query.parse_options(context, first + count..context.argv.len(), purpose)?;
         Ok(query)
     }

@@ -71,9 +71,7 @@ impl<'a> Query<'a> {
         }
         let (by, reverse) = (by.unwrap_or(By::Rank), reverse.unwrap_or(false));
         if limit != -1 && by == By::Rank {
-            return refuse(
-                "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX",
-            );
+            return refuse("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX");
         }
         if with_scores && by == By::Member {
             return refuse("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
@@ -90,12 +88,8 @@ impl<'a> Query<'a> {
                 None => Ok(Vec::new()),
             },
             _ if self.offset < 0 => Ok(Vec::new()),
-            Bounds::Scores(scores) => {
-                store.zset_by_score(key, *scores, (self.offset, self.limit), self.reverse)
-            }
-            Bounds::Members(members) => {
-                members_between(store, key, members, (self.offset, self.limit), self.reverse)
-            }
+            Bounds::Scores(scores) => store.zset_by_score(key, *scores, (self.offset, self.limit), self.reverse),
+            Bounds::Members(members) => members_between(store, key, members, (self.offset, self.limit), self.reverse),
         }
     }
 }
