@@ -46,7 +46,7 @@ fn is_negative_zero(score: f64) -> bool {
 /// The score as it is kept in this key.
 fn kept(key: &Key, score: f64) -> f64 {
     // Adding 0 makes -0 to 0 and leaves every other number as it is.
-    if key.head == SKIP_LIST { score } else { score + 0.0 }
+    if Store::zset_is_compact(key) { score + 0.0 } else { score }
 }
 
 impl Store {
@@ -57,6 +57,11 @@ impl Store {
             params![key.id, member],
             |row| score_from(row, 0),
         )?)
+    }
+
+    /// True while Redis would keep the key as a compact list.
+    pub fn zset_is_compact(key: &Key) -> bool {
+        key.head != SKIP_LIST
     }
 
     /// Makes the key a skip list for good, where so many members, the longest of so many bytes, are too much for

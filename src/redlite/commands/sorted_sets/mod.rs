@@ -18,7 +18,7 @@ mod tests;
 use super::{Context, Outcome, Row, picks, scan};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
-use crate::redlite::store::{Key, Scored, Type};
+use crate::redlite::store::{Key, Scored, Store, Type};
 use crate::resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
@@ -343,8 +343,19 @@ fn zscan(context: &mut Context<'_>) -> Outcome {
     for Scored { member, score } in context.store.zset_by_rank(&key, 0, -1, false)? {
         if options.matches(&member) {
             elements.push(Reply::Bulk(member));
-            elements.push(Reply::Bulk(number::format_double(score)));
+            elements.push(Reply::Bulk(scanned_score(&key, score)));
         }
     }
     scan::reply(0, elements)
+}
+
+/// A score as ZSCAN gives it: Redis' compact list keeps an integer up to 2^62 as one, and so it comes with all its
+/// digits.
+fn scanned_score(key: &Key, score: f64) -> Vec<u8> {
+    const INTEGER_MAX: f64 = (1u64 << 62) as f64;
+    if Store::zset_is_compact(key) && score == score.trunc() && score.abs() <= INTEGER_MAX {
+        (score as i64).to_string().into_bytes()
+    } else {
+        number::format_double(score)
+    }
 }
