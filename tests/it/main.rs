@@ -1,10 +1,8 @@
 //! Integration tests: one binary, one file a subject.
 
-mod house;
-mod simulator;
 mod generate;
+mod house;
 mod reference;
+mod simulator;
 mod spec;
-//! Integration tests: one binary, one file a module.
-
 mod trace;

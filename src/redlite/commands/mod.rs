@@ -8,6 +8,7 @@ mod hashes;
 mod keys;
 mod lcs;
 mod lists;
+mod picks;
 mod scan;
 mod sets;
 mod sorted_sets;
