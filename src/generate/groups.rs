@@ -1,8 +1,11 @@
 //! The table of groups, and how often each command comes.
 
-use crate::spec::{Command, Family, Fidelity};
+use std::sync::LazyLock;
+
+use crate::spec::{Command, Family, Fidelity, commands};
 
 use super::arguments::Type;
+use super::walk::Plan;
 
 /// A profile of operations: a row of the group table.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Group {
     pub(super) types: &'static [Type],
     /// One request in so many is spoilt, on average over the seeds.
     pub(super) mistake_mean: u32,
+    /// One key in so many is of another type, on average over the seeds.
+    pub(super) wrong_type_mean: u32,
     /// The clock moves once in so many operations, on average over the seeds.
     pub(super) advance_mean: u32,
     /// The most connections.
@@ -26,7 +31,16 @@ pub struct Group {
 impl Group {
     /// What most rows share: a family on its own, on one connection, with few mistakes.
     const fn of(families: &'static [Family], types: &'static [Type]) -> Group {
-        Group { name: "", about: "", families, types, mistake_mean: 24, advance_mean: 100, conns_max: 1 }
+        Group {
+            name: "",
+            about: "",
+            families,
+            types,
+            mistake_mean: 24,
+            wrong_type_mean: 40,
+            advance_mean: 100,
+            conns_max: 1,
+        }
     }
 }
 
@@ -73,11 +87,13 @@ const GROUPS: &[Group] = &[
         name: "errors",
         about: "requests of every family that a server must refuse",
         mistake_mean: 3,
+        wrong_type_mean: 8,
         ..Group::of(ALL_FAMILIES, ALL_TYPES)
     },
     Group {
         name: "mixed",
         about: "every family, two connections",
+        wrong_type_mean: 24,
         advance_mean: 40,
         conns_max: 2,
         ..Group::of(ALL_FAMILIES, ALL_TYPES)
@@ -107,7 +123,13 @@ const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("HSET", 300),
     ("HMSET", 150),
     ("SADD", 400),
-    ("ZADD", 600),
+    ("ZADD", 900),
+    ("ZREMRANGEBYLEX", 40),
+    ("ZREMRANGEBYRANK", 40),
+    ("ZREMRANGEBYSCORE", 40),
+    ("ZDIFFSTORE", 50),
+    ("ZINTERSTORE", 50),
+    ("ZRANGESTORE", 50),
     ("DEL", 60),
     ("UNLINK", 60),
     ("SELECT", 40),
@@ -179,13 +201,25 @@ fn weight_in(table: &[(&str, u32)], name: &str) -> Option<u32> {
 }
 
 /// How often `command` comes in `group` before the seed has its say; 0 is never.
-pub(super) fn weight(group: &Group, command: &Command) -> u32 {
+fn weight(group: &Group, command: &Command) -> u32 {
     let name = command.name;
     if group.families.contains(&command.family) {
         return weight_in(OWN_WEIGHTS, name).unwrap_or(WEIGHT);
     }
     let any_type = if group.types.len() == ALL_TYPES.len() { weight_in(ANY_TYPE, name) } else { None };
     any_type.or_else(|| weight_in(BACKGROUND, name)).unwrap_or(0)
+}
+
+/// The commands of `group` with their weights, worked out once in a process: seeds are many and short.
+pub(super) fn plans(group: &Group) -> &'static [(Plan, u32)] {
+    static PLANS: LazyLock<Vec<Vec<(Plan, u32)>>> = LazyLock::new(|| GROUPS.iter().map(prepare).collect());
+    let at = GROUPS.iter().position(|row| row.name == group.name);
+    at.map_or(&[], |at| &PLANS[at])
+}
+
+fn prepare(group: &Group) -> Vec<(Plan, u32)> {
+    let weighted = commands().map(|command| (Plan::new(command), weight(group, command)));
+    weighted.filter(|(_, weight)| *weight > 0).collect()
 }
 
 /// True for commands whose replies cannot be compared one by one: each makes a replay stop and look.

@@ -1,21 +1,22 @@
 //! What is wrong with a request that a server must refuse, or at least must not choke on.
 
+use smallvec::SmallVec;
+
 use crate::resp::Argv;
 use crate::seed::Stream;
+use crate::spec::Command;
 use crate::spec::syntax::Node;
-use crate::spec::{Command, Fidelity};
 
 use super::numbers::ODD_INTEGERS;
 
 /// The arguments of a request while it is being spoilt; there is at least the name.
-type Args<'a> = Vec<&'a [u8]>;
+type Args<'a> = SmallVec<[&'a [u8]; 12]>;
 
 /// One way to spoil a request: a row of the table.
 struct Mistake {
     /// How often it comes, in proportion.
     weight: u32,
-    /// True where a value may come to stand in another's place: not for iterations, which must not get a cursor
-    /// that no server gave.
+    /// True where a value may come to stand in another's place.
     moves_values: bool,
     /// Does it.
     spoil: for<'a> fn(&mut Args<'a>, &Command, &mut Stream),
@@ -34,9 +35,8 @@ const MISTAKES: &[Mistake] = &[
     Mistake { weight: 2, moves_values: false, spoil: rename_command },
 ];
 
-/// `argv` with one mistake from the table.
-pub(super) fn spoil(argv: &Argv, command: &Command, stream: &mut Stream) -> Argv {
-    let may_move = command.fidelity != Fidelity::Cursor;
+/// `argv` with one mistake from the table; where not `may_move`, one that leaves every value in its place.
+pub(super) fn spoil(argv: &Argv, command: &Command, may_move: bool, stream: &mut Stream) -> Argv {
     let possible = || MISTAKES.iter().filter(|mistake| may_move || !mistake.moves_values);
     let mut left = stream.below(possible().map(|mistake| mistake.weight).sum());
     let mut args: Args = argv.iter().collect();
@@ -49,7 +49,9 @@ pub(super) fn spoil(argv: &Argv, command: &Command, stream: &mut Stream) -> Argv
             }
         }
     }
-    args.iter().collect()
+    let mut spoilt = Argv::with_capacity(argv.bytes_len() + 32);
+    args.iter().for_each(|arg| spoilt.push(arg));
+    spoilt
 }
 
 /// One of `words`.
@@ -80,7 +82,7 @@ fn add_argument(args: &mut Args, _: &Command, stream: &mut Stream) {
 
 /// A word of the command's own syntax: an option once more, one that excludes another, or one without its value.
 fn add_own_word(args: &mut Args, command: &Command, stream: &mut Stream) {
-    let mut words = Vec::new();
+    let mut words = SmallVec::new();
     collect_words(command.tree(), &mut words);
     if words.is_empty() {
         return add_foreign_word(args, command, stream);
@@ -91,7 +93,7 @@ fn add_own_word(args: &mut Args, command: &Command, stream: &mut Stream) {
     }
 }
 
-fn collect_words(nodes: &[Node], words: &mut Vec<&'static [u8]>) {
+fn collect_words(nodes: &[Node], words: &mut Args<'static>) {
     for node in nodes {
         match node {
             Node::Token(word) => words.push(word.as_bytes()),

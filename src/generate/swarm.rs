@@ -4,16 +4,18 @@
 use std::fmt;
 
 use crate::seed::{Seed, Stream};
-use crate::spec::{Command, commands};
+use crate::spec::syntax::{Slot, contains};
 
-use super::groups::{ALWAYS_ON, Group, is_loose, weight};
+use super::groups::{ALWAYS_ON, Group, is_loose, plans};
 use super::pools::Skew;
+use super::stream;
+use super::walk::Plan;
 
 /// The options of one seed.
 #[derive(Debug)]
 pub(super) struct Swarm {
     /// The commands that are on, with their weights.
-    pub weights: Vec<(&'static Command, u32)>,
+    pub plans: Vec<(&'static Plan, u32)>,
     /// The commands of the group that are off.
     pub off: Vec<&'static str>,
     /// Keys of each type.
@@ -22,6 +24,9 @@ pub(super) struct Swarm {
     pub members: u32,
     /// How members look.
     pub member_style: MemberStyle,
+    /// True where every score is 0. Only then are there ranges by name (`ZRANGEBYLEX`): among members of several
+    /// scores Redis leaves their result open, and it depends on the random levels of a skip list.
+    pub one_score: bool,
     /// Which keys and members are hot.
     pub skew: Skew,
     /// Names that need escaping are among the keys.
@@ -76,69 +81,74 @@ const LOOSE_PERCENT_MAX: u64 = 3;
 impl Swarm {
     /// The options of `seed` in `group`.
     pub fn draw(group: &Group, seed: Seed) -> Self {
-        let stream = &mut seed.stream("swarm");
+        let stream = &mut stream(group, seed, "swarm");
         let big = stream.chance(1, 8);
         let around = |mean: u32, stream: &mut Stream| stream.between(mean.div_ceil(2), mean * 3 / 2);
         let mut swarm = Self {
-            weights: Vec::new(),
+            plans: Vec::new(),
             off: Vec::new(),
-            keys: *stream.pick(&[1, 2, 3, 4, 4, 6, 8, 16]),
+            keys: *stream.pick(if group.types.len() > 2 {
+                &[1, 1, 2, 2, 3, 4, 4, 6]
+            } else {
+                &[1, 2, 3, 4, 4, 6, 8, 16]
+            }),
             members: if big { *stream.pick(&[140, 300, 600]) } else { *stream.pick(&[3, 5, 8, 8, 12, 20]) },
             member_style: *stream.pick(&[MemberStyle::Text, MemberStyle::Integers, MemberStyle::Mixed]),
+            one_score: stream.chance(1, 3),
             skew: *stream.pick(&[Skew::Even, Skew::Zipf, Skew::Hot]),
             odd_keys: stream.chance(1, 4),
             values: *stream.pick(&[ValueProfile::Short, ValueProfile::Short, ValueProfile::Medium, ValueProfile::Long]),
             options_in_16: *stream.pick(&[1, 3, 4, 5, 8]),
             mistake_mean: around(group.mistake_mean, stream),
             odd_number_mean: around(group.mistake_mean * 2, stream),
-            wrong_type_mean: around(group.mistake_mean * 2, stream),
+            wrong_type_mean: around(group.wrong_type_mean, stream),
             advance_mean: around(group.advance_mean, stream),
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
             dbs: *stream.pick(&[1, 2, 3]),
             conns: stream.between(1, group.conns_max.into()) as u16,
         };
-        swarm.draw_weights(group, stream);
+        swarm.draw_commands(group, stream);
         swarm
     }
 
-    /// LCS takes time and memory by the product of two strings' lengths, so it is off where strings are long.
-    fn allows(&self, command: &Command) -> bool {
-        match command.name {
+    /// False for commands that do not go with the options.
+    fn allows(&self, plan: &Plan) -> bool {
+        match plan.command.name {
+            // It takes time and memory by the product of two strings' lengths.
             "LCS" => self.values != ValueProfile::Long && self.huge_mean == 0,
             "SELECT" | "SWAPDB" => self.dbs > 1,
-            _ => true,
+            // Where they meet a set, its members get the score 1.
+            "ZUNIONSTORE" | "ZINTERSTORE" | "ZDIFFSTORE" => !self.one_score,
+            "ZRANGE" | "ZRANGESTORE" => true,
+            _ => self.one_score || !contains(plan.tree, Slot::LexBound),
         }
     }
 
-    fn draw_weights(&mut self, group: &Group, stream: &mut Stream) {
+    fn draw_commands(&mut self, group: &Group, stream: &mut Stream) {
         let off_in_16 = *stream.pick(&[0, 1, 3, 6]);
-        for command in commands() {
-            let usual = weight(group, command);
+        for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
-            let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&command.name);
-            if usual == 0 {
-                continue;
-            }
-            if is_off || !self.allows(command) {
-                self.off.push(command.name);
+            let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
+            if is_off || !self.allows(plan) {
+                self.off.push(plan.command.name);
             } else {
-                self.weights.push((command, usual * factor));
+                self.plans.push((plan, usual * factor));
             }
         }
-        bound_loose(&mut self.weights);
+        bound_loose(&mut self.plans);
     }
 }
 
 /// Scales loose commands down to their share.
-fn bound_loose(weights: &mut [(&'static Command, u32)]) {
-    let sum = |loose: bool, weights: &[(&Command, u32)]| -> u64 {
-        weights.iter().filter(|(command, _)| is_loose(command) == loose).map(|(_, weight)| u64::from(*weight)).sum()
+fn bound_loose(plans: &mut [(&'static Plan, u32)]) {
+    let sum = |loose: bool| -> u64 {
+        plans.iter().filter(|(plan, _)| is_loose(plan.command) == loose).map(|(_, weight)| u64::from(*weight)).sum()
     };
-    let (loose, exact) = (sum(true, weights), sum(false, weights));
+    let (loose, exact) = (sum(true), sum(false));
     let loose_max = exact * LOOSE_PERCENT_MAX / (100 - LOOSE_PERCENT_MAX);
     if loose > loose_max {
-        for (_, weight) in weights.iter_mut().filter(|(command, _)| is_loose(command)) {
+        for (_, weight) in plans.iter_mut().filter(|(plan, _)| is_loose(plan.command)) {
             *weight = ((u64::from(*weight) * loose_max / loose) as u32).max(1);
         }
     }
@@ -161,8 +171,10 @@ impl fmt::Display for Swarm {
                 write!(f, ", {what} 1/{mean}")?;
             }
         }
-        if self.odd_keys {
-            f.write_str(", odd keys")?;
+        for (is_on, what) in [(self.odd_keys, "odd keys"), (self.one_score, "one score")] {
+            if is_on {
+                write!(f, ", {what}")?;
+            }
         }
         if !self.off.is_empty() {
             write!(f, ", off: {}", self.off.join(" "))?;
