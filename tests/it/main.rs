@@ -1,3 +1,5 @@
-//! The integration tests: one binary, one module for each part of the library.
+//! Integration tests: one binary, one file a subject.
 
+mod house;
+mod simulator;
 mod targets;
