@@ -1,4 +1,4 @@
-//! The integration tests: one binary, one module for each part of the library.
+//! Integration tests: one binary, one file a subject.
 
 mod generate;
 mod house;
@@ -6,4 +6,6 @@ mod reference;
 mod simulator;
 mod spec;
 mod trace;
+mod house;
+mod simulator;
 mod targets;
