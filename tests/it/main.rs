@@ -6,6 +6,4 @@ mod reference;
 mod simulator;
 mod spec;
 mod trace;
-mod house;
-mod simulator;
 mod targets;
