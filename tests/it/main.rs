@@ -4,6 +4,10 @@ mod generate;
 mod house;
 mod reference;
 mod simulator;
+//! Integration tests: one binary, one file a module.
+
+mod generate;
+mod reference;
 mod spec;
 mod trace;
 mod targets;
