@@ -1,4 +1,4 @@
-//! The integration tests: one binary, one module for each part of the library.
+//! Integration tests: one binary, one file a subject.
 
 mod generate;
 mod house;
@@ -10,4 +10,6 @@ mod generate;
 mod reference;
 mod spec;
 mod trace;
+mod house;
+mod simulator;
 mod targets;
