@@ -134,7 +134,7 @@ impl Arguments {
         let mut values = seed.stream("values");
         Self {
             key_pools: TYPES.map(|(_, prefix, odd)| key_pool(prefix, odd, swarm)),
-            fields: Pool::new((1..=swarm.members.max(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
+            fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut seed.stream("texts")), swarm.skew),
             types: group.types,
@@ -216,7 +216,7 @@ impl Arguments {
         }
     }
 
-    /// A field: those with odd indexes hold numbers, mostly.
+    /// A field: those with odd numbers hold numbers, mostly. Their count is even, so that both kinds have as many.
     fn write_field(&mut self, argv: &mut Argv) {
         let index = self.fields.pick(&mut self.values);
         argv.push(self.fields.get(if self.numeric { index | 1 } else { index & !1 }));

@@ -1,8 +1,11 @@
 //! The table of groups, and how often each command comes.
 
-use crate::spec::{Command, Family, Fidelity};
+use std::sync::LazyLock;
+
+use crate::spec::{Command, Family, Fidelity, commands};
 
 use super::arguments::Type;
+use super::walk::Plan;
 
 /// A profile of operations: a row of the group table.
 #[derive(Debug)]
@@ -107,7 +110,13 @@ const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("HSET", 300),
     ("HMSET", 150),
     ("SADD", 400),
-    ("ZADD", 600),
+    ("ZADD", 900),
+    ("ZREMRANGEBYLEX", 40),
+    ("ZREMRANGEBYRANK", 40),
+    ("ZREMRANGEBYSCORE", 40),
+    ("ZDIFFSTORE", 50),
+    ("ZINTERSTORE", 50),
+    ("ZRANGESTORE", 50),
     ("DEL", 60),
     ("UNLINK", 60),
     ("SELECT", 40),
@@ -179,13 +188,25 @@ fn weight_in(table: &[(&str, u32)], name: &str) -> Option<u32> {
 }
 
 /// How often `command` comes in `group` before the seed has its say; 0 is never.
-pub(super) fn weight(group: &Group, command: &Command) -> u32 {
+fn weight(group: &Group, command: &Command) -> u32 {
     let name = command.name;
     if group.families.contains(&command.family) {
         return weight_in(OWN_WEIGHTS, name).unwrap_or(WEIGHT);
     }
     let any_type = if group.types.len() == ALL_TYPES.len() { weight_in(ANY_TYPE, name) } else { None };
     any_type.or_else(|| weight_in(BACKGROUND, name)).unwrap_or(0)
+}
+
+/// The commands of `group` with their weights, worked out once in a process: seeds are many and short.
+pub(super) fn plans(group: &Group) -> &'static [(Plan, u32)] {
+    static PLANS: LazyLock<Vec<Vec<(Plan, u32)>>> = LazyLock::new(|| GROUPS.iter().map(prepare).collect());
+    let at = GROUPS.iter().position(|row| row.name == group.name);
+    at.map_or(&[], |at| &PLANS[at])
+}
+
+fn prepare(group: &Group) -> Vec<(Plan, u32)> {
+    let weighted = commands().map(|command| (Plan::new(command), weight(group, command)));
+    weighted.filter(|(_, weight)| *weight > 0).collect()
 }
 
 /// True for commands whose replies cannot be compared one by one: each makes a replay stop and look.

@@ -1,5 +1,7 @@
 //! What is wrong with a request that a server must refuse, or at least must not choke on.
 
+use smallvec::SmallVec;
+
 use crate::resp::Argv;
 use crate::seed::Stream;
 use crate::spec::syntax::Node;
@@ -8,7 +10,7 @@ use crate::spec::{Command, Fidelity};
 use super::numbers::ODD_INTEGERS;
 
 /// The arguments of a request while it is being spoilt; there is at least the name.
-type Args<'a> = Vec<&'a [u8]>;
+type Args<'a> = SmallVec<[&'a [u8]; 12]>;
 
 /// One way to spoil a request: a row of the table.
 struct Mistake {
@@ -49,7 +51,9 @@ pub(super) fn spoil(argv: &Argv, command: &Command, stream: &mut Stream) -> Argv
             }
         }
     }
-    args.iter().collect()
+    let mut spoilt = Argv::with_capacity(argv.bytes_len() + 32);
+    args.iter().for_each(|arg| spoilt.push(arg));
+    spoilt
 }
 
 /// One of `words`.
@@ -80,7 +84,7 @@ fn add_argument(args: &mut Args, _: &Command, stream: &mut Stream) {
 
 /// A word of the command's own syntax: an option once more, one that excludes another, or one without its value.
 fn add_own_word(args: &mut Args, command: &Command, stream: &mut Stream) {
-    let mut words = Vec::new();
+    let mut words = SmallVec::new();
     collect_words(command.tree(), &mut words);
     if words.is_empty() {
         return add_foreign_word(args, command, stream);
@@ -91,7 +95,7 @@ fn add_own_word(args: &mut Args, command: &Command, stream: &mut Stream) {
     }
 }
 
-fn collect_words(nodes: &[Node], words: &mut Vec<&'static [u8]>) {
+fn collect_words(nodes: &[Node], words: &mut Args<'static>) {
     for node in nodes {
         match node {
             Node::Token(word) => words.push(word.as_bytes()),

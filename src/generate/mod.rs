@@ -50,7 +50,7 @@ pub struct Generator {
     options: Options,
     swarm: Swarm,
     /// The commands that are on, and how often each comes.
-    plans: Vec<Plan>,
+    plans: Vec<&'static Plan>,
     wheel: Wheel,
     arguments: Arguments,
     /// Draws commands and connections.
@@ -68,8 +68,7 @@ impl Generator {
     pub fn new(options: &Options) -> Self {
         let seed = options.seed;
         let swarm = Swarm::draw(options.group, seed);
-        let (plans, weights): (Vec<_>, Vec<_>) =
-            swarm.weights.iter().map(|(command, weight)| (Plan::new(command), *weight)).unzip();
+        let (plans, weights): (Vec<_>, Vec<_>) = swarm.plans.iter().copied().unzip();
         let mut clock = seed.stream("clock");
         let mut spoiler = seed.stream("mistakes");
         Self {
@@ -111,7 +110,7 @@ impl Generator {
             self.arguments.now_ms += ms as i64;
             return Op { conn, act: Act::Advance { ms } };
         }
-        let plan = &self.plans[self.wheel.pick(&mut self.choices)];
+        let plan = self.plans[self.wheel.pick(&mut self.choices)];
         let mut argv = Argv::with_capacity(REQUEST_BYTES);
         self.arguments.write_request(plan, &mut argv);
         if self.until_mistake.is_over(&mut self.spoiler) {

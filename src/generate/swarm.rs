@@ -4,16 +4,17 @@
 use std::fmt;
 
 use crate::seed::{Seed, Stream};
-use crate::spec::{Command, commands};
+use crate::spec::Command;
 
-use super::groups::{ALWAYS_ON, Group, is_loose, weight};
+use super::groups::{ALWAYS_ON, Group, is_loose, plans};
 use super::pools::Skew;
+use super::walk::Plan;
 
 /// The options of one seed.
 #[derive(Debug)]
 pub(super) struct Swarm {
     /// The commands that are on, with their weights.
-    pub weights: Vec<(&'static Command, u32)>,
+    pub plans: Vec<(&'static Plan, u32)>,
     /// The commands of the group that are off.
     pub off: Vec<&'static str>,
     /// Keys of each type.
@@ -80,9 +81,13 @@ impl Swarm {
         let big = stream.chance(1, 8);
         let around = |mean: u32, stream: &mut Stream| stream.between(mean.div_ceil(2), mean * 3 / 2);
         let mut swarm = Self {
-            weights: Vec::new(),
+            plans: Vec::new(),
             off: Vec::new(),
-            keys: *stream.pick(&[1, 2, 3, 4, 4, 6, 8, 16]),
+            keys: *stream.pick(if group.types.len() > 2 {
+                &[1, 1, 2, 2, 3, 4, 4, 6]
+            } else {
+                &[1, 2, 3, 4, 4, 6, 8, 16]
+            }),
             members: if big { *stream.pick(&[140, 300, 600]) } else { *stream.pick(&[3, 5, 8, 8, 12, 20]) },
             member_style: *stream.pick(&[MemberStyle::Text, MemberStyle::Integers, MemberStyle::Mixed]),
             skew: *stream.pick(&[Skew::Even, Skew::Zipf, Skew::Hot]),
@@ -98,7 +103,7 @@ impl Swarm {
             dbs: *stream.pick(&[1, 2, 3]),
             conns: stream.between(1, group.conns_max.into()) as u16,
         };
-        swarm.draw_weights(group, stream);
+        swarm.draw_commands(group, stream);
         swarm
     }
 
@@ -111,34 +116,30 @@ impl Swarm {
         }
     }
 
-    fn draw_weights(&mut self, group: &Group, stream: &mut Stream) {
+    fn draw_commands(&mut self, group: &Group, stream: &mut Stream) {
         let off_in_16 = *stream.pick(&[0, 1, 3, 6]);
-        for command in commands() {
-            let usual = weight(group, command);
+        for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
-            let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&command.name);
-            if usual == 0 {
-                continue;
-            }
-            if is_off || !self.allows(command) {
-                self.off.push(command.name);
+            let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
+            if is_off || !self.allows(plan.command) {
+                self.off.push(plan.command.name);
             } else {
-                self.weights.push((command, usual * factor));
+                self.plans.push((plan, usual * factor));
             }
         }
-        bound_loose(&mut self.weights);
+        bound_loose(&mut self.plans);
     }
 }
 
 /// Scales loose commands down to their share.
-fn bound_loose(weights: &mut [(&'static Command, u32)]) {
-    let sum = |loose: bool, weights: &[(&Command, u32)]| -> u64 {
-        weights.iter().filter(|(command, _)| is_loose(command) == loose).map(|(_, weight)| u64::from(*weight)).sum()
+fn bound_loose(plans: &mut [(&'static Plan, u32)]) {
+    let sum = |loose: bool| -> u64 {
+        plans.iter().filter(|(plan, _)| is_loose(plan.command) == loose).map(|(_, weight)| u64::from(*weight)).sum()
     };
-    let (loose, exact) = (sum(true, weights), sum(false, weights));
+    let (loose, exact) = (sum(true), sum(false));
     let loose_max = exact * LOOSE_PERCENT_MAX / (100 - LOOSE_PERCENT_MAX);
     if loose > loose_max {
-        for (_, weight) in weights.iter_mut().filter(|(command, _)| is_loose(command)) {
+        for (_, weight) in plans.iter_mut().filter(|(plan, _)| is_loose(plan.command)) {
             *weight = ((u64::from(*weight) * loose_max / loose) as u32).max(1);
         }
     }
