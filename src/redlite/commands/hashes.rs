@@ -297,3 +297,145 @@ fn hvals(context: &mut Context<'_>) -> Outcome {
     };
     Ok(array(context.store.values(&key)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::transcript::check;
+    use super::*;
+    use crate::redlite::Redlite;
+    use crate::resp::Argv;
+
+    #[test]
+    fn fields_are_set_read_and_removed() {
+        check(
+            "> HSET k a 1 b 2 a 3
+             2
+             > HMGET k a b c
+             [\"3\" \"2\" nil]
+             > HMSET k c 4
+             OK
+             > HSETNX k c 5
+             0
+             > HGETALL k
+             [\"a\" \"3\" \"b\" \"2\" \"c\" \"4\"]
+             > HSTRLEN k c
+             1
+             > HDEL k a none c
+             2
+             > HKEYS k
+             [\"b\"]
+             > HVALS k
+             [\"2\"]
+             > HDEL k b
+             1
+             > EXISTS k
+             0
+             > HGET k b
+             nil",
+        );
+    }
+
+    #[test]
+    fn numbers_are_added_to() {
+        check(
+            "> HINCRBY k n 5
+             5
+             > HINCRBYFLOAT k n 0.1
+             \"5.1\"
+             > HINCRBY k n 1
+             -ERR hash value is not an integer
+             > HSET k big 9223372036854775807 word x
+             2
+             > HINCRBY k big 1
+             -ERR increment or decrement would overflow
+             > HINCRBYFLOAT k word 1
+             -ERR hash value is not a float
+             > HINCRBYFLOAT none n inf
+             -ERR value is NaN or Infinity
+             > HINCRBYFLOAT none n nan
+             -ERR value is not a valid float
+             > EXISTS none
+             0",
+        );
+    }
+
+    #[test]
+    fn refusals_come_in_the_order_of_redis() {
+        check(
+            "> RPUSH l a
+             1
+             > HSET l f v g
+             -ERR wrong number of arguments for 'hset' command
+             > HINCRBY l f x
+             -ERR value is not an integer or out of range
+             > HGET l f
+             -WRONGTYPE Operation against a key holding the wrong kind of value
+             > HSCAN l x
+             -ERR invalid cursor
+             > HSCAN none 0 WORD
+             [\"0\" []]
+             > HSET k f v
+             1
+             > HSCAN k 0 COUNT 0
+             -ERR syntax error
+             > HRANDFIELD k -9223372036854775808
+             -ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
+             > HRANDFIELD k 4611686018427387904 WITHVALUES
+             -ERR value is out of range
+             > HRANDFIELD k 1 WORD
+             -ERR syntax error",
+        );
+    }
+
+    #[test]
+    fn random_fields_are_there_and_differ_unless_asked_otherwise() {
+        check(
+            "> HRANDFIELD none
+             nil
+             > HRANDFIELD none 3
+             []
+             > HSET k a 1
+             1
+             > HRANDFIELD k
+             \"a\"
+             > HRANDFIELD k -3
+             [\"a\" \"a\" \"a\"]
+             > HRANDFIELD k -2 WITHVALUES
+             [\"a\" \"1\" \"a\" \"1\"]
+             > HRANDFIELD k 5 WITHVALUES
+             [\"a\" \"1\"]",
+        );
+        let mut random = Random::seeded(1);
+        let samples: BTreeSet<_> = (0..100).map(|_| sample(&mut random, 2, 4)).collect();
+        assert_eq!(samples.len(), 6, "each pair of 4 numbers: {samples:?}");
+    }
+
+    #[test]
+    fn an_iteration_sees_every_field_that_stays_although_others_go() {
+        let mut client = Redlite::open_in_memory().expect("SQLite has memory").client();
+        let mut call = |command: String| client.execute(&command.split(' ').collect::<Argv>());
+        let fields = 2000;
+        for field in 0..fields {
+            call(format!("HSET k {field} v"));
+        }
+        let mut seen = BTreeSet::new();
+        let mut cursor = "0".to_owned();
+        for step in 0.. {
+            let reply = call(format!("HSCAN k {cursor} COUNT 7"));
+            let [Reply::Bulk(next), Reply::Array(pairs)] = reply.as_elements().unwrap_or_default() else {
+                panic!("no step of an iteration: {reply:?}");
+            };
+            seen.extend(pairs.iter().step_by(2).filter_map(Reply::as_bytes).map(<[u8]>::to_vec));
+            cursor = String::from_utf8_lossy(next).into_owned();
+            if cursor == "0" {
+                break;
+            }
+            assert!(step < fields, "the iteration does not end");
+            call(format!("HDEL k {}", step * 2));
+        }
+        let missed: Vec<i64> = (1..fields).step_by(2).filter(|n| !seen.contains(n.to_string().as_bytes())).collect();
+        assert_eq!(missed, [], "fields that were there all the time");
+    }
+}

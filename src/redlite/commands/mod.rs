@@ -13,6 +13,8 @@ mod scan;
 mod sets;
 mod sorted_sets;
 mod strings;
+#[cfg(test)]
+mod transcript;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
