@@ -1,4 +1,9 @@
-//! Integration tests: one binary, one file a subject.
+//! The integration tests: one binary, one module for each part of the library.
 
+mod generate;
 mod house;
+mod reference;
 mod simulator;
+mod spec;
+mod trace;
+mod targets;
