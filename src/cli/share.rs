@@ -1,0 +1,17 @@
+use std::path::PathBuf;
+
+use super::Outcome;
+
+/// Print a trace as a block of text to paste in an issue
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Every command that reads a trace accepts such a block, with the issue's text around it.\n\n\
+    Example:\n  dst share bug.trace | dst replay - --against redis")]
+pub(super) struct Args {
+    /// The trace: a file, or `-` for stdin
+    #[arg(value_name = "TRACE", default_value = "-", hide_default_value = true)]
+    trace: PathBuf,
+}
+
+pub(super) fn run(_args: Args) -> anyhow::Result<Outcome> {
+    todo!()
+}
