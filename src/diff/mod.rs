@@ -1,8 +1,28 @@
 //! Compares what two targets answered, and what they hold in the end.
+//!
+//! | what | module |
+//! |---|---|
+//! | which replies are the same, by command | [`rules`] |
+//! | random picks: what to ask the subject afterwards | [`random`] |
+//! | what two targets hold | [`keyspace`] |
+//! | the name of a difference | [`kind`] |
+//! | the difference, for people | [`render`] |
+
+pub mod keyspace;
+pub mod kind;
+pub mod random;
+pub mod render;
+pub mod rules;
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::resp::Reply;
+use crate::trace::Op;
+
+pub use render::render;
+pub use rules::{ClockSkew, ErrorMode, Settings};
 
 /// Everything that a store holds, in canonical order: by database, then by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +58,28 @@ pub struct Class {
     pub kind: String,
 }
 
+impl Class {
+    /// The class as the name of a folder, safe on every system: `LRANGE.exact.array-length`.
+    pub fn folder(&self) -> String {
+        let mut name = String::new();
+        for part in [&self.command, &self.rule, &self.kind] {
+            if !name.is_empty() {
+                name.push('.');
+            }
+            for character in part.replace('/', "-vs-").chars() {
+                name.push(if character.is_ascii_alphanumeric() || character == '-' { character } else { '_' });
+            }
+        }
+        name
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.command, self.rule, self.kind)
+    }
+}
+
 /// The first difference between two replays of one trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
@@ -49,4 +91,19 @@ pub struct Divergence {
     pub want: Reply,
     /// What the subject answered or holds.
     pub got: Reply,
+    /// What else there is to know, for people: the key that differs, the question that was answered wrongly.
+    pub note: String,
+}
+
+/// Consecutive ops around a divergence with the replies of both sides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// Index of the first op in the whole trace.
+    pub first: usize,
+    /// The ops.
+    pub ops: Vec<Op>,
+    /// The reference's replies.
+    pub want: Vec<Reply>,
+    /// The subject's replies.
+    pub got: Vec<Reply>,
 }
