@@ -60,9 +60,16 @@ fn write_int(marker: u8, value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A line end inside the text becomes two spaces, as Redis does in error texts: a line holds only one.
 fn write_line(marker: u8, text: &[u8], out: &mut Vec<u8>) {
     out.push(marker);
+    let from = out.len();
     out.extend_from_slice(text);
+    for byte in &mut out[from..] {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
     out.extend_from_slice(b"\r\n");
 }
 

@@ -3,6 +3,8 @@
 //! Both versions of the protocol are read by one [`Decoder`] and written by [`encode_reply`]; requests are
 //! [`Argv`]s. Source of every wire fact: <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod argv;
 mod decode;
 mod encode;

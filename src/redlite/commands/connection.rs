@@ -1,0 +1,100 @@
+//! Connection and server commands.
+
+use super::{Context, Outcome, Row};
+use crate::redlite::failure::{refuse, texts};
+use crate::redlite::number;
+use crate::resp::Reply;
+
+/// How many databases there are: Redis' default.
+pub(super) const DATABASES: u32 = 16;
+
+pub(super) const COMMANDS: &[Row] = &[
+    ("DBSIZE", dbsize),
+    ("ECHO", echo),
+    ("FLUSHALL", flushall),
+    ("FLUSHDB", flushdb),
+    ("PING", ping),
+    ("SELECT", select),
+    ("SWAPDB", swapdb),
+    ("TIME", time),
+];
+
+fn dbsize(context: &mut Context<'_>) -> Outcome {
+    Ok(Reply::Int(context.store.count_keys(context.db())?))
+}
+
+fn echo(context: &mut Context<'_>) -> Outcome {
+    Ok(Reply::bulk(context.arg(1)))
+}
+
+/// The one option that FLUSHALL and FLUSHDB know changes nothing that a client can see here.
+fn check_flush_option(context: &Context<'_>) -> Result<(), crate::redlite::failure::Failure> {
+    match context.argv.len() {
+        1 => Ok(()),
+        2 if context.is_word(1, "ASYNC") || context.is_word(1, "SYNC") => Ok(()),
+        _ => refuse(texts::SYNTAX),
+    }
+}
+
+fn flushall(context: &mut Context<'_>) -> Outcome {
+    check_flush_option(context)?;
+    context.store.clear_all()?;
+    Ok(Reply::ok())
+}
+
+fn flushdb(context: &mut Context<'_>) -> Outcome {
+    check_flush_option(context)?;
+    context.store.clear(context.db())?;
+    Ok(Reply::ok())
+}
+
+fn ping(context: &mut Context<'_>) -> Outcome {
+    match context.argv.len() {
+        1 => Ok(Reply::Simple(b"PONG".to_vec())),
+        2 => Ok(Reply::bulk(context.arg(1))),
+        _ => refuse(super::wrong_arity("PING")),
+    }
+}
+
+fn select(context: &mut Context<'_>) -> Outcome {
+    let index = context.integer(1)?;
+    // Redis reads the number as a C int, whose range check has the same text as its parse check.
+    if i32::try_from(index).is_err() {
+        return refuse("ERR value is out of range, value must between -2147483648 and 2147483647");
+    }
+    match database(index) {
+        Some(db) => {
+            context.connection.db = db;
+            Ok(Reply::ok())
+        }
+        None => refuse("ERR DB index is out of range"),
+    }
+}
+
+/// The database of this number, where there is one.
+pub(super) fn database(index: i64) -> Option<u32> {
+    u32::try_from(index).ok().filter(|&db| db < DATABASES)
+}
+
+fn swapdb(context: &mut Context<'_>) -> Outcome {
+    let index = |at: usize, text: &'static str| {
+        number::parse_integer(context.arg(at))
+            .filter(|&value| i32::try_from(value).is_ok())
+            .map_or_else(|| refuse(text), Ok)
+    };
+    let left = index(1, "ERR invalid first DB index")?;
+    let right = index(2, "ERR invalid second DB index")?;
+    match (database(left), database(right)) {
+        (Some(left), Some(right)) => {
+            context.store.swap(left, right)?;
+            Ok(Reply::ok())
+        }
+        _ => refuse("ERR DB index is out of range"),
+    }
+}
+
+fn time(context: &mut Context<'_>) -> Outcome {
+    let seconds = context.now_ms.div_euclid(1000);
+    let micros = context.now_ms.rem_euclid(1000) * 1000;
+    Ok(Reply::Array(vec![Reply::bulk(seconds.to_string()), Reply::bulk(micros.to_string())]))
+}

@@ -1,0 +1,5 @@
+//! Commands on expiry.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,5 @@
+//! Commands on keys.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

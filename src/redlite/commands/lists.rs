@@ -1,0 +1,5 @@
+//! Commands on lists.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,189 @@
+//! The commands: one file a family, and in it a row and a function for each command.
+//!
+//! Arity and everything else that is a fact about a command is in its row of `spec`; a row here adds the function.
+
+mod connection;
+mod expiry;
+mod hashes;
+mod keys;
+mod lists;
+mod sets;
+mod sorted_sets;
+mod strings;
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use super::engine::Connection;
+use super::env::Random;
+use super::failure::{Failure, refuse, texts};
+use super::number;
+use super::store::Store;
+use crate::resp::{Argv, Reply};
+use crate::spec;
+
+/// What a command's function returns: a reply, or why there is none but an error.
+pub(super) type Outcome = Result<Reply, Failure>;
+
+/// What a command's function gets to work with.
+pub(super) struct Context<'a> {
+    /// What is stored.
+    pub store: &'a mut Store,
+    /// What the connection remembers.
+    pub connection: &'a mut Connection,
+    /// For random picks.
+    pub random: &'a mut Random,
+    /// The request. Its arity has been checked.
+    pub argv: &'a Argv,
+    /// The command's time, in milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// A command's row: its name as `spec` has it, and its function.
+pub(super) type Row = (&'static str, fn(&mut Context<'_>) -> Outcome);
+
+/// Every family's rows.
+const FAMILIES: &[&[Row]] = &[
+    connection::COMMANDS,
+    expiry::COMMANDS,
+    hashes::COMMANDS,
+    keys::COMMANDS,
+    lists::COMMANDS,
+    sets::COMMANDS,
+    sorted_sets::COMMANDS,
+    strings::COMMANDS,
+];
+
+/// A command that can be run.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// What `spec` says of it.
+    pub spec: &'static spec::Command,
+    /// Runs it.
+    pub run: fn(&mut Context<'_>) -> Outcome,
+}
+
+/// The longest name of a command, in bytes.
+const NAME_BYTES_MAX: usize = 32;
+
+/// The command that a request names, its arity checked.
+pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
+    static TABLE: OnceLock<HashMap<&'static [u8], Command>> = OnceLock::new();
+    let table = TABLE.get_or_init(|| {
+        let rows = FAMILIES.iter().copied().flatten();
+        rows.filter_map(|&(name, run)| Some((name.as_bytes(), Command { spec: spec::lookup(name.as_bytes())?, run })))
+            .collect()
+    });
+    let Some(name) = argv.get(0) else {
+        return refuse("ERR unknown command '', with args beginning with: ");
+    };
+    let mut capitals = [0; NAME_BYTES_MAX];
+    let found = capitals.get_mut(..name.len()).and_then(|capitals| {
+        capitals.copy_from_slice(name);
+        capitals.make_ascii_uppercase();
+        table.get(&*capitals)
+    });
+    match found {
+        None => refuse(unknown_command(argv)),
+        Some(command) if !command.spec.accepts(argv.len()) => refuse(wrong_arity(command.spec.name)),
+        Some(command) => Ok(command),
+    }
+}
+
+/// Redis' text for a wrong number of arguments.
+pub(super) fn wrong_arity(name: &str) -> String {
+    format!("ERR wrong number of arguments for '{}' command", name.to_ascii_lowercase())
+}
+
+/// Redis' text for an unknown command: at most 128 bytes of the name, and arguments until 128 bytes are shown.
+/// Source: `processCommand` and `rejectCommandSds` of Redis 7.0, probed: line ends become spaces.
+fn unknown_command(argv: &Argv) -> Vec<u8> {
+    const SHOWN_MAX: usize = 128;
+    let mut shown = Vec::new();
+    for arg in argv.iter().skip(1) {
+        if shown.len() >= SHOWN_MAX {
+            break;
+        }
+        let room = SHOWN_MAX - shown.len();
+        shown.push(b'\'');
+        shown.extend_from_slice(c_string(arg, room));
+        shown.extend_from_slice(b"' ");
+    }
+    let name = c_string(&argv[0], SHOWN_MAX);
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(name);
+    text.extend_from_slice(b"', with args beginning with: ");
+    text.extend_from_slice(&shown);
+    text
+}
+
+/// What C's `%.*s` prints: up to `bytes_max` bytes, and none after a zero byte.
+fn c_string(bytes: &[u8], bytes_max: usize) -> &[u8] {
+    let end = bytes.iter().take(bytes_max).position(|&byte| byte == 0);
+    &bytes[..end.unwrap_or(bytes.len().min(bytes_max))]
+}
+
+impl<'a> Context<'a> {
+    /// The selected database.
+    pub fn db(&self) -> u32 {
+        self.connection.db
+    }
+
+    /// The argument at `at`, which the arity says is there; 0 is the command's name.
+    pub fn arg(&self, at: usize) -> &'a [u8] {
+        &self.argv[at]
+    }
+
+    /// The arguments from `from` on.
+    pub fn args_from(&self, from: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + use<'a> {
+        let argv = self.argv;
+        (from.min(argv.len())..argv.len()).map(move |at| &argv[at])
+    }
+
+    /// True where the argument at `at` is this word, in any case.
+    pub fn is_word(&self, at: usize, word: &str) -> bool {
+        self.argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// The argument at `at` as an integer; Redis' error for none otherwise.
+    pub fn integer(&self, at: usize) -> Result<i64, Failure> {
+        match number::parse_integer(self.arg(at)) {
+            Some(value) => Ok(value),
+            None => refuse(texts::NOT_INTEGER),
+        }
+    }
+
+    /// The null of the connection's protocol, where a string is missing.
+    pub fn null(&self) -> Reply {
+        if self.connection.protocol >= 3 { Reply::Null } else { Reply::NullBulk }
+    }
+
+    /// The null of the connection's protocol, where an array is missing.
+    pub fn null_array(&self) -> Reply {
+        if self.connection.protocol >= 3 { Reply::Null } else { Reply::NullArray }
+    }
+
+    /// A bulk string, or the null in its place.
+    pub fn bulk_or_null(&self, bytes: Option<Vec<u8>>) -> Reply {
+        bytes.map_or_else(|| self.null(), Reply::Bulk)
+    }
+
+    /// Pairs: a map in RESP3, a flat array in RESP2.
+    pub fn map(&self, pairs: Vec<(Reply, Reply)>) -> Reply {
+        if self.connection.protocol >= 3 {
+            return Reply::Map(pairs);
+        }
+        Reply::Array(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect())
+    }
+
+    /// Members: a set in RESP3, an array in RESP2.
+    pub fn set(&self, members: Vec<Reply>) -> Reply {
+        if self.connection.protocol >= 3 { Reply::Set(members) } else { Reply::Array(members) }
+    }
+
+    /// A double: RESP3's own type, a bulk string in RESP2.
+    pub fn double(&self, value: f64) -> Reply {
+        let text = number::format_double(value);
+        if self.connection.protocol >= 3 { Reply::Double(text) } else { Reply::Bulk(text) }
+    }
+}

@@ -1,0 +1,5 @@
+//! Commands on sets.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,5 @@
+//! Commands on strings.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,88 @@
+//! The world around the store: the clock and the randomness.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Where a store takes its time and its random picks from.
+#[derive(Clone, Debug)]
+pub struct Env {
+    /// What time it is.
+    pub clock: Clock,
+    /// Where SPOP and its like take their picks from.
+    pub random: Random,
+}
+
+impl Env {
+    /// The machine's clock and fresh randomness: what an application wants.
+    pub fn system() -> Self {
+        Self { clock: Clock::System, random: Random::from_system() }
+    }
+}
+
+/// Tells the time, in milliseconds since 1970.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's.
+    System,
+    /// One that stands still until it is moved; its clones move with it.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `now_ms`.
+    pub fn manual(now_ms: i64) -> Self {
+        Clock::Manual(Arc::new(AtomicI64::new(now_ms)))
+    }
+
+    /// Milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        match self {
+            Clock::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+            }
+            Clock::Manual(now_ms) => now_ms.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Sets a manual clock to `now_ms`; the machine's stays as it is.
+    pub fn set(&self, now_ms: i64) {
+        if let Clock::Manual(now) = self {
+            now.store(now_ms, Ordering::Relaxed);
+        }
+    }
+
+    /// Moves a manual clock by `ms`; the machine's stays as it is.
+    pub fn advance(&self, ms: i64) {
+        if let Clock::Manual(now) = self {
+            now.fetch_add(ms, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A source of random picks.
+#[derive(Clone, Debug)]
+pub struct Random(ChaCha8Rng);
+
+impl Random {
+    /// The sequence of this seed.
+    pub fn seeded(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    /// A sequence that differs in every process.
+    pub fn from_system() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        // The standard library's only source of entropy.
+        Self::seeded(RandomState::new().hash_one("redlite"))
+    }
+
+    /// A number from 0 to `bound - 1`; `bound` 0 gives 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
+    }
+}

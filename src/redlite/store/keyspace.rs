@@ -1,0 +1,286 @@
+//! Keys: finding, making, renaming and deleting them, their types and their expiry.
+
+use rusqlite::params;
+
+use super::{Store, bytes};
+use crate::redlite::failure::{Failure, refuse, texts};
+
+/// What a key holds. The number is what the file stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::redlite) enum Type {
+    String = 0,
+    List = 1,
+    Hash = 2,
+    Set = 3,
+    SortedSet = 4,
+}
+
+/// How the elements of a type are kept. One row a type, in the order of their numbers.
+struct TypeRow {
+    kind: Type,
+    /// What TYPE answers.
+    name: &'static str,
+    /// Deletes the elements of the key ?1; empty where the key's row is all there is.
+    delete: &'static str,
+    /// Gives the key ?2 the elements of the key ?1.
+    copy: &'static str,
+    /// Empties the table.
+    clear: &'static str,
+}
+
+static TYPES: [TypeRow; 5] = [
+    TypeRow { kind: Type::String, name: "string", delete: "", copy: "", clear: "DELETE FROM keys" },
+    TypeRow {
+        kind: Type::List,
+        name: "list",
+        delete: "DELETE FROM list_items WHERE key_id = ?1",
+        copy: "INSERT INTO list_items SELECT ?2, position, value FROM list_items WHERE key_id = ?1",
+        clear: "DELETE FROM list_items",
+    },
+    TypeRow {
+        kind: Type::Hash,
+        name: "hash",
+        delete: "DELETE FROM hash_fields WHERE key_id = ?1",
+        copy: "INSERT INTO hash_fields SELECT ?2, field, value, ordinal FROM hash_fields WHERE key_id = ?1",
+        clear: "DELETE FROM hash_fields",
+    },
+    TypeRow {
+        kind: Type::Set,
+        name: "set",
+        delete: "DELETE FROM set_members WHERE key_id = ?1",
+        copy: "INSERT INTO set_members SELECT ?2, member, ordinal FROM set_members WHERE key_id = ?1",
+        clear: "DELETE FROM set_members",
+    },
+    TypeRow {
+        kind: Type::SortedSet,
+        name: "zset",
+        delete: "DELETE FROM zset_members WHERE key_id = ?1",
+        copy: "INSERT INTO zset_members SELECT ?2, member, score, negative_zero FROM zset_members WHERE key_id = ?1",
+        clear: "DELETE FROM zset_members",
+    },
+];
+
+impl Type {
+    fn row(self) -> &'static TypeRow {
+        &TYPES[self as usize]
+    }
+
+    /// What TYPE answers.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The type that TYPE answers so, in any case.
+    pub fn by_name(name: &[u8]) -> Option<Self> {
+        TYPES.iter().find(|row| row.name.as_bytes().eq_ignore_ascii_case(name)).map(|row| row.kind)
+    }
+
+    fn from_number(number: i64) -> rusqlite::Result<Self> {
+        usize::try_from(number)
+            .ok()
+            .and_then(|at| TYPES.get(at))
+            .map(|row| row.kind)
+            .ok_or(rusqlite::Error::IntegralValueOutOfRange(1, number))
+    }
+}
+
+/// A key's row, without a string's value.
+#[derive(Clone, Debug)]
+pub(in crate::redlite) struct Key {
+    pub id: i64,
+    pub kind: Type,
+    /// Elements; of a string 0.
+    pub length: i64,
+    /// Of a list: the position of its first element.
+    pub head: i64,
+    /// In milliseconds since 1970. The key is there until the clock is past it.
+    pub expires_ms: Option<i64>,
+}
+
+impl Key {
+    /// Reads the columns `id, type, length, head, expires_ms`, which come first.
+    pub(super) fn from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get(0)?,
+            kind: Type::from_number(row.get(1)?)?,
+            length: row.get(2)?,
+            head: row.get(3)?,
+            expires_ms: row.get(4)?,
+        })
+    }
+}
+
+impl Store {
+    /// True where a key with this expiry is gone. Redis: a key is there while `now <= expiry`.
+    pub(super) fn is_expired(&self, expires_ms: Option<i64>) -> bool {
+        expires_ms.is_some_and(|at| self.now_ms > at)
+    }
+
+    /// The key of this name, of any type. One whose time is over is deleted here.
+    pub fn find(&mut self, db: u32, name: &[u8]) -> Result<Option<Key>, Failure> {
+        let key = self.row(
+            "SELECT id, type, length, head, expires_ms FROM keys WHERE db = ?1 AND name = ?2",
+            params![db, name],
+            Key::from_row,
+        )?;
+        self.unless_expired(key)
+    }
+
+    pub(super) fn unless_expired(&mut self, key: Option<Key>) -> Result<Option<Key>, Failure> {
+        match key {
+            Some(key) if self.is_expired(key.expires_ms) => {
+                self.delete(&key)?;
+                Ok(None)
+            }
+            key => Ok(key),
+        }
+    }
+
+    /// The key of this name, which must hold `kind`: WRONGTYPE otherwise.
+    pub fn find_as(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Option<Key>, Failure> {
+        match self.find(db, name)? {
+            Some(key) if key.kind != kind => refuse(texts::WRONG_TYPE),
+            key => Ok(key),
+        }
+    }
+
+    /// As [`Store::find_as`]; makes the key, without elements or expiry, where there is none.
+    pub fn find_or_create(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Key, Failure> {
+        match self.find_as(db, name, kind)? {
+            Some(key) => Ok(key),
+            None => self.create(db, name, kind),
+        }
+    }
+
+    /// Makes a key without elements, where there is none of this name. Its caller adds elements.
+    pub fn create(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Key, Failure> {
+        self.write(
+            "INSERT INTO keys (db, name, type, length, head) VALUES (?1, ?2, ?3, 0, 0)",
+            params![db, name, kind as i64],
+        )?;
+        Ok(Key { id: self.last_insert_id(), kind, length: 0, head: 0, expires_ms: None })
+    }
+
+    /// Makes an empty key of this name in place of whatever is there, without expiry.
+    pub fn replace(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Key, Failure> {
+        if let Some(old) = self.find(db, name)? {
+            self.delete(&old)?;
+        }
+        self.create(db, name, kind)
+    }
+
+    /// Stores the length and the head of a key whose elements changed; a key without elements is deleted.
+    pub fn update_extent(&mut self, key: &Key) -> Result<(), Failure> {
+        if key.length == 0 {
+            return self.delete(key);
+        }
+        self.write("UPDATE keys SET length = ?2, head = ?3 WHERE id = ?1", params![key.id, key.length, key.head])?;
+        Ok(())
+    }
+
+    /// Deletes the key and its elements.
+    pub fn delete(&mut self, key: &Key) -> Result<(), Failure> {
+        let elements = key.kind.row().delete;
+        if !elements.is_empty() {
+            self.write(elements, [key.id])?;
+        }
+        self.write("DELETE FROM keys WHERE id = ?1", [key.id])?;
+        Ok(())
+    }
+
+    /// Sets when the key expires, or that it does not.
+    pub fn set_expiry(&mut self, key: &Key, expires_ms: Option<i64>) -> Result<(), Failure> {
+        self.write("UPDATE keys SET expires_ms = ?2 WHERE id = ?1", params![key.id, expires_ms])?;
+        Ok(())
+    }
+
+    /// Gives the key another database and name, which must be free.
+    pub fn relocate(&mut self, key: &Key, db: u32, name: &[u8]) -> Result<(), Failure> {
+        self.write("UPDATE keys SET db = ?2, name = ?3 WHERE id = ?1", params![key.id, db, name])?;
+        Ok(())
+    }
+
+    /// Makes a second key with the same type, value, elements and expiry. The name must be free.
+    pub fn copy(&mut self, key: &Key, db: u32, name: &[u8]) -> Result<(), Failure> {
+        self.write(
+            "INSERT INTO keys (db, name, type, length, head, expires_ms, value)
+             SELECT ?2, ?3, type, length, head, expires_ms, value FROM keys WHERE id = ?1",
+            params![key.id, db, name],
+        )?;
+        let copy_id = self.last_insert_id();
+        let elements = key.kind.row().copy;
+        if !elements.is_empty() {
+            self.write(elements, [key.id, copy_id])?;
+        }
+        Ok(())
+    }
+
+    /// How many keys a database holds.
+    pub fn count_keys(&self, db: u32) -> Result<i64, Failure> {
+        let count = self.row(
+            "SELECT count(*) FROM keys WHERE db = ?1 AND (expires_ms IS NULL OR expires_ms >= ?2)",
+            params![db, self.now_ms],
+            |row| row.get(0),
+        )?;
+        Ok(count.unwrap_or(0))
+    }
+
+    /// Every key's name and type.
+    pub fn names(&self, db: u32) -> Result<Vec<(Vec<u8>, Type)>, Failure> {
+        Ok(self.rows(
+            "SELECT name, type FROM keys WHERE db = ?1 AND (expires_ms IS NULL OR expires_ms >= ?2)",
+            params![db, self.now_ms],
+            |row| Ok((bytes(row, 0)?, Type::from_number(row.get(1)?)?)),
+        )?)
+    }
+
+    /// Up to `limit` keys in the order of their ids, from the id `from` on: each key's id, name and type.
+    pub fn names_from(&self, db: u32, from: i64, limit: i64) -> Result<Vec<(i64, Vec<u8>, Type)>, Failure> {
+        Ok(self.rows(
+            "SELECT id, name, type FROM keys
+             WHERE db = ?1 AND id >= ?2 AND (expires_ms IS NULL OR expires_ms >= ?3) ORDER BY id LIMIT ?4",
+            params![db, from, self.now_ms, limit],
+            |row| Ok((row.get(0)?, bytes(row, 1)?, Type::from_number(row.get(2)?)?)),
+        )?)
+    }
+
+    /// The name of the key at this place of the database, in the order of names.
+    pub fn name_at(&self, db: u32, at: i64) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.row(
+            "SELECT name FROM keys WHERE db = ?1 AND (expires_ms IS NULL OR expires_ms >= ?2)
+             ORDER BY name LIMIT 1 OFFSET ?3",
+            params![db, self.now_ms, at],
+            |row| bytes(row, 0),
+        )?)
+    }
+
+    /// Exchanges the keys of two databases.
+    pub fn swap(&mut self, left: u32, right: u32) -> Result<(), Failure> {
+        if left != right {
+            // Through a database of no number, since a name is unique in its database at every moment.
+            const MOVE: &str = "UPDATE keys SET db = ?2 WHERE db = ?1";
+            self.write(MOVE, params![left, -1])?;
+            self.write(MOVE, params![right, left])?;
+            self.write(MOVE, params![-1, right])?;
+        }
+        Ok(())
+    }
+
+    /// Deletes every key of a database.
+    pub fn clear(&mut self, db: u32) -> Result<(), Failure> {
+        let keys =
+            self.rows("SELECT id, type, length, head, expires_ms FROM keys WHERE db = ?1", [db], Key::from_row)?;
+        for key in &keys {
+            self.delete(key)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes every key of every database.
+    pub fn clear_all(&mut self) -> rusqlite::Result<()> {
+        for row in &TYPES {
+            self.write(row.clear, [])?;
+        }
+        self.commit()
+    }
+}

@@ -1,0 +1,109 @@
+//! SQL, and nothing but SQL: what is stored and how.
+//!
+//! A key is a row of `keys`: its type, its number of elements, its expiry, and for a string its value. Elements
+//! are rows of a table of their type. Every mutation goes through [`Store::write`], which opens the command's
+//! transaction; the engine commits it. Expiry, the type check and get-or-create live in `keyspace` alone.
+
+mod keyspace;
+mod schema;
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+
+use super::engine::OpenError;
+
+pub(super) use keyspace::{Key, Type};
+
+/// The open database.
+#[derive(Debug)]
+pub(super) struct Store {
+    sqlite: Connection,
+    /// The command's time, in milliseconds since 1970.
+    now_ms: i64,
+    /// True between the first mutation of a command and its commit.
+    in_transaction: bool,
+}
+
+impl Store {
+    pub fn open_memory() -> Result<Self, OpenError> {
+        Self::new(Connection::open_in_memory()?)
+    }
+
+    pub fn open_file(path: &Path) -> Result<Self, OpenError> {
+        let sqlite = Connection::open(path)?;
+        // The order matters: SQLite takes shared memory for the WAL's index unless the lock is exclusive first.
+        sqlite.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        sqlite.pragma_update(None, "journal_mode", "WAL")?;
+        sqlite.pragma_update(None, "synchronous", "FULL")?;
+        Self::new(sqlite)
+    }
+
+    fn new(sqlite: Connection) -> Result<Self, OpenError> {
+        sqlite.set_prepared_statement_cache_capacity(512);
+        schema::prepare(&sqlite)?;
+        Ok(Self { sqlite, now_ms: 0, in_transaction: false })
+    }
+
+    /// The time of the commands to come, in milliseconds since 1970.
+    pub fn set_now(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+    }
+
+    /// Runs a statement that changes something, in the command's transaction; how many rows it changed.
+    pub fn write(&mut self, sql: &'static str, params: impl Params) -> rusqlite::Result<usize> {
+        if !self.in_transaction {
+            self.sqlite.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.in_transaction = true;
+        }
+        self.sqlite.prepare_cached(sql)?.execute(params)
+    }
+
+    /// The first row that `sql` finds.
+    pub fn row<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        self.sqlite.prepare_cached(sql)?.query_row(params, read).optional()
+    }
+
+    /// Every row that `sql` finds.
+    pub fn rows<T>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Vec<T>> {
+        self.sqlite.prepare_cached(sql)?.query_map(params, read)?.collect()
+    }
+
+    /// The id of the row that was inserted last.
+    fn last_insert_id(&self) -> i64 {
+        self.sqlite.last_insert_rowid()
+    }
+
+    /// Makes the command's changes last.
+    pub fn commit(&mut self) -> rusqlite::Result<()> {
+        if self.in_transaction {
+            self.sqlite.prepare_cached("COMMIT")?.execute([])?;
+            self.in_transaction = false;
+        }
+        Ok(())
+    }
+
+    /// Undoes the command's changes.
+    pub fn rollback(&mut self) {
+        if self.in_transaction {
+            // SQLite may have rolled back on its own; then there is nothing left to undo.
+            let _ = self.sqlite.execute_batch("ROLLBACK");
+            self.in_transaction = false;
+        }
+    }
+}
+
+/// A column's bytes, whether they are stored as text or as a blob.
+pub(super) fn bytes(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<u8>> {
+    Ok(row.get_ref(column)?.as_bytes()?.to_vec())
+}

@@ -1,0 +1,70 @@
+/* Freezes the wall clock of a server that dst starts; loaded with LD_PRELOAD.
+ *
+ * DST_CLOCK names a file that holds one native 64-bit integer: the time to tell, in milliseconds since 1970.
+ * The file is mapped, so that whoever writes it moves the clock. CLOCK_MONOTONIC and all other clocks stay real:
+ * the server's timers go on. Without DST_CLOCK nothing changes.
+ *
+ * The server also asks to be killed when the thread that started it ends, however it ends. */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static const volatile int64_t *frozen_ms;
+static int (*next_clock_gettime)(clockid_t, struct timespec *);
+
+__attribute__((constructor)) static void start(void) {
+    const char *path = getenv("DST_CLOCK");
+    if (path != NULL) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0) {
+            void *map = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+            if (map != MAP_FAILED) frozen_ms = map;
+            close(fd);
+        }
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    }
+    next_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+}
+
+/* The frozen time as whole seconds, and the nanoseconds beyond them (never negative). */
+static struct timespec frozen(void) {
+    int64_t ms = *frozen_ms;
+    int64_t rest_ms = ms % 1000;
+    if (rest_ms < 0) rest_ms += 1000;
+    return (struct timespec){.tv_sec = (ms - rest_ms) / 1000, .tv_nsec = rest_ms * 1000000};
+}
+
+int clock_gettime(clockid_t clock, struct timespec *out) {
+    if (frozen_ms != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
+        *out = frozen();
+        return 0;
+    }
+    /* jemalloc reads the clock before the constructor has run */
+    if (next_clock_gettime == NULL) return (int)syscall(SYS_clock_gettime, clock, out);
+    return next_clock_gettime(clock, out);
+}
+
+int gettimeofday(struct timeval *restrict out, void *restrict zone) {
+    (void)zone; /* obsolete: nothing sets it */
+    struct timespec now;
+    int result = clock_gettime(CLOCK_REALTIME, &now);
+    if (result == 0 && out != NULL) *out = (struct timeval){.tv_sec = now.tv_sec, .tv_usec = now.tv_nsec / 1000};
+    return result;
+}
+
+time_t time(time_t *out) {
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0) return (time_t)-1;
+    if (out != NULL) *out = now.tv_sec;
+    return now.tv_sec;
+}
