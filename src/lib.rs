@@ -1,4 +1,62 @@
-//! `redlite_dst`
+//! `dst` records operations, replays them on stores that speak the Redis protocol, compares every reply exactly,
+//! and shrinks each divergence to the shortest trace that shows it.
+//!
+//! # Bird's-eye view
+//!
+//! ```text
+//! Seed → generator → Trace → Target::replay → replies → diff → Divergence → shrink → corpus
+//! ```
+//!
+//! A seed and a group name a sequence of operations ([`generate`]). Written down, with the clock and perhaps the
+//! replies that some server gave, it is a trace ([`trace`]). A trace is replayed on two targets ([`targets`]): the
+//! *reference*, which is right (a real Redis, or its recorded replies), and the *subject*, which is tested (Redlite,
+//! or any other server). Their replies and what they hold in the end are compared by rules ([`diff`]): exactly,
+//! unless a fact about the command says what two correct servers may do differently ([`spec`]). The first
+//! difference is a [`diff::Divergence`]; what it is, without its data, is its [`diff::Class`]. The [`shrink`]er
+//! removes whatever the class does not need, and the [`corpus`] keeps what is left, to be replayed for ever.
+//! Runs over many seeds are [`campaign`]s; their results are printed by [`report`]; the `dst` command is [`cli`].
+//!
+//! # The house
+//!
+//! | room | what it holds | to add one | may import |
+//! |---|---|---|---|
+//! | [`seed`] | seeds, and named streams of randomness | | |
+//! | [`resp`] | exact replies, requests, bounded decoder, encoder | | |
+//! | [`spec`] | facts about every command | a row in its family's file | `resp` |
+//! | [`trace`] | traces and their three forms | | `seed resp spec` |
+//! | [`faults`] | the table of faults | a row | `trace` and what it may |
+//! | [`generate`] | groups, pools, generation by syntax | a row in the table of groups | `faults` and what it may |
+//! | [`diff`] | rules, keyspaces, classes, rendering | a row in the table of rules | the same |
+//! | [`shrink`] | the loop and its passes | a row in the table of passes | the same |
+//! | [`corpus`] | minimal traces, known divergences, the seed bank | | the same, and `diff` |
+//! | [`redlite`] | the store on SQLite | a row and a function in its family's file | `resp spec` |
+//! | [`targets`] | whatever a trace can be replayed on | a file, and a row in the table of targets | all above |
+//! | [`campaign`] | runs over one trace or many seeds | a file | all above |
+//! | [`report`] | formats of a campaign's results | a file, and a row in the table of formats | all above |
+//! | [`cli`] | arguments, exit codes, printing: one file a subcommand | a file, and a variant of the subcommands | all above |
+//!
+//! # Invariants
+//!
+//! - Nothing between the generator and the target knows a command by name: what is particular about a command is
+//!   in its row of `spec`.
+//! - `diff` and `generate` never import `targets` or `redlite`: the accused does not instruct the judge. Redlite
+//!   knows nothing of its tester; the only rooms that import it are `targets/embedded.rs` and `targets/canary.rs`.
+//! - A session's error is an error of the infrastructure. Whatever a server says, or fails to say, is a
+//!   [`resp::Reply`]: also that it hung ([`resp::Reply::Hung`]) or dropped the connection
+//!   ([`resp::Reply::Closed`]).
+//! - Every decision comes from a named stream of the seed. The wall clock and the thread's randomness are used in
+//!   `redlite::env`, `targets`, `campaign` and `cli` alone, and never reach a trace or a diff.
+//! - Nothing is written to a server that `dst` did not start, unless it is empty or the user allowed it.
+//! - A trace file comes from a stranger: what it may cost is bounded, and a bad one is one clear error.
+//!
+//! `tests/it/house.rs` holds what of this can be read off the sources.
+//!
+//! # Where the design was changed
+//!
+//! - An op's arguments are one [`resp::Argv`] (one buffer, and the ends), not a vector of byte strings: generating
+//!   and decoding are several times as fast.
+//! - A session answers into the caller's vector, and can be [`targets::Session::reset`]: a campaign serves
+//!   thousands of traces with one server process.
 
 pub mod campaign;
 pub mod cli;

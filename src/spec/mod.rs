@@ -1,9 +1,25 @@
 //! Facts about every Redis command: its arity, its syntax, where its keys are, and what of its reply is exact.
 //!
-//! One table a family. Generator, diff rules, shrinker and Redlite all read these rows; none has facts of its own.
-//! Source: <https://redis.io/docs/latest/commands/> and the answers of redis-server 7.0.15.
+//! One table a family, one row a command. Generator, diff rules, shrinker and Redlite all read these rows; none has
+//! facts of its own. Source: <https://redis.io/docs/latest/commands/> and the answers of redis-server 7.0.15, which
+//! `tests/it/spec.rs` compares with every row.
+
+mod connection;
+mod expiry;
+mod hashes;
+mod keys;
+mod lists;
+mod registry;
+mod server;
+mod sets;
+mod sorted_sets;
+mod strings;
+pub mod syntax;
 
 use crate::resp::Argv;
+use syntax::Node;
+
+pub use registry::{commands, lookup};
 
 /// What a command is about. The generator's groups of the same names draw from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +57,21 @@ pub enum Keys {
         /// Index of a key before it, where there is one.
         destination: Option<usize>,
     },
+}
+
+impl Keys {
+    /// One key, the first argument.
+    const ONE: Keys = Keys::Range { first: 1, last: 1, step: 1 };
+    /// Two keys, the first two arguments.
+    const TWO: Keys = Keys::Range { first: 1, last: 2, step: 1 };
+    /// Every argument is a key.
+    const ALL: Keys = Keys::Range { first: 1, last: -1, step: 1 };
+    /// Keys and values alternate.
+    const PAIRS: Keys = Keys::Range { first: 1, last: -1, step: 2 };
+    /// The first argument says how many keys follow.
+    const COUNTED: Keys = Keys::Counted { count_at: 1, destination: None };
+    /// A destination, then a number of keys and the keys.
+    const STORED: Keys = Keys::Counted { count_at: 2, destination: Some(1) };
 }
 
 /// What of a command's reply two correct servers share.
@@ -86,23 +117,110 @@ pub struct Command {
 }
 
 impl Command {
+    /// What most rows of a family's table share: it reads the key that is its first argument.
+    const fn reading(family: Family) -> Command {
+        Command {
+            name: "",
+            arity: 0,
+            family,
+            syntax: "",
+            keys: Keys::ONE,
+            fidelity: Fidelity::Exact,
+            writes: false,
+        }
+    }
+
+    /// As [`Command::reading`], for commands that may change the keyspace.
+    const fn writing(family: Family) -> Command {
+        Command { writes: true, ..Command::reading(family) }
+    }
+
+    /// Its syntax as a tree, parsed once in a process.
+    pub fn tree(&self) -> &'static [Node] {
+        registry::tree(self.name)
+    }
+
     /// True where a request of `args` arguments (with the name) has the right number of them.
     pub fn accepts(&self, args: usize) -> bool {
         if self.arity >= 0 { args == self.arity as usize } else { args >= self.arity.unsigned_abs() as usize }
     }
 
     /// The keys that a request names, as far as it is well formed.
-    pub fn keys<'a>(&self, _argv: &'a Argv) -> Vec<&'a [u8]> {
-        todo!()
+    pub fn keys<'a>(&self, argv: &'a Argv) -> Vec<&'a [u8]> {
+        self.key_positions(argv).map(|at| &argv[at]).collect()
+    }
+
+    /// The indexes in `argv` of the keys that a request names, in rising order. Of a malformed request, those that
+    /// are there: a number of keys that is none gives none, one that is too high ends at the last argument.
+    pub fn key_positions(&self, argv: &Argv) -> impl Iterator<Item = usize> + use<> {
+        let (destination, range) = match self.keys {
+            Keys::None => (None, (0..0).step_by(1)),
+            Keys::Range { first, last, step } => {
+                let whole = if last < 0 { argv.len() } else { 0 };
+                let end = whole.saturating_add_signed(last.saturating_add(1)).min(argv.len());
+                (None, (first..end).step_by(step))
+            }
+            Keys::Counted { count_at, destination } => {
+                let count = argv.get(count_at).and_then(parse_count).unwrap_or(0);
+                let first = count_at + 1;
+                let end = first.saturating_add(count).min(argv.len());
+                (destination.filter(|&at| at < argv.len()), (first..end).step_by(1))
+            }
+        };
+        destination.into_iter().chain(range)
     }
 }
 
-/// The command of this name, in any case.
-pub fn lookup(_name: &[u8]) -> Option<&'static Command> {
-    todo!()
+/// A number of keys as a request gives it.
+fn parse_count(arg: &[u8]) -> Option<usize> {
+    std::str::from_utf8(arg).ok()?.parse().ok()
 }
 
-/// Every command, family by family.
-pub fn commands() -> impl Iterator<Item = &'static Command> {
-    std::iter::empty()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(request: &str, keys: &[&str]) {
+        let argv: Argv = request.split(' ').collect();
+        let command = lookup(&argv[0]).unwrap_or_else(|| panic!("{request}: unknown command"));
+        let want: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes()).collect();
+        assert_eq!(command.keys(&argv), want, "{request}");
+    }
+
+    #[test]
+    fn keys_of_well_formed_requests() {
+        check("GET a", &["a"]);
+        check("rename a b", &["a", "b"]);
+        check("DEL a b c", &["a", "b", "c"]);
+        check("MSET a 1 b 2", &["a", "b"]);
+        check("SINTERCARD 2 a b LIMIT 3", &["a", "b"]);
+        check("ZUNIONSTORE d 2 a b WEIGHTS 1 2", &["d", "a", "b"]);
+        check("ZRANGESTORE d s 0 -1", &["d", "s"]);
+        check("KEYS *", &[]);
+    }
+
+    #[test]
+    fn keys_of_malformed_requests() {
+        check("GET", &[]);
+        check("RENAME a", &["a"]);
+        check("MSET a 1 b", &["a", "b"]);
+        check("SINTERCARD 3 a", &["a"]);
+        check("SINTERCARD 18446744073709551615 a b", &["a", "b"]);
+        check("SINTERCARD 99999999999999999999 a b", &[]);
+        check("SINTERCARD -1 a b", &[]);
+        check("ZUNIONSTORE d", &["d"]);
+        check("ZUNIONSTORE d x a b", &["d"]);
+        check("ZUNIONSTORE", &[]);
+    }
+
+    #[test]
+    fn arity_is_exact_or_the_least() {
+        let accepted = |name: &str| -> Vec<usize> {
+            let command = lookup(name.as_bytes()).unwrap_or_else(|| panic!("{name}: unknown command"));
+            (1..6).filter(|&args| command.accepts(args)).collect()
+        };
+        assert_eq!(accepted("GET"), [2]);
+        assert_eq!(accepted("SET"), [3, 4, 5]);
+    }
 }
