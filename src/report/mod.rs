@@ -81,6 +81,18 @@ impl Report {
             && self.failures.is_empty()
             && self.checks.iter().all(|check| check.verdict == Verdict::Agree)
     }
+
+    /// Adds a part of the campaign to the whole: its checks, findings, sums and times.
+    pub fn absorb(&mut self, part: Report) {
+        self.checks.extend(part.checks);
+        self.findings.extend(part.findings);
+        self.flaky.extend(part.flaky);
+        self.failures.extend(part.failures);
+        self.totals.merge(&part.totals);
+        self.interrupted |= part.interrupted;
+        self.timing.seconds += part.timing.seconds;
+        self.timing.comparing_seconds += part.timing.comparing_seconds;
+    }
 }
 
 /// One thing that was checked: a trace, a seed, a canary.
