@@ -1,1 +1,143 @@
-//! keyspace
+//! Compares what two targets hold.
+
+use super::{ClockSkew, Entry, Keyspace, Settings};
+use crate::resp::Reply;
+
+/// One key that both sides do not hold alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The database.
+    pub db: u32,
+    /// The key.
+    pub key: Vec<u8>,
+    /// `missing-key`, `extra-key`, `type`, `value` or `expiry`.
+    pub kind: &'static str,
+    /// What the reference holds: the value, the type's name, or when the key expires in milliseconds since 1970; a
+    /// null where it holds none of it.
+    pub want: Reply,
+    /// What the subject holds.
+    pub got: Reply,
+}
+
+/// Every key that both sides do not hold alike, by database, then by key.
+pub fn differences(settings: &Settings, want: &Keyspace, got: &Keyspace) -> Vec<Difference> {
+    let (want, got) = (in_order(want), in_order(got));
+    let (mut want, mut got) = (want.into_iter().peekable(), got.into_iter().peekable());
+    let mut found = Vec::new();
+    loop {
+        let order = match (want.peek(), got.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(want), Some(got)) => place(want).cmp(&place(got)),
+        };
+        let want = if order.is_le() { want.next() } else { None };
+        let got = if order.is_ge() { got.next() } else { None };
+        found.extend(difference(settings, want, got));
+    }
+}
+
+fn place(entry: &Entry) -> (u32, &[u8]) {
+    (entry.db, &entry.key)
+}
+
+fn in_order(keyspace: &Keyspace) -> Vec<&Entry> {
+    let mut entries: Vec<&Entry> = keyspace.entries.iter().collect();
+    entries.sort_by_key(|entry| place(entry));
+    entries
+}
+
+fn difference(settings: &Settings, want: Option<&Entry>, got: Option<&Entry>) -> Option<Difference> {
+    let entry = want.or(got)?;
+    let found = |kind, want, got| Some(Difference { db: entry.db, key: entry.key.clone(), kind, want, got });
+    let (want, got) = match (want, got) {
+        (Some(want), Some(got)) => (want, got),
+        (Some(want), None) => return found("missing-key", want.value.clone(), Reply::NullBulk),
+        (None, Some(got)) => return found("extra-key", Reply::NullBulk, got.value.clone()),
+        (None, None) => return None,
+    };
+    if want.kind != got.kind {
+        return found("type", Reply::Simple(want.kind.clone().into()), Reply::Simple(got.kind.clone().into()));
+    }
+    if want.value != got.value {
+        return found("value", want.value.clone(), got.value.clone());
+    }
+    if !same_expiry(settings, want.expires_ms, got.expires_ms) {
+        let reply = |expires_ms: Option<i64>| expires_ms.map_or(Reply::NullBulk, Reply::Int);
+        return found("expiry", reply(want.expires_ms), reply(got.expires_ms));
+    }
+    None
+}
+
+fn same_expiry(settings: &Settings, want: Option<i64>, got: Option<i64>) -> bool {
+    match (settings.clock, want, got) {
+        (ClockSkew::Real { ahead_ms, tolerance_ms }, Some(want), Some(got)) => {
+            (i128::from(got) - i128::from(want) - i128::from(ahead_ms)).unsigned_abs() <= u128::from(tolerance_ms)
+        }
+        _ => want == got,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `0/k=v@5`: database 0, key `k`, the string `v`, expires at 5.
+    fn entry(text: &str) -> Entry {
+        let (db, rest) = text.split_once('/').unwrap_or(("0", text));
+        let (key, rest) = rest.split_once('=').unwrap_or((rest, ""));
+        let (value, expires) = rest.split_once('@').map_or((rest, None), |(value, at)| (value, Some(at)));
+        Entry {
+            db: db.parse().unwrap_or_default(),
+            key: key.into(),
+            kind: if value.starts_with('[') { "list" } else { "string" }.into(),
+            value: Reply::bulk(value),
+            expires_ms: expires.and_then(|at| at.parse().ok()),
+        }
+    }
+
+    fn keyspace(text: &str) -> Keyspace {
+        Keyspace { entries: text.split_whitespace().map(entry).collect() }
+    }
+
+    #[track_caller]
+    fn check_with(settings: Settings, want: &str, got: &str, expected: &str) {
+        let found: Vec<String> = differences(&settings, &keyspace(want), &keyspace(got))
+            .iter()
+            .map(|found| format!("{}/{} {}", found.db, found.key.escape_ascii(), found.kind))
+            .collect();
+        assert_eq!(found.join(", "), expected, "{want} against {got}");
+    }
+
+    #[track_caller]
+    fn check(want: &str, got: &str, expected: &str) {
+        check_with(Settings::default(), want, got, expected);
+    }
+
+    #[test]
+    fn equal_in_any_order() {
+        check("", "", "");
+        check("0/a=1 0/b=2@9 3/a=1", "3/a=1 0/b=2@9 0/a=1", "");
+    }
+
+    #[test]
+    fn every_kind_of_difference() {
+        check("0/a=1", "", "0/a missing-key");
+        check("", "0/a=1", "0/a extra-key");
+        check("0/a=1", "1/a=1", "0/a missing-key, 1/a extra-key");
+        check("0/a=1", "0/a=[", "0/a type");
+        check("0/a=1", "0/a=2", "0/a value");
+        check("0/a=1@5", "0/a=1@6", "0/a expiry");
+        check("0/a=1@5", "0/a=1", "0/a expiry");
+        check("0/a=1 0/b=1 0/c=1", "0/a=2 0/c=1@1 0/d=4", "0/a value, 0/b missing-key, 0/c expiry, 0/d extra-key");
+    }
+
+    #[test]
+    fn real_clocks_are_apart() {
+        let clock = ClockSkew::Real { ahead_ms: 1000, tolerance_ms: 50 };
+        let settings = Settings { clock, ..Settings::default() };
+        check_with(settings, "0/a=1@5", "0/a=1@1055", "");
+        check_with(settings, "0/a=1@5", "0/a=1@1056", "0/a expiry");
+        check_with(settings, "0/a=1@5", "0/a=1", "0/a expiry");
+    }
+}

@@ -1,4 +1,12 @@
-//! Which replies are the same.
+//! Which replies are the same: exact by default, and a table of what is loosened for whom and why.
+
+use std::borrow::Cow;
+
+use crate::resp::{Argv, Kind, Reply, encode_reply};
+use crate::spec::{self, Fidelity};
+use crate::trace::{Act, Op};
+
+use super::{Class, kind, random};
 
 /// How errors are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,4 +40,281 @@ pub struct Settings {
     pub errors: ErrorMode,
     /// How times are compared.
     pub clock: ClockSkew,
+}
+
+/// One way of comparing two replies of one sort that are not equal.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name in a [`Class`].
+    pub name: &'static str,
+    /// Why replies that differ in this way are right.
+    pub reason: &'static str,
+    /// The commands that it holds for: those that [`spec`] gives this fidelity.
+    pub serves: Fidelity,
+    compare: fn(&Settings, &Argv, &Reply, &Reply) -> Option<String>,
+}
+
+/// The table of rules, one for each [`Fidelity`]; `exact` comes first.
+pub static RULES: [Rule; 9] = [
+    Rule {
+        name: "exact",
+        reason: "nothing is loosened: type, bytes, error text and null kind",
+        serves: Fidelity::Exact,
+        compare: compare_exact,
+    },
+    Rule {
+        name: "unordered",
+        reason: "a set has no order",
+        serves: Fidelity::Unordered,
+        compare: compare_unordered,
+    },
+    Rule {
+        name: "unordered-pairs",
+        reason: "a hash has no order, but a field keeps its value",
+        serves: Fidelity::UnorderedPairs,
+        compare: compare_unordered_pairs,
+    },
+    Rule {
+        name: "cursor",
+        reason: "how an iteration is cut into steps is the server's own, and it may return an element twice",
+        serves: Fidelity::Cursor,
+        compare: compare_cursor,
+    },
+    Rule {
+        name: "random-pick",
+        reason: "which elements come is chance: their number is not, and each must be one that is there",
+        serves: Fidelity::RandomPick,
+        compare: random::compare,
+    },
+    Rule {
+        name: "random-pop",
+        reason: "which elements go is chance: their number is not; the subject is then brought to the reference's state",
+        serves: Fidelity::RandomPop,
+        compare: random::compare,
+    },
+    Rule {
+        name: "time-left",
+        reason: "a real clock moves between two requests",
+        serves: Fidelity::TimeLeft,
+        compare: compare_time_left,
+    },
+    Rule {
+        name: "unix-time",
+        reason: "two real clocks are never the same",
+        serves: Fidelity::UnixTime,
+        compare: compare_unix_time,
+    },
+    Rule {
+        name: "server-fact",
+        reason: "it is about the server itself, not about the data",
+        serves: Fidelity::ServerFact,
+        compare: |_, _, _, _| None,
+    },
+];
+
+/// The rule for an op: that of its command's fidelity, `exact` for what [`spec`] does not know.
+pub fn rule_of(op: &Op) -> &'static Rule {
+    let fidelity = fidelity_of(op);
+    RULES.iter().find(|rule| rule.serves == fidelity).unwrap_or(&RULES[0])
+}
+
+/// What of an op's reply is exact.
+#[inline]
+pub fn fidelity_of(op: &Op) -> Fidelity {
+    op.argv().and_then(|argv| argv.get(0)).and_then(spec::lookup).map_or(Fidelity::Exact, |command| command.fidelity)
+}
+
+/// How the replies of both sides to `op` differ; `None` where both are right.
+///
+/// A random pick is only half judged by this: see [`random::probes`].
+pub fn compare(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Option<Class> {
+    if want == got {
+        return None;
+    }
+    let rule = rule_of(op);
+    let kind = match op.argv() {
+        Some(argv) if want.kind() == got.kind() && want.as_error().is_none() => {
+            (rule.compare)(settings, argv, want, got)
+        }
+        _ => kind::difference(want, got, settings.errors),
+    };
+    kind.map(|kind| Class { command: command_name(op, want), rule: rule.name.into(), kind })
+}
+
+/// What an op is called in a [`Class`]: its command in capitals, or its act. `want` is what the reference said to
+/// it: the names that it does not know are noise, and all of them are called `UNKNOWN`.
+pub fn command_name(op: &Op, want: &Reply) -> String {
+    let name = match &op.act {
+        Act::Call(argv) => {
+            let Some(name) = argv.get(0) else { return "EMPTY".into() };
+            if let Some(command) = spec::lookup(name) {
+                return command.name.into();
+            }
+            let plain = name.len() <= 32 && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte));
+            if !plain || is_unknown_command(want) {
+                return "UNKNOWN".into();
+            }
+            return String::from_utf8_lossy(name).to_ascii_uppercase();
+        }
+        Act::Raw(_) => "RAW",
+        Act::Open => "OPEN",
+        Act::Close => "CLOSE",
+        Act::Await => "AWAIT",
+        Act::Advance { .. } => "ADVANCE",
+        Act::Restart => "RESTART",
+        Act::Crash => "CRASH",
+        Act::Fault(_) => "FAULT",
+    };
+    name.into()
+}
+
+/// True for what a server says to a command that it does not have.
+pub fn is_unknown_command(reply: &Reply) -> bool {
+    reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown command"))
+}
+
+fn compare_exact(settings: &Settings, _: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    kind::difference(want, got, settings.errors)
+}
+
+fn compare_unordered(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    let (Some(want_items), Some(got_items)) = (want.as_elements(), got.as_elements()) else {
+        return compare_exact(settings, argv, want, got);
+    };
+    let sort = kind::sort_name(want);
+    if want_items.len() != got_items.len() {
+        return Some(format!("{sort}-length"));
+    }
+    (sorted(want_items) != sorted(got_items)).then(|| content_kind(sort, want_items, got_items))
+}
+
+/// The name for elements that differ, whatever their order: by their sorts where these differ everywhere.
+fn content_kind(sort: &str, want: &[Reply], got: &[Reply]) -> String {
+    match (want.first(), got.first()) {
+        (Some(want), Some(got)) => kind::element_kind(sort, want, got),
+        _ => format!("{sort}-element"),
+    }
+}
+
+fn compare_unordered_pairs(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    let (sort, want_pairs, got_pairs) = match (want, got) {
+        (Reply::Map(want), Reply::Map(got)) => ("map", map_pairs(want), map_pairs(got)),
+        (Reply::Array(want_items), Reply::Array(got_items)) => match (flat_pairs(want_items), flat_pairs(got_items)) {
+            (Some(want), Some(got)) => ("array", want, got),
+            _ => return compare_exact(settings, argv, want, got),
+        },
+        _ => return compare_exact(settings, argv, want, got),
+    };
+    if want_pairs.len() != got_pairs.len() {
+        return Some(format!("{sort}-length"));
+    }
+    pairs_kind(want_pairs, got_pairs)
+}
+
+fn pairs_kind(mut want: Vec<Pair>, mut got: Vec<Pair>) -> Option<String> {
+    want.sort_unstable();
+    got.sort_unstable();
+    if want == got {
+        return None;
+    }
+    let same_keys = want.len() == got.len() && want.iter().zip(&got).all(|(want, got)| want.0 == got.0);
+    Some(if same_keys { "pair-value" } else { "pair-key" }.into())
+}
+
+/// `SCAN` and its kin: `[cursor, elements]` of a whole iteration, which the session has driven.
+fn compare_cursor(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    let (Some([want_cursor, Reply::Array(want_items)]), Some([got_cursor, Reply::Array(got_items)])) =
+        (want.as_elements(), got.as_elements())
+    else {
+        return compare_exact(settings, argv, want, got);
+    };
+    let of_keys = argv[0].eq_ignore_ascii_case(b"SCAN");
+    let from_start = argv.get(if of_keys { 1 } else { 2 }).is_some_and(|cursor| cursor.iter().all(|&b| b == b'0'));
+    if !from_start {
+        // A cursor that no server gave: where the iteration then starts is the server's own.
+        return (want_cursor.kind() != got_cursor.kind()).then(|| kind::element_kind("array", want_cursor, got_cursor));
+    }
+    if want_cursor != got_cursor {
+        return Some("cursor".into());
+    }
+    if of_keys || argv[0].eq_ignore_ascii_case(b"SSCAN") {
+        let (mut want, mut got) = (sorted(want_items), sorted(got_items));
+        want.dedup();
+        got.dedup();
+        return (want != got).then(|| "scan-element".into());
+    }
+    match (flat_pairs(want_items), flat_pairs(got_items)) {
+        (Some(mut want), Some(mut got)) => {
+            for pairs in [&mut want, &mut got] {
+                pairs.sort_unstable();
+                pairs.dedup();
+            }
+            pairs_kind(want, got)
+        }
+        _ => compare_exact(settings, argv, want, got),
+    }
+}
+
+fn compare_time_left(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    compare_times(settings, argv, want, got, 0)
+}
+
+fn compare_unix_time(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    let ahead_ms = match settings.clock {
+        ClockSkew::None => 0,
+        ClockSkew::Real { ahead_ms, .. } => ahead_ms,
+    };
+    compare_times(settings, argv, want, got, ahead_ms)
+}
+
+/// Times may differ within the tolerance of the clocks. -1 and -2 say that there is no such time, so they are exact,
+/// but for a key that one side has just seen expire.
+fn compare_times(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply, ahead_ms: i64) -> Option<String> {
+    let (ClockSkew::Real { tolerance_ms, .. }, Reply::Int(want_time), Reply::Int(got_time)) =
+        (settings.clock, want, got)
+    else {
+        return compare_exact(settings, argv, want, got);
+    };
+    // Whole seconds are rounded: they may differ by one more.
+    let in_ms = argv[0].first().is_some_and(|first| first.eq_ignore_ascii_case(&b'P'));
+    let unit_ms: i128 = if in_ms { 1 } else { 1000 };
+    let tolerance_ms = i128::from(tolerance_ms) + if in_ms { 0 } else { 1000 };
+    let (want_ms, got_ms) = (i128::from(*want_time) * unit_ms, i128::from(*got_time) * unit_ms);
+    let just_expired = ahead_ms == 0
+        && want_time.min(got_time) == &-2
+        && want_ms.max(got_ms) <= tolerance_ms
+        && want_time.max(got_time) >= &0;
+    let close = *want_time >= 0 && *got_time >= 0 && (got_ms - want_ms - i128::from(ahead_ms)).abs() <= tolerance_ms;
+    (!just_expired && !close).then(|| "int-value".into())
+}
+
+/// A reply to sort by: its sort and its bytes.
+type SortKey<'a> = (Kind, Cow<'a, [u8]>);
+type Pair<'a> = (SortKey<'a>, SortKey<'a>);
+
+fn sort_key(reply: &Reply) -> SortKey<'_> {
+    let bytes = match reply.as_bytes() {
+        Some(bytes) => Cow::Borrowed(bytes),
+        None => {
+            let mut bytes = Vec::new();
+            encode_reply(reply, &mut bytes);
+            Cow::Owned(bytes)
+        }
+    };
+    (reply.kind(), bytes)
+}
+
+pub(super) fn sorted(items: &[Reply]) -> Vec<SortKey<'_>> {
+    let mut keys: Vec<_> = items.iter().map(sort_key).collect();
+    keys.sort_unstable();
+    keys
+}
+
+fn flat_pairs(items: &[Reply]) -> Option<Vec<Pair<'_>>> {
+    let (pairs, rest) = items.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[key, value]| (sort_key(key), sort_key(value))).collect())
+}
+
+fn map_pairs(pairs: &[(Reply, Reply)]) -> Vec<Pair<'_>> {
+    pairs.iter().map(|(key, value)| (sort_key(key), sort_key(value))).collect()
 }

@@ -9,8 +9,11 @@
 //!
 //! [`Reader`] accepts all three.
 
+#[cfg(test)]
+mod arbitrary;
 pub mod armor;
 pub mod codec;
+mod error;
 mod reader;
 pub mod text;
 
@@ -19,8 +22,9 @@ use serde::{Deserialize, Serialize};
 use crate::resp::{Argv, Reply};
 use crate::seed::Seed;
 
-pub use codec::{Limits, TraceError, Writer};
-pub use reader::Reader;
+pub use codec::Writer;
+pub use error::{Limits, TraceError};
+pub use reader::{Block, Reader};
 
 /// Where a trace's clock starts unless it says otherwise: 2023-11-14 22:13:20 UTC, in milliseconds since 1970.
 pub const START_MS: i64 = 1_700_000_000_000;

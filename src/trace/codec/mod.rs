@@ -2,28 +2,11 @@
 
 use std::io::Write;
 
-use super::{Header, Op};
+use super::{Header, Op, TraceError};
 use crate::resp::Reply;
 
 /// The version that this build writes. Every version up to it stays readable.
 pub const FORMAT: u16 = 1;
-
-/// Bounds on what a trace file may make its reader hold: files come from strangers.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// The most ops of a trace.
-    pub ops_max: u64,
-    /// The most bytes of one argument.
-    pub arg_bytes_max: usize,
-}
-
-/// Why a file is not a trace that this build can read.
-#[derive(Debug, thiserror::Error)]
-pub enum TraceError {
-    /// The file cannot be read or written.
-    #[error("cannot read or write the trace: {0}")]
-    Io(#[from] std::io::Error),
-}
 
 /// Writes a trace as a stream: nothing but the current block is held in memory.
 pub struct Writer<W: Write> {

@@ -1,0 +1,48 @@
+//! Traces for property tests.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::{Act, FaultSpec, Header, Op, TargetInfo, Trace};
+use crate::resp::{Argv, arbitrary};
+use crate::seed::Seed;
+
+fn act() -> impl Strategy<Value = Act> {
+    let words = vec(prop_oneof![2 => "[a-c]{1,2}".prop_map(String::into_bytes), 1 => arbitrary::bytes()], 0..5);
+    let fault = ("\\PC{0,6}", vec(any::<i64>(), 0..3));
+    prop_oneof![
+        12 => words.prop_map(|words| Act::Call(words.into_iter().collect::<Argv>())),
+        1 => arbitrary::bytes().prop_map(Act::Raw),
+        1 => Just(Act::Open),
+        1 => Just(Act::Close),
+        1 => Just(Act::Await),
+        1 => any::<u64>().prop_map(|ms| Act::Advance { ms }),
+        1 => Just(Act::Restart),
+        1 => Just(Act::Crash),
+        1 => fault.prop_map(|(name, args)| Act::Fault(FaultSpec { name, args })),
+    ]
+}
+
+fn header() -> impl Strategy<Value = Header> {
+    let target = ("[a-z]{0,5}", "[0-9.]{0,6}").prop_map(|(name, version)| TargetInfo { name, version });
+    let ids = (proptest::option::of(any::<u64>().prop_map(Seed)), any::<u16>(), any::<i64>());
+    (ids, "\\PC{0,5}", proptest::option::of(target), any::<String>()).prop_map(
+        |((seed, generator, start_ms), profile, recorded_by, note)| Header {
+            seed,
+            generator,
+            profile,
+            start_ms,
+            recorded_by,
+            note,
+        },
+    )
+}
+
+/// Any trace of a few ops.
+pub fn trace() -> impl Strategy<Value = Trace> {
+    let op = (prop_oneof![3 => Just(0u16), 1 => any::<u16>()], act()).prop_map(|(conn, act)| Op { conn, act });
+    (header(), vec((op, arbitrary::outcome()), 0..12), any::<bool>()).prop_map(|(header, ops, with_replies)| {
+        let (ops, replies): (Vec<_>, Vec<_>) = ops.into_iter().unzip();
+        Trace { header, ops, replies: with_replies.then_some(replies) }
+    })
+}
