@@ -1,0 +1,246 @@
+//! One connection to a RESP server: many requests out, as many replies in, neither side ever stuck.
+
+use std::fmt;
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
+
+use crate::resp::{Argv, DecodeError, Decoder, Limits, Reply};
+
+/// How many bytes of requests are encoded before they are sent.
+const WRITE_BYTES: usize = 64 << 10;
+/// How many bytes are read at once.
+const READ_BYTES: usize = 64 << 10;
+/// What a write buffer may keep after a large request.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// A socket in the file system.
+    Unix(PathBuf),
+    /// A host and a port.
+    Tcp(String, u16),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
+            Endpoint::Tcp(host, port) => write!(f, "redis://{host}:{port}"),
+        }
+    }
+}
+
+/// Why a reply did not come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Nothing came within the deadline.
+    Hung,
+    /// The peer closed the connection, or it could not be opened.
+    Closed,
+    /// What came is no RESP. To a client that is as good as a closed connection.
+    Malformed(DecodeError),
+}
+
+impl Failure {
+    /// What stands in the trace for the reply that did not come.
+    pub fn reply(&self) -> Reply {
+        match self {
+            Failure::Hung => Reply::Hung,
+            Failure::Closed | Failure::Malformed(_) => Reply::Closed,
+        }
+    }
+}
+
+/// An exchange that did not come to its end.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// What happened.
+    pub failure: Failure,
+    /// How many requests were under way: with one, it is known which one the failure belongs to.
+    pub in_flight: usize,
+}
+
+enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Stream::Unix(stream) => stream.as_fd(),
+            Stream::Tcp(stream) => stream.as_fd(),
+        }
+    }
+}
+
+/// What is done where nothing has arrived.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Nothing: there are requests left to encode.
+    No,
+    /// The socket waits by itself: all is sent.
+    Read,
+    /// Until the peer has sent something, or takes more.
+    ReadOrWrite,
+}
+
+/// An open connection.
+pub(super) struct Connection {
+    stream: Stream,
+    decoder: Decoder,
+    /// Encoded requests, of which `sent` bytes are sent.
+    out: Vec<u8>,
+    sent: usize,
+    deadline: Duration,
+    /// True between MULTI and EXEC, where every command is queued.
+    pub in_multi: bool,
+}
+
+impl Connection {
+    /// Connects. A reply that takes longer than `deadline` counts as hung.
+    pub fn open(endpoint: &Endpoint, deadline: Duration) -> io::Result<Self> {
+        let stream = match endpoint {
+            Endpoint::Unix(path) => {
+                let stream = UnixStream::connect(path)?;
+                stream.set_read_timeout(Some(deadline))?;
+                Stream::Unix(stream)
+            }
+            Endpoint::Tcp(host, port) => {
+                let stream = TcpStream::connect((host.as_str(), *port))?;
+                stream.set_read_timeout(Some(deadline))?;
+                stream.set_nodelay(true)?;
+                Stream::Tcp(stream)
+            }
+        };
+        let decoder = Decoder::new(Limits::default());
+        Ok(Self { stream, decoder, out: Vec::new(), sent: 0, deadline, in_multi: false })
+    }
+
+    /// Sends requests and takes their replies, in any overlap, so that neither side waits on the other's full
+    /// buffer. `encode_next` appends a request and says how many replies it has; 0 where there is none left.
+    ///
+    /// A reply is hung where the deadline has passed since the one before it; it may be noticed as late as
+    /// twice the deadline where the server trickles.
+    pub fn exchange(
+        &mut self,
+        mut encode_next: impl FnMut(&mut Vec<u8>) -> usize,
+        mut take: impl FnMut(Reply),
+    ) -> Result<(), Broken> {
+        let mut awaited = 0;
+        let mut more = true;
+        let mut last_reply = Instant::now();
+        loop {
+            if self.sent == self.out.len() {
+                self.start_buffer();
+                while more && self.out.len() < WRITE_BYTES {
+                    let replies = encode_next(&mut self.out);
+                    more = replies > 0;
+                    awaited += replies;
+                }
+            }
+            self.send_some();
+            let sent = self.sent == self.out.len();
+            if sent && !more && awaited == 0 {
+                return Ok(());
+            }
+            let wait = match (sent, more) {
+                (true, true) => Wait::No,
+                (true, false) => Wait::Read,
+                (false, _) => Wait::ReadOrWrite,
+            };
+            let awaited_before = awaited;
+            let outcome = self.receive(wait, last_reply).and_then(|()| self.take_replies(&mut awaited, &mut take));
+            outcome.map_err(|failure| Broken { failure, in_flight: awaited })?;
+            if awaited < awaited_before {
+                last_reply = Instant::now();
+            }
+        }
+    }
+
+    fn take_replies(&mut self, awaited: &mut usize, mut take: impl FnMut(Reply)) -> Result<(), Failure> {
+        while *awaited > 0
+            && let Some(reply) = self.decoder.next_reply().map_err(Failure::Malformed)?
+        {
+            take(reply);
+            *awaited -= 1;
+        }
+        Ok(())
+    }
+
+    /// Runs `requests` in one pipeline and returns a reply for each.
+    pub fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
+        let mut replies = Vec::with_capacity(requests.len());
+        let mut left = requests.iter();
+        let encode_next = |out: &mut Vec<u8>| left.next().map_or(0, |request| (request.encode(out), 1).1);
+        self.exchange(encode_next, |reply| replies.push(reply)).map_err(|broken| broken.failure)?;
+        Ok(replies)
+    }
+
+    /// Sends `bytes` as they are and awaits one reply.
+    pub fn run_raw(&mut self, bytes: &[u8]) -> Result<Reply, Failure> {
+        let mut left = Some(bytes);
+        let mut answer = Reply::Closed;
+        let encode_next = |out: &mut Vec<u8>| left.take().map_or(0, |bytes| (out.extend_from_slice(bytes), 1).1);
+        self.exchange(encode_next, |reply| answer = reply).map_err(|broken| broken.failure)?;
+        Ok(answer)
+    }
+
+    fn start_buffer(&mut self) {
+        if self.out.capacity() > KEPT_BYTES_MAX {
+            self.out = Vec::new();
+        }
+        self.out.clear();
+        self.sent = 0;
+    }
+
+    /// Sends what the peer takes now.
+    fn send_some(&mut self) {
+        while self.sent < self.out.len() {
+            match send(&self.stream, &self.out[self.sent..], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => self.sent += count,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return,
+                // The peer is gone. What it sent before is still to be read; the end of it tells the rest.
+                Err(_) => self.sent = self.out.len(),
+            }
+        }
+    }
+
+    /// Reads once into the decoder, waiting as `wait` says.
+    fn receive(&mut self, wait: Wait, last_reply: Instant) -> Result<(), Failure> {
+        let flags = if wait == Wait::Read { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+        match recv(&self.stream, self.decoder.spare(READ_BYTES), flags) {
+            Ok((_, 0)) => return Err(Failure::Closed),
+            Ok((_, count)) => {
+                self.decoder.advance(count);
+                return Ok(());
+            }
+            Err(Errno::AGAIN) if wait == Wait::No => return Ok(()),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => return Err(Failure::Closed),
+        }
+        let left = self.deadline.saturating_sub(last_reply.elapsed());
+        if left.is_zero() {
+            return Err(Failure::Hung);
+        }
+        if wait == Wait::ReadOrWrite {
+            let mut fds = [PollFd::new(&self.stream, PollFlags::IN | PollFlags::OUT)];
+            let timeout = Timespec::try_from(left).ok();
+            match poll(&mut fds, timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(_) => return Err(Failure::Closed),
+            }
+        }
+        Ok(())
+    }
+}

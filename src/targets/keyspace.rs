@@ -1,0 +1,291 @@
+//! Reads everything that a server holds, in three round trips.
+
+use std::collections::BTreeSet;
+
+use super::connection::Failure;
+use super::cursor;
+use crate::diff::{Entry, Keyspace};
+use crate::resp::{Argv, Reply};
+
+/// How many databases are looked at where the server does not say which ones hold keys: Redis' own number.
+const DATABASES: u32 = 16;
+
+/// A connection that serves nothing but reading and emptying the store.
+pub(super) trait Requests {
+    /// Runs `requests` in one pipeline and returns one reply for each.
+    fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure>;
+}
+
+/// How the value of one type is read.
+struct Kind {
+    name: &'static str,
+    command: &'static str,
+    args: &'static [&'static str],
+    order: Order,
+}
+
+/// How a value is brought into canonical order.
+#[derive(Clone, Copy)]
+enum Order {
+    AsItIs,
+    Elements,
+    Pairs,
+}
+
+/// The types of Redis' keyspace. A value of another type is left out (`NullBulk`).
+const KINDS: &[Kind] = &[
+    Kind { name: "string", command: "GET", args: &[], order: Order::AsItIs },
+    Kind { name: "list", command: "LRANGE", args: &["0", "-1"], order: Order::AsItIs },
+    Kind { name: "hash", command: "HGETALL", args: &[], order: Order::Pairs },
+    Kind { name: "set", command: "SMEMBERS", args: &[], order: Order::Elements },
+    Kind { name: "zset", command: "ZRANGE", args: &["0", "-1", "WITHSCORES"], order: Order::AsItIs },
+    Kind { name: "stream", command: "XRANGE", args: &["-", "+"], order: Order::AsItIs },
+];
+
+/// A key and where it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    db: u32,
+    key: Vec<u8>,
+}
+
+/// A key with a time to live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Expiry {
+    /// Its database.
+    pub db: u32,
+    /// Its name.
+    pub key: Vec<u8>,
+    /// When it expires, in milliseconds since 1970 on the server's clock.
+    pub expires_ms: i64,
+}
+
+/// Everything that is stored, in canonical order; `None` where the server does not tell its keys.
+///
+/// `now_ms` is the server's time, for a server that tells only how long a key has left. `known` holds the
+/// databases that are read in the first round trip and learns those that are in use, so that reading the same
+/// store again takes no more than three.
+pub(super) fn read(
+    server: &mut impl Requests,
+    known: &mut BTreeSet<u32>,
+    now_ms: i64,
+) -> Result<Option<Keyspace>, Failure> {
+    let Some(names) = names(server, known)? else { return Ok(None) };
+    let facts = run_on_each(server, &names, |name, requests| {
+        requests.push(Argv::from([b"TYPE", name.key.as_slice()]));
+        requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
+    })?;
+    let mut entries = Vec::with_capacity(names.len());
+    for (name, facts) in names.into_iter().zip(facts.chunks(2)) {
+        let kind = match &facts[0] {
+            Reply::Simple(kind) if kind == b"none" => continue,
+            Reply::Simple(kind) => String::from_utf8_lossy(kind).into_owned(),
+            other => format!("{:?}", other.kind()),
+        };
+        let expires_ms = match facts[1] {
+            Reply::Int(ms) => (ms >= 0).then_some(ms),
+            _ => remaining_ms(server, &name)?.map(|left| now_ms.saturating_add(left)),
+        };
+        entries.push((name, kind, expires_ms));
+    }
+    Ok(Some(Keyspace { entries: read_values(server, entries)? }))
+}
+
+/// Every key that has a time to live. Empty where the server does not tell its keys.
+pub(super) fn expiries(server: &mut impl Requests) -> Result<Vec<Expiry>, Failure> {
+    let names = names(server, &mut BTreeSet::from([0]))?.unwrap_or_default();
+    let times = run_on_each(server, &names, |name, requests| {
+        requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
+    })?;
+    let expiries = names.into_iter().zip(times).filter_map(|(name, time)| match time {
+        Reply::Int(expires_ms) if expires_ms >= 0 => Some(Expiry { db: name.db, key: name.key, expires_ms }),
+        _ => None,
+    });
+    Ok(expiries.collect())
+}
+
+/// How many keys there are, as far as the server tells.
+pub(super) fn count_keys(server: &mut impl Requests) -> Result<u64, Failure> {
+    let info = server.run(&[info_request()])?.pop();
+    if let Some(counts) = info.as_ref().and_then(parse_info) {
+        return Ok(counts.iter().map(|&(_, keys)| keys).sum());
+    }
+    let sizes = run_in_each_database(server, &Argv::from(["DBSIZE"]))?;
+    Ok(sizes.iter().map(|(_, size)| if let Reply::Int(keys) = size { keys.unsigned_abs() } else { 0 }).sum())
+}
+
+/// Removes every key. The reply to it is not looked at: whoever calls it counts what is left.
+pub(super) fn delete_all(server: &mut impl Requests) -> Result<(), Failure> {
+    let names = names(server, &mut (0..DATABASES).collect())?.unwrap_or_default();
+    run_on_each(server, &names, |name, requests| requests.push(Argv::from([b"DEL", name.key.as_slice()])))?;
+    Ok(())
+}
+
+/// The request whose reply [`parse_info`] reads.
+pub(super) fn info_request() -> Argv {
+    Argv::from(["INFO", "keyspace"])
+}
+
+/// The databases that hold keys, and how many, from the reply to [`info_request`]. `None` where it is no such reply.
+pub(super) fn parse_info(reply: &Reply) -> Option<Vec<(u32, u64)>> {
+    let bytes = match reply {
+        Reply::Bulk(bytes) => bytes,
+        Reply::Verbatim { text, .. } => text,
+        _ => return None,
+    };
+    let mut lines = std::str::from_utf8(bytes).ok()?.lines();
+    lines.next().filter(|line| line.eq_ignore_ascii_case("# Keyspace"))?;
+    let parse = |line: &str| {
+        let (db, rest) = line.strip_prefix("db")?.split_once(":keys=")?;
+        let keys = rest.split(',').next()?;
+        Some((db.parse().ok()?, keys.parse().ok()?))
+    };
+    Some(lines.filter_map(parse).collect())
+}
+
+/// The names of all keys, in order; `None` where the server knows neither KEYS nor SCAN.
+fn names(server: &mut impl Requests, known: &mut BTreeSet<u32>) -> Result<Option<Vec<Name>>, Failure> {
+    let mut requests = vec![info_request()];
+    list_keys(known, &mut requests);
+    let mut replies = server.run(&requests)?.into_iter();
+    let in_use = replies.next().as_ref().and_then(parse_info);
+    let mut listed: Vec<(u32, Reply, Reply)> = Vec::new();
+    collect_lists(known, &mut replies, &mut listed);
+    let in_use: BTreeSet<u32> = match in_use {
+        Some(counts) => counts.into_iter().map(|(db, _)| db).collect(),
+        None => (0..DATABASES).collect(),
+    };
+    let missing: BTreeSet<u32> = in_use.difference(known).copied().collect();
+    if !missing.is_empty() {
+        requests.clear();
+        list_keys(&missing, &mut requests);
+        let mut replies = server.run(&requests)?.into_iter();
+        collect_lists(&missing, &mut replies, &mut listed);
+        known.extend(missing);
+    }
+    let mut names = Vec::new();
+    for (db, selected, keys) in listed {
+        // A database that cannot be selected is not there.
+        if selected != Reply::ok() {
+            continue;
+        }
+        let keys = if keys.as_error().is_some() { scan(server, db)? } else { keys };
+        let Some(keys) = keys.as_elements() else { return Ok(None) };
+        names.extend(keys.iter().filter_map(Reply::as_bytes).map(|key| Name { db, key: key.to_vec() }));
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(Some(names))
+}
+
+fn list_keys(dbs: &BTreeSet<u32>, requests: &mut Vec<Argv>) {
+    for db in dbs {
+        requests.push(select(*db));
+        requests.push(Argv::from(["KEYS", "*"]));
+    }
+}
+
+fn collect_lists(dbs: &BTreeSet<u32>, replies: &mut impl Iterator<Item = Reply>, listed: &mut Vec<(u32, Reply, Reply)>) {
+    for &db in dbs {
+        if let (Some(selected), Some(keys)) = (replies.next(), replies.next()) {
+            listed.push((db, selected, keys));
+        }
+    }
+}
+
+/// For a server without KEYS: an array of all keys, or what the server says instead.
+fn scan(server: &mut impl Requests, db: u32) -> Result<Reply, Failure> {
+    let request = Argv::from(["SCAN", "0", "COUNT", "1000"]);
+    let first = server.run(&[select(db), request.clone()])?.pop().unwrap_or(Reply::NullArray);
+    let whole = cursor::iterate(&request, 1, first, |next| {
+        Ok(server.run(std::slice::from_ref(next))?.pop().unwrap_or(Reply::NullArray))
+    })?;
+    Ok(match whole {
+        Reply::Array(mut parts) => parts.pop().unwrap_or(Reply::NullArray),
+        other => other,
+    })
+}
+
+/// Runs the requests that `ask` adds for each name, in the name's database; returns the replies to those.
+fn run_on_each(
+    server: &mut impl Requests,
+    names: &[Name],
+    mut ask: impl FnMut(&Name, &mut Vec<Argv>),
+) -> Result<Vec<Reply>, Failure> {
+    let mut requests = Vec::with_capacity(2 * names.len() + 2);
+    let mut selects = Vec::new();
+    let mut selected = None;
+    for name in names {
+        if selected.replace(name.db) != Some(name.db) {
+            selects.push(requests.len());
+            requests.push(select(name.db));
+        }
+        ask(name, &mut requests);
+    }
+    if requests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let replies = server.run(&requests)?;
+    let mut selects = selects.into_iter().peekable();
+    let keep = |&(at, _): &(usize, Reply)| selects.next_if_eq(&at).is_none();
+    Ok(replies.into_iter().enumerate().filter(keep).map(|(_, reply)| reply).collect())
+}
+
+fn run_in_each_database(server: &mut impl Requests, request: &Argv) -> Result<Vec<(u32, Reply)>, Failure> {
+    let requests: Vec<Argv> = (0..DATABASES).flat_map(|db| [select(db), request.clone()]).collect();
+    let replies = server.run(&requests)?;
+    let in_database = |(db, pair): (u32, &[Reply])| (pair[0] == Reply::ok()).then(|| (db, pair[1].clone()));
+    Ok((0..DATABASES).zip(replies.chunks_exact(2)).filter_map(in_database).collect())
+}
+
+fn select(db: u32) -> Argv {
+    Argv::from(["SELECT", &db.to_string()])
+}
+
+/// For a server without PEXPIRETIME.
+fn remaining_ms(server: &mut impl Requests, name: &Name) -> Result<Option<i64>, Failure> {
+    let left = server.run(&[select(name.db), Argv::from([b"PTTL", name.key.as_slice()])])?.pop();
+    Ok(match left {
+        Some(Reply::Int(ms)) if ms >= 0 => Some(ms),
+        _ => None,
+    })
+}
+
+fn read_values(
+    server: &mut impl Requests,
+    entries: Vec<(Name, String, Option<i64>)>,
+) -> Result<Vec<Entry>, Failure> {
+    let kind_of = |kind: &str| KINDS.iter().find(|row| row.name == kind);
+    let mut kinds = entries.iter().map(|(_, kind, _)| kind_of(kind));
+    let names: Vec<Name> = entries.iter().map(|(name, ..)| name.clone()).collect();
+    let values = run_on_each(server, &names, |name, requests| {
+        if let Some(Some(kind)) = kinds.next() {
+            let mut argv = Argv::from([kind.command.as_bytes(), name.key.as_slice()]);
+            kind.args.iter().for_each(|arg| argv.push(arg.as_bytes()));
+            requests.push(argv);
+        }
+    })?;
+    let mut values = values.into_iter();
+    let entries = entries.into_iter().map(|(name, kind, expires_ms)| {
+        let value = match kind_of(&kind) {
+            Some(row) => values.next().map_or(Reply::NullBulk, |value| in_order(value, row.order)),
+            None => Reply::NullBulk,
+        };
+        Entry { db: name.db, key: name.key, kind, value, expires_ms }
+    });
+    Ok(entries.collect())
+}
+
+fn in_order(value: Reply, order: Order) -> Reply {
+    let Reply::Array(mut items) = value else { return value };
+    match order {
+        Order::AsItIs => {}
+        Order::Elements => items.sort_by(|a, b| a.as_bytes().cmp(&b.as_bytes())),
+        Order::Pairs => {
+            let mut pairs: Vec<&[Reply]> = items.chunks(2).collect();
+            pairs.sort_by(|a, b| a[0].as_bytes().cmp(&b[0].as_bytes()));
+            items = pairs.concat();
+        }
+    }
+    Reply::Array(items)
+}

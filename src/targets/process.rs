@@ -1,0 +1,233 @@
+//! Server processes that dst starts, and the directories they live in: none outlives its [`Process`].
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tempfile::TempDir;
+
+use super::TargetError;
+use super::connection::{Connection, Endpoint};
+use crate::resp::Argv;
+
+/// How long a server may take until it answers PING.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// How long a server may take to stop in good order.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How much of a server's last words an error quotes.
+const LOG_TAIL_BYTES: u64 = 2048;
+/// How often a port is chosen anew where another process was faster to take it.
+const PORT_TRIES: usize = 3;
+
+/// How to start a server. In its arguments `{dir}` stands for its data directory, `{socket}` for the socket it
+/// shall listen on, and `{port}` for a free port on 127.0.0.1; where there is no `{socket}` it listens on the port.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    /// What to run.
+    pub program: OsString,
+    /// With these arguments.
+    pub args: Vec<String>,
+    /// What to run with these arguments once the server is killed, where killing it leaves something.
+    pub clean_up: Option<Vec<String>>,
+    /// Variables for its environment.
+    pub env: Vec<(String, OsString)>,
+}
+
+/// A directory for a server: its socket, its log, and `data/` for itself. Removed when dropped.
+pub(super) struct ServerDir {
+    dir: TempDir,
+}
+
+impl ServerDir {
+    /// Makes the directory where the system keeps temporary files.
+    pub fn new() -> Result<Self, TargetError> {
+        let make = || {
+            let dir = tempfile::Builder::new().prefix("dst-").tempdir()?;
+            fs::create_dir(dir.path().join("data"))?;
+            Ok(Self { dir })
+        };
+        make().map_err(TargetError::io("cannot make a temporary directory for the server"))
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Where the server keeps its files.
+    pub fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.path().join("socket")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.path().join("log")
+    }
+
+    /// Removes every file of the server.
+    pub fn clear_data(&self) -> Result<(), TargetError> {
+        fs::remove_dir_all(self.data())
+            .and_then(|()| fs::create_dir(self.data()))
+            .map_err(TargetError::io("cannot empty the server's temporary directory"))
+    }
+
+    /// The end of what the server printed.
+    pub fn last_words(&self) -> String {
+        let read = || -> io::Result<String> {
+            let mut log = File::open(self.log())?;
+            let len = log.metadata()?.len();
+            log.seek(SeekFrom::Start(len.saturating_sub(LOG_TAIL_BYTES)))?;
+            let mut tail = Vec::new();
+            log.take(LOG_TAIL_BYTES).read_to_end(&mut tail)?;
+            Ok(String::from_utf8_lossy(&tail).trim().to_owned())
+        };
+        read().unwrap_or_default()
+    }
+}
+
+/// A running server. It is killed, with all that it started, and reaped when dropped.
+pub(super) struct Process {
+    child: Child,
+    program: OsString,
+    clean_up: Option<Vec<String>>,
+}
+
+impl Process {
+    /// Starts a server and waits until it answers.
+    pub fn start(launch: &Launch, dir: &ServerDir) -> Result<(Self, Endpoint), TargetError> {
+        if launch.args.iter().any(|arg| arg.contains("{socket}")) {
+            return Self::start_at(Endpoint::Unix(dir.socket()), launch, dir);
+        }
+        for _ in 1..PORT_TRIES {
+            match Self::start_at(free_port()?, launch, dir) {
+                Err(TargetError::Start { .. }) => {}
+                outcome => return outcome,
+            }
+        }
+        Self::start_at(free_port()?, launch, dir)
+    }
+
+    fn start_at(endpoint: Endpoint, launch: &Launch, dir: &ServerDir) -> Result<(Self, Endpoint), TargetError> {
+        let fill = |arg: &String| fill_in(arg, dir, &endpoint);
+        let log = File::create(dir.log()).map_err(TargetError::io("cannot write the server's log"))?;
+        let errors = log.try_clone().map_err(TargetError::io("cannot write the server's log"))?;
+        let mut command = Command::new(&launch.program);
+        command
+            .args(launch.args.iter().map(fill))
+            .envs(launch.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            // A group of its own: Ctrl-C must not end it before its last replies, and its children end with it.
+            .process_group(0);
+        let what = format!("cannot run {}", launch.program.display());
+        let child = spawn(command).map_err(TargetError::io(what))?;
+        let clean_up = launch.clean_up.as_ref().map(|args| args.iter().map(fill).collect());
+        let mut process = Self { child, program: launch.program.clone(), clean_up };
+        process.await_ready(&endpoint, dir)?;
+        Ok((process, endpoint))
+    }
+
+    fn await_ready(&mut self, endpoint: &Endpoint, dir: &ServerDir) -> Result<(), TargetError> {
+        let started = Instant::now();
+        let command = self.program.display().to_string();
+        loop {
+            let left = READY_WITHIN.saturating_sub(started.elapsed());
+            if answers(endpoint, left.max(Duration::from_millis(1))) {
+                return Ok(());
+            }
+            if let Some(status) = self.exited() {
+                let why = format!("it ended at once ({status})");
+                return Err(TargetError::Start { command, why, log: dir.last_words() });
+            }
+            if left.is_zero() {
+                let why = format!("it did not answer PING on {endpoint} within {} s", READY_WITHIN.as_secs());
+                return Err(TargetError::Unready { command, why, log: dir.last_words() });
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// How it ended, where it has.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Asks it to end, and kills it where it does not.
+    pub fn stop(mut self) {
+        // An error says that it has ended.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        let asked = Instant::now();
+        while self.exited().is_none() && asked.elapsed() < STOP_WITHIN {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Errors say that the group or the process is gone, which is what is wanted.
+        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = self.child.wait();
+        if let Some(args) = &self.clean_up {
+            let _ = Command::new(&self.program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+/// True where a server at `endpoint` answers PING, with whatever it may be.
+pub(super) fn answers(endpoint: &Endpoint, within: Duration) -> bool {
+    Connection::open(endpoint, within)
+        .is_ok_and(|mut connection| connection.run(&[Argv::from(["PING"])]).is_ok())
+}
+
+fn fill_in(arg: &str, dir: &ServerDir, endpoint: &Endpoint) -> String {
+    let (socket, port) = match endpoint {
+        Endpoint::Unix(path) => (path.display().to_string(), String::new()),
+        Endpoint::Tcp(_, port) => (String::new(), port.to_string()),
+    };
+    arg.replace("{dir}", &dir.data().display().to_string()).replace("{socket}", &socket).replace("{port}", &port)
+}
+
+fn free_port() -> Result<Endpoint, TargetError> {
+    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    let port = port.map_err(TargetError::io("cannot find a free port"))?.port();
+    Ok(Endpoint::Tcp("127.0.0.1".to_owned(), port))
+}
+
+/// Spawns from a thread that lives as long as dst: a server asks to be killed when the thread that started it
+/// ends (see `shim.c`), and the caller's thread may end before its session does.
+fn spawn(command: Command) -> io::Result<Child> {
+    type Job = (Command, Sender<io::Result<Child>>);
+    static SPAWNER: OnceLock<Sender<Job>> = OnceLock::new();
+    let spawner = SPAWNER.get_or_init(|| {
+        let (jobs, inbox) = channel::<Job>();
+        thread::spawn(move || {
+            for (mut command, answer) in inbox {
+                // Where nobody waits for the answer, nobody wants the child either.
+                if let Err(unsent) = answer.send(command.spawn())
+                    && let Ok(mut child) = unsent.0
+                {
+                    let _ = child.kill().and_then(|()| child.wait());
+                }
+            }
+        });
+        jobs
+    });
+    let (answer, outcome) = channel();
+    let gone = |_| io::Error::other("the thread that starts servers is gone");
+    spawner.send((command, answer)).map_err(|_| gone(()))?;
+    outcome.recv().map_err(|_| gone(()))?
+}

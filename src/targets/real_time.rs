@@ -1,0 +1,226 @@
+//! Traces on a server whose clock is the machine's.
+//!
+//! The trace's clock stands still between its moves, the server's does not, so times cannot be exact; here they
+//! are brought as close as can be. Absolute times in requests are moved from the trace's time to the server's,
+//! those in replies are moved back, and a move of the clock shortens the time that every key has left.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::connection::Failure;
+use super::keyspace::{Requests, expiries};
+use crate::resp::{Argv, Reply};
+
+/// The trace's time against the machine's.
+pub(super) struct RealTime {
+    trace_ms: i64,
+}
+
+/// How a time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Seconds,
+    Milliseconds,
+}
+
+/// Where a request names a time since 1970.
+#[derive(Debug)]
+enum Place {
+    /// Always this argument.
+    At(usize),
+    /// The argument after one of these options.
+    After(&'static [(&'static str, &'static str, Unit)]),
+    /// This argument, where the option is given.
+    AtWith(usize, &'static str),
+}
+
+/// A command that takes or gives a time since 1970, and the one of the same meaning in milliseconds: a time in
+/// seconds cannot be moved by less than one.
+#[derive(Debug)]
+struct Row {
+    name: &'static str,
+    in_ms: &'static str,
+    unit: Unit,
+    place: Option<Place>,
+}
+
+const EX_OPTIONS: Place = Place::After(&[("EXAT", "PXAT", Unit::Seconds), ("PXAT", "PXAT", Unit::Milliseconds)]);
+
+/// Every command with a time since 1970. Source: <https://redis.io/docs/latest/commands/>.
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    Row { name: "EXPIREAT", in_ms: "PEXPIREAT", unit: Unit::Seconds, place: Some(Place::At(2)) },
+    Row { name: "PEXPIREAT", in_ms: "PEXPIREAT", unit: Unit::Milliseconds, place: Some(Place::At(2)) },
+    Row { name: "SET", in_ms: "SET", unit: Unit::Milliseconds, place: Some(EX_OPTIONS) },
+    Row { name: "GETEX", in_ms: "GETEX", unit: Unit::Milliseconds, place: Some(EX_OPTIONS) },
+    Row { name: "RESTORE", in_ms: "RESTORE", unit: Unit::Milliseconds, place: Some(Place::AtWith(2, "ABSTTL")) },
+    Row { name: "EXPIRETIME", in_ms: "PEXPIRETIME", unit: Unit::Seconds, place: None },
+    Row { name: "PEXPIRETIME", in_ms: "PEXPIRETIME", unit: Unit::Milliseconds, place: None },
+];
+
+/// A request as it goes out.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// What is sent instead.
+    pub argv: Argv,
+    /// How its reply is brought back, where it is a time.
+    pub reply: Option<ReplyTime>,
+}
+
+/// The reply to a moved request is a time, in milliseconds of the server's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ReplyTime {
+    shift_ms: i64,
+    unit: Unit,
+}
+
+impl ReplyTime {
+    /// The reply in the trace's time and in the unit that was asked for. What is no time stays (-1, -2, errors).
+    pub fn bring_back(self, reply: Reply) -> Reply {
+        match reply {
+            Reply::Int(ms) if ms >= 0 => {
+                let ms = ms.saturating_sub(self.shift_ms);
+                Reply::Int(match self.unit {
+                    Unit::Milliseconds => ms,
+                    // As Redis rounds.
+                    Unit::Seconds => ms.saturating_add(500) / 1000,
+                })
+            }
+            other => other,
+        }
+    }
+}
+
+impl RealTime {
+    /// The trace's clock stands at `trace_ms`.
+    pub fn new(trace_ms: i64) -> Self {
+        Self { trace_ms }
+    }
+
+    /// Sets the trace's clock, in milliseconds since 1970.
+    pub fn set(&mut self, trace_ms: i64) {
+        self.trace_ms = trace_ms;
+    }
+
+    /// Milliseconds from the trace's time to the server's, now.
+    pub fn shift_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_sub(self.trace_ms)
+    }
+
+    /// Moves the trace's clock by shortening the time that each key on the server has left; keys whose time is
+    /// over go.
+    pub fn advance(&mut self, ms: u64, server: &mut impl Requests) -> Result<(), Failure> {
+        self.trace_ms = self.trace_ms.saturating_add_unsigned(ms);
+        let mut requests = Vec::new();
+        let mut selected = None;
+        for expiry in expiries(server)? {
+            if selected.replace(expiry.db) != Some(expiry.db) {
+                requests.push(Argv::from(["SELECT", &expiry.db.to_string()]));
+            }
+            // 1 is long over, and is never refused as a time below 0 might be.
+            let expires_ms = expiry.expires_ms.saturating_sub_unsigned(ms).max(1).to_string();
+            requests.push(Argv::from([b"PEXPIREAT", expiry.key.as_slice(), expires_ms.as_bytes()]));
+        }
+        server.run(&requests)?;
+        Ok(())
+    }
+
+    /// The request in the server's time, or `None` where it has no time since 1970.
+    pub fn move_request(&self, argv: &Argv) -> Option<Moved> {
+        let name = argv.get(0)?;
+        let row = ROWS.iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))?;
+        move_by(self.shift_ms(), row, argv)
+    }
+}
+
+fn move_by(shift_ms: i64, row: &Row, argv: &Argv) -> Option<Moved> {
+    let mut args: Vec<Vec<u8>> = argv.iter().map(<[u8]>::to_vec).collect();
+    let Some(place) = &row.place else {
+        // With any other number of arguments the reply is an error that names the command.
+        return (args.len() == 2).then(|| {
+            args[0] = row.in_ms.into();
+            Moved { argv: args.iter().collect(), reply: Some(ReplyTime { shift_ms, unit: row.unit }) }
+        });
+    };
+    let is = |arg: &[u8], option: &str| arg.eq_ignore_ascii_case(option.as_bytes());
+    match *place {
+        Place::At(at) => {
+            args[0] = row.in_ms.into();
+            let time = args.get_mut(at)?;
+            *time = move_time(time, row.unit, shift_ms)?;
+        }
+        Place::AtWith(at, option) => {
+            args.iter().skip(at + 1).find(|arg| is(arg, option))?;
+            let time = args.get_mut(at)?;
+            *time = move_time(time, row.unit, shift_ms)?;
+        }
+        Place::After(options) => {
+            // Behind the command, the key and, for SET, the value, which may look like an option.
+            let first = if is(&args[0], "SET") { 3 } else { 2 };
+            let find = |at: usize| options.iter().find(|(name, ..)| is(&args[at], name)).map(|option| (at, option));
+            let (at, (_, in_ms, unit)) = (first..args.len().checked_sub(1)?).find_map(find)?;
+            args[at + 1] = move_time(&args[at + 1], *unit, shift_ms)?;
+            args[at] = (*in_ms).into();
+        }
+    }
+    Some(Moved { argv: args.iter().collect(), reply: None })
+}
+
+/// A time in milliseconds of the server's clock. `None` where it is no valid time, or so far away that moving it
+/// could change whether the server refuses it.
+fn move_time(text: &[u8], unit: Unit, shift_ms: i64) -> Option<Vec<u8>> {
+    let time: i64 = std::str::from_utf8(text).ok()?.parse().ok().filter(|&time| time > 0)?;
+    let ms = match unit {
+        Unit::Seconds => time.checked_mul(1000)?,
+        Unit::Milliseconds => time,
+    };
+    (ms < i64::MAX / 2).then(|| ms.saturating_add(shift_ms).max(1).to_string().into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Moves a request by 1,500 ms; `expected` is empty where it stays as it is.
+    fn check(request: &str, expected: &str) {
+        let argv: Argv = request.split(' ').collect();
+        let row = ROWS.iter().find(|row| argv[0].eq_ignore_ascii_case(row.name.as_bytes()));
+        let moved = row.and_then(|row| move_by(1500, row, &argv)).map(|moved| moved.argv);
+        let expected = (!expected.is_empty()).then(|| expected.split(' ').collect::<Argv>());
+        assert_eq!(moved, expected, "{request}");
+    }
+
+    #[test]
+    fn times_in_requests_are_moved_in_milliseconds() {
+        check("EXPIREAT k 100 NX", "PEXPIREAT k 101500 NX");
+        check("pexpireat k 100", "PEXPIREAT k 1600");
+        check("SET k v EXAT 100 NX", "SET k v PXAT 101500 NX");
+        check("SET k exat GET pxat 100", "SET k exat GET PXAT 1600");
+        check("GETEX k PXAT 100", "GETEX k PXAT 1600");
+        check("RESTORE k 100 payload ABSTTL", "RESTORE k 1600 payload ABSTTL");
+    }
+
+    #[test]
+    fn what_is_no_time_stays() {
+        check("EXPIREAT k", "");
+        check("EXPIREAT k nonsense", "");
+        check("EXPIREAT k -1", "");
+        check("EXPIREAT k 0", "");
+        check("EXPIREAT k 9223372036854775807", "");
+        check("SET k v EX 100", "");
+        check("SET k v EXAT", "");
+        check("RESTORE k 100 payload", "");
+        check("EXPIRETIME", "");
+        check("GET k", "");
+    }
+
+    #[test]
+    fn times_in_replies_are_brought_back() {
+        check("EXPIRETIME k", "PEXPIRETIME k");
+        let seconds = ReplyTime { shift_ms: 1500, unit: Unit::Seconds };
+        assert_eq!(seconds.bring_back(Reply::Int(101_500)), Reply::Int(100));
+        let milliseconds = ReplyTime { shift_ms: 1500, unit: Unit::Milliseconds };
+        assert_eq!(milliseconds.bring_back(Reply::Int(101_500)), Reply::Int(100_000));
+        assert_eq!(milliseconds.bring_back(Reply::Int(-2)), Reply::Int(-2));
+    }
+}
