@@ -43,3 +43,27 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     }
     Ok(())
 }
+
+/// A path as a shell takes it: quoted only where it must be.
+pub fn quote(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !path.is_empty() && path.chars().all(plain) {
+        path.to_owned()
+    } else {
+        format!("'{}'", path.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_would_change_them() {
+        let check = |path, expected: &str| assert_eq!(quote(path), expected);
+        check("traces/lists-1.trace", "traces/lists-1.trace");
+        check("my traces/a.trace", "'my traces/a.trace'");
+        check("it's.trace", r"'it'\''s.trace'");
+        check("", "''");
+    }
+}

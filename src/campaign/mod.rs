@@ -27,6 +27,27 @@ pub struct Pair<'a> {
     pub subject: &'a dyn Target,
 }
 
+/// The words of a command to paste that are the same for every finding.
+#[derive(Clone, Debug, Default)]
+pub struct CommandLine {
+    /// How the user called this program.
+    pub program: String,
+    /// The targets and how they are compared: `--against redis`.
+    pub flags: String,
+}
+
+impl CommandLine {
+    /// The whole line that runs `words`.
+    pub fn with(&self, words: &str) -> String {
+        format!("{} {words} {}", self.program, self.flags).trim_end().to_owned()
+    }
+
+    /// The line that runs one seed again.
+    pub fn seed(&self, seed: Seed, group: &Group, ops: u64) -> String {
+        self.with(&format!("oracle --seeds 1 --first-seed {seed} --group {} --ops {ops}", group.name))
+    }
+}
+
 /// Why a campaign cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum CampaignError {

@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::differential::{self, Outcome};
 use super::minimal::{Minimal, minimize};
 use super::sessions::{Sessions, in_parallel};
-use super::{CampaignError, Pair, Progress, sequence};
+use super::{CampaignError, CommandLine, Pair, Progress, files, sequence};
 use crate::corpus::{Known, Store};
 use crate::diff::{Class, Settings};
 use crate::generate::Group;
@@ -44,8 +44,8 @@ pub struct Options<'a> {
     pub shrinks_max: usize,
     /// Where minimal traces are kept.
     pub store: &'a Store,
-    /// What a line to paste says after its trace: `--against redis --subject redlite`.
-    pub target_flags: &'a str,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
     /// Set where the user asks to stop.
     pub stop: &'a AtomicBool,
 }
@@ -230,10 +230,7 @@ fn describe(
     finding.count = folded.seen.count;
     finding.also.clone_from(&folded.also);
     if finding.trace.is_none() {
-        finding.replay = format!(
-            "dst oracle --seeds 1 --first-seed {seed} --group {} --ops {} {}",
-            options.group.name, options.ops, options.target_flags
-        );
+        finding.replay = options.command.seed(seed, options.group, options.ops);
     }
     Ok(Some(finding))
 }
@@ -243,7 +240,7 @@ fn file(minimal: &Minimal, found_in: String, options: &Options) -> Result<Findin
     let added = options.store.add(&minimal.divergence.class, &minimal.trace)?;
     let path = added.item().path.display().to_string();
     let mut finding = Finding::new(found_in, &minimal.divergence, minimal.excerpt.as_ref());
-    finding.replay = format!("dst replay {path} {}", options.target_flags);
+    finding.replay = options.command.with(&format!("replay {}", files::quote(&path)));
     finding.trace = Some(path);
     finding.shrunk = Some(Shrinking::from(&minimal.shrunk));
     Ok(finding)

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::CampaignError;
 use super::differential::{self, Comparison, Outcome};
+use super::{CampaignError, CommandLine, Progress, files, sequence};
 use crate::corpus::Known;
 use crate::diff::{Keyspace, Settings};
+use crate::generate::Group;
 use crate::report::{Check, Finding, Flaky, Report, Verdict};
 use crate::resp::Reply;
+use crate::seed::Seed;
 use crate::targets::{Session, Target, TargetError};
 use crate::trace::{Block, Header, Op, Reader, TraceError};
 
@@ -26,8 +28,10 @@ pub struct Options<'a> {
     pub settings: Settings,
     /// Divergences that do not fail the run.
     pub known: &'a Known,
-    /// What a line to paste says after its trace: `--against redis --subject redlite`.
-    pub target_flags: &'a str,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
+    /// For whoever watches.
+    pub progress: &'a Progress,
     /// Set where the user asks to stop.
     pub stop: &'a AtomicBool,
 }
@@ -67,7 +71,7 @@ impl<'a> Replays<'a> {
         })
     }
 
-    /// Replays one trace. `name` is for people, `file` what a line to paste calls it, where it lies in a file.
+    /// Replays one trace. `name` is for people, `file` is what a line to paste calls it.
     /// `None` where the user stopped it.
     ///
     /// # Errors
@@ -75,26 +79,36 @@ impl<'a> Replays<'a> {
     pub fn trace(&mut self, name: &str, file: &str, reader: Reader) -> Result<Option<Check>, CampaignError> {
         let started = Instant::now();
         self.note_reference(reader.header());
-        let outcome = self.compare(name, reader)?;
+        let outcome = self.compare(name, reader);
         if self.options.stop.load(Ordering::Relaxed) {
             self.report.interrupted = true;
             return Ok(None);
         }
-        self.report.totals.add(&outcome);
-        let mut check = Check {
-            name: name.to_owned(),
-            verdict: Verdict::Agree,
-            ops: outcome.ops,
-            seconds: started.elapsed().as_secs_f64(),
-            detail: String::new(),
-        };
-        if let Some(divergence) = &outcome.divergence {
-            check.detail = format!("op {}: {}", divergence.at, divergence.class);
-            check.verdict = if outcome.flaky { Verdict::Flaky } else { Verdict::Diverge };
-            self.note_divergence(name, file, &outcome);
+        let outcome = outcome?;
+        let replay = self.options.command.with(&format!("replay {}", files::quote(file)));
+        Ok(Some(self.note(name.to_owned(), &outcome, started, replay)))
+    }
+
+    /// Runs the first `count` operations of a seed. `None` where the user stopped it.
+    ///
+    /// # Errors
+    /// [`CampaignError::NoReference`] without a live reference, and errors of the infrastructure.
+    pub fn seed(&mut self, seed: Seed, group: &'static Group, count: u64) -> Result<Option<Check>, CampaignError> {
+        let started = Instant::now();
+        if self.options.stop.load(Ordering::Relaxed) {
+            self.report.interrupted = true;
+            return Ok(None);
         }
-        self.report.checks.push(check.clone());
-        Ok(Some(check))
+        let name = format!("seed {seed} of {}", group.name);
+        let Some(reference) = &mut self.reference else { return Err(CampaignError::NoReference { name }) };
+        let (header, ops) = sequence(seed, group, count);
+        let options =
+            differential::Options { settings: self.options.settings, ..differential::Options::new(self.options.known) };
+        let (right, tested) = (reference.as_mut(), self.subject.as_mut());
+        let outcome = differential::compare(&header, &ops, right, tested, &options, &mut |_, _| ())?;
+        self.report.totals.seeds += 1;
+        let replay = self.options.command.seed(seed, group, count);
+        Ok(Some(self.note(name, &outcome, started, replay)))
     }
 
     /// What all of them came to.
@@ -102,8 +116,9 @@ impl<'a> Replays<'a> {
         let seconds = self.started.elapsed().as_secs_f64();
         self.report.timing.seconds = seconds;
         self.report.timing.comparing_seconds = self.report.checks.iter().map(|check| check.seconds).sum();
-        let traces = self.report.checks.len();
-        self.report.scope = format!("{traces} trace{}", if traces == 1 { "" } else { "s" });
+        let count = self.report.checks.len();
+        let noun = if self.report.totals.seeds > 0 { "seed" } else { "trace" };
+        self.report.scope = format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
         self.report
     }
 
@@ -119,17 +134,31 @@ impl<'a> Replays<'a> {
         }
     }
 
-    fn note_divergence(&mut self, name: &str, file: &str, outcome: &Outcome) {
-        let Some(divergence) = &outcome.divergence else { return };
-        if outcome.flaky {
-            self.report.flaky.push(Flaky { found_in: name.to_owned(), class: divergence.class.clone() });
-        } else if let Some(seen) = self.report.findings.iter_mut().find(|it| it.class == divergence.class) {
-            seen.count += 1;
-        } else {
-            let mut finding = Finding::new(name.to_owned(), divergence, outcome.excerpt.as_ref());
-            finding.replay = format!("dst replay {file} {}", self.options.target_flags).trim_end().to_owned();
-            self.report.findings.push(finding);
+    fn note(&mut self, name: String, outcome: &Outcome, started: Instant, replay: String) -> Check {
+        self.report.totals.add(outcome);
+        self.options.progress.step(0, outcome.divergence.is_some());
+        let mut check = Check {
+            name,
+            verdict: Verdict::Agree,
+            ops: outcome.ops,
+            seconds: started.elapsed().as_secs_f64(),
+            detail: String::new(),
+        };
+        if let Some(divergence) = &outcome.divergence {
+            check.detail = format!("op {}: {}", divergence.at, divergence.class);
+            check.verdict = if outcome.flaky { Verdict::Flaky } else { Verdict::Diverge };
+            let found_in = check.name.clone();
+            if outcome.flaky {
+                self.report.flaky.push(Flaky { found_in, class: divergence.class.clone() });
+            } else if let Some(seen) = self.report.findings.iter_mut().find(|it| it.class == divergence.class) {
+                seen.count += 1;
+            } else {
+                let finding = Finding::new(found_in, divergence, outcome.excerpt.as_ref());
+                self.report.findings.push(Finding { replay, ..finding });
+            }
         }
+        self.report.checks.push(check.clone());
+        check
     }
 
     fn compare(&mut self, name: &str, mut reader: Reader) -> Result<Outcome, CampaignError> {
@@ -160,6 +189,7 @@ impl<'a> Replays<'a> {
                 return Ok(differential::compare(&header, &ops, reference, subject, &options, &mut |_, _| ())?);
             };
             load(&mut block)?;
+            self.options.progress.ops.fetch_add(block.ops.len() as u64, Ordering::Relaxed);
             bytes += block.ops.iter().filter_map(Op::argv).map(|argv| argv.bytes_len()).sum::<usize>();
             ops.append(&mut block.ops);
         }
@@ -171,6 +201,7 @@ impl<'a> Replays<'a> {
         while goes_on && !self.options.stop.load(Ordering::Relaxed) {
             let Some(mut block) = reader.next_block().map_err(damaged)? else { break };
             load(&mut block)?;
+            self.options.progress.ops.fetch_add(block.ops.len() as u64, Ordering::Relaxed);
             goes_on = comparison.block(&block.ops, &mut |_, _| ())?;
         }
         Ok(comparison.finish()?)

@@ -20,6 +20,8 @@ pub struct Options<'a> {
     pub replay: replay::Options<'a>,
     /// The folder of recorded traces.
     pub traces: &'a Path,
+    /// The folder of shrunk divergences.
+    pub corpus: &'a Path,
 }
 
 /// A part of the smoke: pushes its checks and what they found.
@@ -70,7 +72,7 @@ fn replay_traces(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) ->
 }
 
 fn replay_corpus(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
-    replay_folder(options.oracle.store.root(), options, pair, push)
+    replay_folder(options.corpus, options, pair, push)
 }
 
 /// Replays every trace below a folder against the replies in it. No folder, no checks: the report shows it.
