@@ -4,6 +4,9 @@ mod known;
 mod seeds;
 mod store;
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 pub use known::{Known, KnownEntry};
 pub use seeds::{SeedBank, SeedEntry};
 pub use store::{Added, Item, Store};
@@ -37,4 +40,25 @@ pub enum CorpusError {
         /// What is wrong, and what should stand there.
         what: String,
     },
+}
+
+fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> CorpusError {
+    let path = path.display().to_string();
+    |source| CorpusError::Io { path, source }
+}
+
+/// The text of a file; `None` where there is no such file.
+fn read_if_there(path: &Path) -> Result<Option<String>, CorpusError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error(path)(error)),
+    }
+}
+
+fn create_parent(path: &Path) -> Result<(), CorpusError> {
+    match path.parent() {
+        Some(parent) => std::fs::create_dir_all(parent).map_err(io_error(parent)),
+        None => Ok(()),
+    }
 }

@@ -1,18 +1,28 @@
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
 
 use crate::diff::Class;
-use crate::trace::{Limits, Trace};
+use crate::trace::text::format_op;
+use crate::trace::{Limits, Reader, Trace, TraceError, Writer};
 
-use super::CorpusError;
+use super::{CorpusError, create_parent, io_error};
+
+/// The ending of a trace's file.
+const EXTENSION: &str = "trace";
+/// How many bytes of a trace's SHA-256 name it: 64 bits tell any number of findings apart.
+const HASH_BYTES: usize = 8;
 
 /// The folder of shrunk traces: `<class>/<hash>.trace`.
 #[derive(Clone, Debug)]
 pub struct Store {
-    _root: PathBuf,
+    root: PathBuf,
 }
 
 /// One trace of the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Item {
     /// The name of its class's folder: [`Class::folder`].
     pub class: String,
@@ -43,30 +53,170 @@ impl Added {
 impl Store {
     /// The store in this folder, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { _root: root.into() }
+        Self { root: root.into() }
     }
 
     /// Writes `trace` (with its replies, where it has them) under `class`, unless the same ops are there.
     ///
     /// # Errors
     /// [`CorpusError`] where it cannot be written.
-    pub fn add(&self, _class: &Class, _trace: &Trace) -> Result<Added, CorpusError> {
-        todo!()
+    pub fn add(&self, class: &Class, trace: &Trace) -> Result<Added, CorpusError> {
+        let (class, hash) = (class.folder(), content_hash(trace));
+        let path = self.root.join(&class).join(&hash).with_extension(EXTENSION);
+        let item = Item { class, hash, path };
+        if item.path.exists() {
+            return Ok(Added::Known(item));
+        }
+        create_parent(&item.path)?;
+        // Written beside and renamed, so that a run that is stopped leaves no half trace.
+        let unfinished = item.path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = write_trace(&unfinished, trace);
+        if written.is_err() {
+            // The error that is returned says more than one of removing what is left.
+            let _ = fs::remove_file(&unfinished);
+        }
+        written?;
+        fs::rename(&unfinished, &item.path).map_err(io_error(&item.path))?;
+        Ok(Added::New(item))
     }
 
-    /// Every trace, by class, then by hash.
+    /// Every trace, by class, then by hash. No folder: none.
     ///
     /// # Errors
     /// [`CorpusError::Io`]
     pub fn list(&self) -> Result<Vec<Item>, CorpusError> {
-        todo!()
+        let mut items = Vec::new();
+        for folder in entries(&self.root)? {
+            if !folder.is_dir() {
+                continue;
+            }
+            for path in entries(&folder)? {
+                let (class, hash) = (folder.file_name(), path.file_stem());
+                if let (Some(class), Some(hash)) = (class.and_then(|it| it.to_str()), hash.and_then(|it| it.to_str()))
+                    && path.extension().is_some_and(|extension| extension == EXTENSION)
+                {
+                    items.push(Item { class: class.into(), hash: hash.into(), path: path.clone() });
+                }
+            }
+        }
+        items.sort();
+        Ok(items)
     }
 
     /// Reads one trace.
     ///
     /// # Errors
     /// [`CorpusError::Trace`] where the file is no trace within the limits.
-    pub fn load(&self, _item: &Item, _limits: Limits) -> Result<Trace, CorpusError> {
-        todo!()
+    pub fn load(&self, item: &Item, limits: Limits) -> Result<Trace, CorpusError> {
+        let file = File::open(&item.path).map_err(io_error(&item.path))?;
+        Reader::open(Box::new(file), limits).and_then(Reader::read_all).map_err(trace_error(&item.path))
+    }
+}
+
+fn trace_error(path: &Path) -> impl FnOnce(TraceError) -> CorpusError {
+    let path = path.display().to_string();
+    |source| CorpusError::Trace { path, source }
+}
+
+/// What is in a folder, in no order; nothing where there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, CorpusError> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<Result<_, _>>()
+            .map_err(io_error(folder)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(io_error(folder)(error)),
+    }
+}
+
+/// The start of the SHA-256 of all that decides what a trace does: its clock and its ops, in their text form, which
+/// outlives versions of the binary form.
+fn content_hash(trace: &Trace) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(trace.header.start_ms.to_string());
+    for op in &trace.ops {
+        hasher.update("\n");
+        hasher.update(format_op(op));
+    }
+    hasher.finalize()[..HASH_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn write_trace(path: &Path, trace: &Trace) -> Result<(), CorpusError> {
+    let file = File::create(path).map_err(io_error(path))?;
+    let replies = trace.replies.as_deref();
+    let mut writer =
+        Writer::new(BufWriter::new(file), &trace.header, replies.is_some()).map_err(trace_error(path))?;
+    for (at, op) in trace.ops.iter().enumerate() {
+        writer.write(op, replies.and_then(|replies| replies.get(at))).map_err(trace_error(path))?;
+    }
+    let mut out = writer.finish().map_err(trace_error(path))?;
+    out.flush().map_err(io_error(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::{Argv, Reply};
+    use crate::trace::{Header, Op};
+
+    fn class(kind: &str) -> Class {
+        Class { command: "LRANGE".into(), rule: "exact".into(), kind: kind.into() }
+    }
+
+    fn trace(lines: &[&str], replies: Option<Vec<Reply>>) -> Trace {
+        let ops = lines.iter().map(|line| Op::call(0, line.split(' ').collect::<Argv>())).collect();
+        Trace { header: Header::default(), ops, replies }
+    }
+
+    /// Adds these traces in turn; what then lies in the store, without the hashes.
+    #[track_caller]
+    fn check(added: &[(&str, &[&str])], stored: &[&str]) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::new(folder.path().join("corpus"));
+        assert_eq!(store.list().expect("no folder is an empty store"), []);
+        for (kind, lines) in added {
+            let trace = trace(lines, None);
+            let added = store.add(&class(kind), &trace).expect("it is written");
+            let loaded = store.load(added.item(), Limits::default()).expect("it reads back");
+            assert_eq!(loaded, trace);
+        }
+        let items = store.list().expect("it can be listed");
+        let classes: Vec<&str> = items.iter().map(|item| item.class.as_str()).collect();
+        assert_eq!(classes, stored, "{added:?}");
+    }
+
+    #[test]
+    fn a_trace_is_kept_once_for_its_class() {
+        check(&[("array-length", &["RPUSH k v", "LRANGE k 0 -1"])], &["LRANGE.exact.array-length"]);
+        check(&[("int/bulk", &["GET k"]), ("int/bulk", &["GET k"])], &["LRANGE.exact.int-vs-bulk"]);
+        check(
+            &[("a", &["GET k"]), ("b", &["GET k"]), ("a", &["GET l"])],
+            &["LRANGE.exact.a", "LRANGE.exact.a", "LRANGE.exact.b"],
+        );
+    }
+
+    #[test]
+    fn replies_are_kept_and_do_not_count_as_content() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::new(folder.path());
+        let answered = trace(&["GET k"], Some(vec![Reply::NullBulk]));
+        let first = store.add(&class("a"), &answered).expect("it is written");
+        assert!(matches!(first, Added::New(_)), "{first:?}");
+        assert_eq!(store.load(first.item(), Limits::default()).expect("it reads back"), answered);
+        let second = store.add(&class("a"), &trace(&["GET k"], None)).expect("it is there");
+        assert_eq!(second, Added::Known(first.item().clone()));
+    }
+
+    #[test]
+    fn what_is_no_trace_is_an_error_that_names_the_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = Store::new(folder.path());
+        let path = folder.path().join("a/b.trace");
+        create_parent(&path).expect("a folder");
+        fs::write(&path, b"\x00\x01\x02").expect("it is written");
+        let items = store.list().expect("it can be listed");
+        let error = store.load(&items[0], Limits::default()).expect_err("it is no trace").to_string();
+        assert!(error.contains("b.trace"), "{error}");
     }
 }

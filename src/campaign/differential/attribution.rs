@@ -1,0 +1,113 @@
+//! Finds the op that a difference is due to where no reply showed it.
+
+use crate::diff::keyspace::Difference;
+use crate::diff::{Divergence, Excerpt, rules};
+use crate::resp::Reply;
+use crate::targets::{Session, TargetError};
+use crate::trace::{Header, Op};
+
+use super::judge::Judge;
+use super::{Comparison, End, Observer, Options, Outcome, keyspace_divergence, step_divergence};
+
+/// Runs a trace once, and prefixes of it where a difference shows only in the end.
+pub(super) fn run(
+    header: &Header,
+    ops: &[Op],
+    reference: &mut dyn Session,
+    subject: &mut dyn Session,
+    options: &Options,
+    observer: Observer,
+) -> Result<Outcome, TargetError> {
+    let mut comparison = Comparison::start(header, reference, subject, options)?;
+    comparison.block(ops, observer)?;
+    comparison.compare_end()?;
+    let Comparison { judge, agreed_ops, end, .. } = comparison;
+    let Judge { mut outcome, tail, .. } = judge;
+    let Some(end) = end else { return Ok(outcome) };
+    let ran = &ops[..outcome.ops as usize];
+    let options = &Options { checkpoint_ops: 0, parallel: false, ..*options };
+    let mut search = Search { header, ops: ran, agreed_ops, reference, subject, options };
+    for sought in sought(end) {
+        let (divergence, excerpt) = search.first_op_that_shows(sought, tail.clone())?;
+        if !options.known.matches(&divergence.class) {
+            outcome.divergence = Some(divergence);
+            outcome.excerpt = Some(excerpt);
+            break;
+        }
+        outcome.known += 1;
+    }
+    Ok(outcome)
+}
+
+/// One difference that was seen in the end.
+enum Sought {
+    Step { of_reference: bool, instead: Reply },
+    Key(Difference),
+}
+
+fn sought(end: End) -> Vec<Sought> {
+    match end {
+        End::Step { of_reference, instead } => vec![Sought::Step { of_reference, instead }],
+        End::Keyspace(differences) => differences.into_iter().map(Sought::Key).collect(),
+    }
+}
+
+impl Sought {
+    /// The same difference as another run showed it.
+    fn seen_in(&self, end: End) -> Option<Sought> {
+        sought(end).into_iter().find(|seen| match (self, seen) {
+            (Sought::Step { of_reference, .. }, Sought::Step { of_reference: seen, .. }) => of_reference == seen,
+            (Sought::Key(sought), Sought::Key(seen)) => (sought.db, &sought.key) == (seen.db, &seen.key),
+            _ => false,
+        })
+    }
+}
+
+struct Search<'a> {
+    header: &'a Header,
+    /// The ops that ran before the difference was seen.
+    ops: &'a [Op],
+    /// After so many of them there was none.
+    agreed_ops: usize,
+    reference: &'a mut dyn Session,
+    subject: &'a mut dyn Session,
+    options: &'a Options<'a>,
+}
+
+impl Search<'_> {
+    /// Halves the trace until one op stands between agreement and difference.
+    fn first_op_that_shows(
+        &mut self,
+        mut sought: Sought,
+        mut excerpt: Excerpt,
+    ) -> Result<(Divergence, Excerpt), TargetError> {
+        let (mut agreed, mut differs) = (self.agreed_ops, self.ops.len());
+        while differs - agreed > 1 {
+            let middle = agreed + (differs - agreed) / 2;
+            match self.run_prefix(middle, &sought)? {
+                Some(seen) => {
+                    (sought, excerpt) = seen;
+                    differs = middle;
+                }
+                None => agreed = middle,
+            }
+        }
+        let at = differs.saturating_sub(1);
+        let want = excerpt.want.last().unwrap_or(&Reply::Null);
+        let command = self.ops.get(at).map_or_else(|| "RESET".into(), |op| rules::command_name(op, want));
+        let divergence = match sought {
+            Sought::Step { of_reference, instead } => step_divergence(at, &command, of_reference, instead),
+            Sought::Key(difference) => keyspace_divergence(at, &command, difference),
+        };
+        Ok((divergence, excerpt))
+    }
+
+    /// The difference as it shows after the first `count` ops, with the last of them.
+    fn run_prefix(&mut self, count: usize, sought: &Sought) -> Result<Option<(Sought, Excerpt)>, TargetError> {
+        let mut comparison = Comparison::start(self.header, self.reference, self.subject, self.options)?;
+        comparison.block(&self.ops[..count], &mut |_, _| {})?;
+        comparison.compare_end()?;
+        let Comparison { judge, end, .. } = comparison;
+        Ok(end.and_then(|end| sought.seen_in(end)).map(|seen| (seen, judge.tail)))
+    }
+}

@@ -1,0 +1,315 @@
+//! One trace on two sessions: the reference, which is right, and the subject, which is tested.
+//!
+//! [`compare`] runs a trace that is in memory, [`Comparison`] one that streams. Both run it block by block: the
+//! reference all of a block at once, the subject up to each op that picks at random, so that the questions about
+//! what it picked are put at the right moment ([`crate::diff::random`]).
+
+mod attribution;
+mod judge;
+mod taint;
+
+use std::thread;
+
+use crate::corpus::Known;
+use crate::diff::keyspace::{self, Difference};
+use crate::diff::{Class, Divergence, Excerpt, Settings};
+use crate::resp::Reply;
+use crate::shrink::{self, Found, Limits, Shrunk};
+use crate::targets::{Session, TargetError};
+use crate::trace::{Header, Op};
+
+use judge::Judge;
+
+/// From how many ops on a thread for the reference pays: below, starting it costs more than it saves.
+const PARALLEL_OPS_MIN: usize = 512;
+
+/// How two sessions are compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// What counts as the same reply.
+    pub settings: Settings,
+    /// Divergences that do not end the run.
+    pub known: &'a Known,
+    /// True where what both hold is compared in the end; false where the reference holds nothing (recorded replies).
+    pub keyspace: bool,
+    /// Compares what both hold also after so many ops; 0 only in the end.
+    pub checkpoint_ops: usize,
+    /// How many ops go to a session at once.
+    pub block_ops: usize,
+    /// Runs the reference on a thread of its own, one block ahead, where there are ops enough to pay for that.
+    pub parallel: bool,
+    /// Runs a trace that diverges again; see [`Outcome::flaky`].
+    pub confirm: bool,
+}
+
+impl<'a> Options<'a> {
+    /// Exact replies, the keyspaces in the end, confirmation, blocks of 512 ops, one thread.
+    pub fn new(known: &'a Known) -> Self {
+        Self {
+            settings: Settings::default(),
+            known,
+            keyspace: true,
+            checkpoint_ops: 0,
+            block_ops: 512,
+            parallel: false,
+            confirm: true,
+        }
+    }
+}
+
+/// What the run of one trace on two sessions found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Ops that both sessions ran, up to the divergence.
+    pub ops: u64,
+    /// Replies that were compared.
+    pub replies: u64,
+    /// Replies that were not compared, because a known divergence had left other data under their keys.
+    pub skipped: u64,
+    /// How often known divergences occurred.
+    pub known: u64,
+    /// The first divergence that is not known.
+    pub divergence: Option<Divergence>,
+    /// The ops and replies around the divergence, for [`crate::diff::render`].
+    pub excerpt: Option<Excerpt>,
+    /// True where a second run of the same trace did not show the same class.
+    pub flaky: bool,
+    /// True where the keyspaces were compared in the end. Keys that a known divergence left different are passed over.
+    pub keyspace_compared: bool,
+}
+
+/// Sees every op with the reference's reply, for counters by command.
+pub type Observer<'a> = &'a mut dyn FnMut(&Op, &Reply);
+
+/// Resets both sessions, runs `ops` on both and compares every reply, then what both hold.
+///
+/// A difference of the keyspaces is laid to the first op after which they differ, found by running prefixes
+/// again. Stops at the first divergence that is not known.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn compare(
+    header: &Header,
+    ops: &[Op],
+    reference: &mut dyn Session,
+    subject: &mut dyn Session,
+    options: &Options,
+    observer: Observer,
+) -> Result<Outcome, TargetError> {
+    let mut outcome = attribution::run(header, ops, reference, subject, options, observer)?;
+    if let Some(divergence) = &outcome.divergence
+        && options.confirm
+    {
+        let again = attribution::run(header, ops, reference, subject, options, &mut |_, _| {})?;
+        outcome.flaky = again.divergence.map(|again| again.class).as_ref() != Some(&divergence.class);
+    }
+    Ok(outcome)
+}
+
+/// The shortest trace found that still shows the divergence; `None` where `ops` do not show its class.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn shrink(
+    header: &Header,
+    ops: &[Op],
+    divergence: &Divergence,
+    reference: &mut dyn Session,
+    subject: &mut dyn Session,
+    options: &Options,
+    limits: &Limits,
+) -> Result<Option<Shrunk>, TargetError> {
+    let class = &divergence.class;
+    // What both hold need not be read where the divergence is one of replies.
+    let keyspace = options.keyspace && class.rule == KEYSPACE;
+    let options = Options { keyspace, confirm: false, parallel: false, ..*options };
+    shrink::shrink(ops, class, limits, &mut |candidate| {
+        let outcome = attribution::run(header, candidate, reference, subject, &options, &mut |_, _| {})?;
+        Ok(outcome.divergence.map(|found| Found { class: found.class, at: found.at }))
+    })
+}
+
+/// The rule of a divergence in what both sides hold.
+const KEYSPACE: &str = "keyspace";
+/// The rule of a divergence where a connection has one reply too many or too few.
+const STEP: &str = "step";
+/// What stands for the command where a divergence is of the trace as a whole.
+const WHOLE_TRACE: &str = "TRACE";
+
+/// A comparison of a trace that is too long to hold: its ops come block by block.
+///
+/// A divergence is not confirmed, and one that only shows in the end is laid to the whole trace.
+pub struct Comparison<'a> {
+    reference: &'a mut dyn Session,
+    judge: Judge<'a>,
+    /// How many ops had run when the keyspaces were last seen to be the same.
+    agreed_ops: usize,
+    /// What differs apart from replies.
+    end: Option<End>,
+}
+
+/// A difference that no reply showed.
+enum End {
+    /// A connection is out of step: what came instead of the nonce, from the reference or the subject.
+    Step { of_reference: bool, instead: Reply },
+    /// The keyspaces differ, in one key at least.
+    Keyspace(Vec<Difference>),
+}
+
+impl<'a> Comparison<'a> {
+    /// Resets both sessions.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    pub fn start(
+        header: &Header,
+        reference: &'a mut dyn Session,
+        subject: &'a mut dyn Session,
+        options: &Options<'a>,
+    ) -> Result<Self, TargetError> {
+        reference.reset(header)?;
+        subject.reset(header)?;
+        Ok(Self { reference, judge: Judge::new(subject, *options), agreed_ops: 0, end: None })
+    }
+
+    /// Runs the next ops; false where a divergence has been found and nothing more should be sent.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    pub fn block(&mut self, ops: &[Op], observer: Observer) -> Result<bool, TargetError> {
+        let every = self.judge.options.checkpoint_ops;
+        let mut rest = ops;
+        while !rest.is_empty() && self.agrees() {
+            let until = if every == 0 { rest.len() } else { every - self.judge.ops() % every };
+            let (piece, later) = rest.split_at(until.min(rest.len()));
+            self.replay(piece, observer)?;
+            rest = later;
+            if every > 0 && self.judge.ops() % every == 0 && self.agrees() {
+                self.compare_keyspaces()?;
+            }
+        }
+        Ok(self.agrees())
+    }
+
+    /// Compares what must hold in the end, and says what was found.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    pub fn finish(mut self) -> Result<Outcome, TargetError> {
+        self.compare_end()?;
+        let Self { mut judge, end, .. } = self;
+        let at = judge.ops().saturating_sub(1);
+        let divergences = match end {
+            None => Vec::new(),
+            Some(End::Step { of_reference, instead }) => vec![step_divergence(at, WHOLE_TRACE, of_reference, instead)],
+            Some(End::Keyspace(differences)) => {
+                differences.into_iter().map(|difference| keyspace_divergence(at, WHOLE_TRACE, difference)).collect()
+            }
+        };
+        judge.settle(divergences);
+        Ok(judge.into_outcome())
+    }
+
+    fn agrees(&self) -> bool {
+        self.end.is_none() && self.judge.agrees()
+    }
+
+    fn replay(&mut self, ops: &[Op], observer: Observer) -> Result<(), TargetError> {
+        let block_ops = self.judge.options.block_ops.max(1);
+        let mut blocks = ops.chunks(block_ops);
+        let mut want = Vec::new();
+        if !self.judge.options.parallel || ops.len() < PARALLEL_OPS_MIN.max(block_ops + 1) {
+            for block in blocks {
+                want.clear();
+                replay_whole(self.reference, block, &mut want)?;
+                if !self.judge.block(block, &want, observer)? {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let mut ahead = Vec::new();
+        let mut next = blocks.next();
+        replay_whole(self.reference, next.unwrap_or_default(), &mut want)?;
+        while let Some(block) = next {
+            next = blocks.next();
+            ahead.clear();
+            let (reference, judge) = (&mut *self.reference, &mut self.judge);
+            let agrees = thread::scope(|scope| {
+                let thread = scope.spawn(|| replay_whole(reference, next.unwrap_or_default(), &mut ahead));
+                let agrees = judge.block(block, &want, observer);
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                agrees
+            })?;
+            if !agrees {
+                break;
+            }
+            std::mem::swap(&mut want, &mut ahead);
+        }
+        Ok(())
+    }
+
+    /// Looks for what no reply has shown, where it can still be judged.
+    fn compare_end(&mut self) -> Result<(), TargetError> {
+        if !self.agrees() || self.judge.taint.is_whole() {
+            return Ok(());
+        }
+        for (of_reference, session) in [(true, &mut *self.reference), (false, &mut *self.judge.subject)] {
+            if let Some(instead) = session.out_of_step()? {
+                self.end = Some(End::Step { of_reference, instead });
+                return Ok(());
+            }
+        }
+        self.compare_keyspaces()
+    }
+
+    fn compare_keyspaces(&mut self) -> Result<(), TargetError> {
+        if !self.judge.options.keyspace || self.judge.taint.is_whole() {
+            return Ok(());
+        }
+        let (want, got) = (self.reference.keyspace()?, self.judge.subject.keyspace()?);
+        let mut differences = keyspace::differences(&self.judge.options.settings, &want, &got);
+        differences.retain(|difference| !self.judge.taint.has_key(&difference.key));
+        self.judge.outcome.keyspace_compared = true;
+        if differences.is_empty() {
+            self.agreed_ops = self.judge.ops();
+        } else {
+            self.end = Some(End::Keyspace(differences));
+        }
+        Ok(())
+    }
+}
+
+/// Replays `ops`; one reply for each is what a session promises.
+fn replay_whole(session: &mut dyn Session, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+    let before = replies.len();
+    session.replay(ops, replies)?;
+    assert_eq!(replies.len() - before, ops.len(), "a session gives one reply for each op");
+    Ok(())
+}
+
+fn keyspace_divergence(at: usize, command: &str, difference: Difference) -> Divergence {
+    let Difference { db, key, kind, want, got } = difference;
+    Divergence {
+        at,
+        class: Class { command: command.into(), rule: KEYSPACE.into(), kind: kind.into() },
+        want,
+        got,
+        note: format!("what both hold differs: {kind} of key \"{}\" in database {db}", key.escape_ascii()),
+    }
+}
+
+fn step_divergence(at: usize, command: &str, of_reference: bool, instead: Reply) -> Divergence {
+    let side = if of_reference { "reference" } else { "subject" };
+    let (kind, nonce) = (format!("{side}-out-of-step"), Reply::bulk("the nonce"));
+    let class = Class { command: command.into(), rule: STEP.into(), kind };
+    let note = format!("a connection of the {side} does not answer ECHO with its argument");
+    if of_reference {
+        Divergence { at, class, want: instead, got: nonce, note }
+    } else {
+        Divergence { at, class, want: nonce, got: instead, note }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! What a known divergence has left different on both sides.
+
+use std::collections::BTreeSet;
+
+use crate::resp::Reply;
+use crate::spec::{self, Family, Keys};
+use crate::trace::{Act, Op};
+
+/// The keys under which the two sides may hold other data, because a known divergence said so.
+///
+/// It errs on the side of silence: a key is tainted in every database, and an op is tainted by any argument that
+/// is a tainted key. What is not judged for that is counted, and a bug hidden so shows in other traces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taint {
+    keys: BTreeSet<Vec<u8>>,
+    /// Nothing can be trusted any more: a side has died or its connections are out of step.
+    whole: bool,
+}
+
+impl Taint {
+    /// True where both sides hold the same, as far as is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && !self.whole
+    }
+
+    /// True where nothing that follows can be judged.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// True where this key may hold other data.
+    pub(super) fn has_key(&self, key: &[u8]) -> bool {
+        self.whole || self.keys.contains(key)
+    }
+
+    /// Takes in that `op` had a known divergence, with this reply of the subject.
+    pub(super) fn add_known(&mut self, op: &Op, got: &Reply) {
+        if matches!(got, Reply::Hung | Reply::Closed | Reply::Pending) {
+            self.whole = true;
+            return;
+        }
+        self.add_effects(op);
+    }
+
+    /// Takes in one key that both sides hold differently.
+    pub(super) fn add_key(&mut self, key: &[u8]) {
+        self.keys.insert(key.to_vec());
+    }
+
+    /// True where the reply to `op` depends on tainted data. What `op` writes from that is tainted too, and what it
+    /// empties is not any more.
+    pub(super) fn reaches(&mut self, op: &Op) -> bool {
+        if self.whole {
+            return true;
+        }
+        let Act::Call(argv) = &op.act else { return false };
+        let command = argv.get(0).and_then(spec::lookup);
+        if command.is_some_and(|command| command.name == "FLUSHALL" && command.accepts(argv.len())) {
+            self.keys.clear();
+            return false;
+        }
+        let whole_database = command
+            .is_some_and(|command| command.keys == Keys::None && matches!(command.family, Family::Keys | Family::Server));
+        let reached = whole_database || argv.iter().skip(1).any(|arg| self.keys.contains(arg));
+        if reached && !whole_database {
+            self.add_effects(op);
+        }
+        reached
+    }
+
+    fn add_effects(&mut self, op: &Op) {
+        let Act::Call(argv) = &op.act else {
+            self.whole = true;
+            return;
+        };
+        match argv.get(0).and_then(spec::lookup) {
+            Some(command) if !command.writes => {}
+            Some(command) if command.keys == Keys::None => self.whole = true,
+            Some(command) => self.keys.extend(command.keys(argv).into_iter().map(<[u8]>::to_vec)),
+            // Such as EXEC: what it did is not said here.
+            None if argv.len() <= 1 => self.whole = true,
+            None => self.keys.extend(argv.iter().skip(1).map(<[u8]>::to_vec)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn op(line: &str) -> Op {
+        Op::call(0, line.split(' ').collect::<crate::resp::Argv>())
+    }
+
+    /// `known` diverged; `later` ops then run, and those named in `reached` cannot be judged.
+    #[track_caller]
+    fn check(known: &str, later: &[&str], reached: &[&str]) {
+        let mut taint = Taint::default();
+        taint.add_known(&op(known), &Reply::Int(0));
+        let found: Vec<&str> = later.iter().copied().filter(|line| taint.reaches(&op(line))).collect();
+        assert_eq!(found, reached, "after {known}");
+    }
+
+    #[test]
+    fn a_reading_command_taints_nothing() {
+        check("GET a", &["GET a", "KEYS *"], &[]);
+    }
+
+    #[test]
+    fn a_writing_command_taints_its_keys() {
+        check("SET a 1", &["GET a", "GET b", "DBSIZE", "ECHO x", "RENAME a c", "GET c"], &[
+            "GET a", "DBSIZE", "RENAME a c", "GET c",
+        ]);
+        check("EXEC", &["GET a"], &["GET a"]);
+        check("MODULE.CALL a", &["GET a", "GET b"], &["GET a"]);
+    }
+
+    #[test]
+    fn emptying_the_store_ends_it() {
+        check("SET a 1", &["FLUSHALL", "GET a", "DBSIZE"], &[]);
+        check("FLUSHDB", &["GET z", "FLUSHALL", "GET z"], &["GET z", "FLUSHALL", "GET z"]);
+    }
+
+    #[test]
+    fn a_dead_side_taints_everything() {
+        let mut taint = Taint::default();
+        taint.add_known(&op("GET a"), &Reply::Closed);
+        assert!(taint.is_whole() && taint.has_key(b"b") && taint.reaches(&op("GET b")));
+    }
+}
