@@ -119,15 +119,7 @@ pub struct Command {
 impl Command {
     /// What most rows of a family's table share: it reads the key that is its first argument.
     const fn reading(family: Family) -> Command {
-        Command {
-            name: "",
-            arity: 0,
-            family,
-            syntax: "",
-            keys: Keys::ONE,
-            fidelity: Fidelity::Exact,
-            writes: false,
-        }
+        Command { name: "", arity: 0, family, syntax: "", keys: Keys::ONE, fidelity: Fidelity::Exact, writes: false }
     }
 
     /// As [`Command::reading`], for commands that may change the keyspace.

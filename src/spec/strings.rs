@@ -7,8 +7,7 @@ const WRITE: Command = Command::writing(Family::Strings);
 
 const SET_SYNTAX: &str = "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-seconds | \
                           PXAT unix-milliseconds | KEEPTTL]";
-const GETEX_SYNTAX: &str =
-    "key [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | PERSIST]";
+const GETEX_SYNTAX: &str = "key [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | PERSIST]";
 
 #[rustfmt::skip] // a table: one row a line
 pub(super) const COMMANDS: &[Command] = &[

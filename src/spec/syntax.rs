@@ -286,9 +286,9 @@ pub fn is_fixed(nodes: &[Node]) -> bool {
     nodes.iter().all(|node| match node {
         Node::Token(_) | Node::Slot(_) => true,
         Node::Options(_) | Node::Repeat(_) | Node::Counted(_) => false,
-        Node::Choice(alternatives) => alternatives
-            .iter()
-            .all(|nodes| is_fixed(nodes) && args_min(nodes) == args_min(&alternatives[0])),
+        Node::Choice(alternatives) => {
+            alternatives.iter().all(|nodes| is_fixed(nodes) && args_min(nodes) == args_min(&alternatives[0]))
+        }
     })
 }
 

@@ -1,0 +1,419 @@
+//! One argument of each kind.
+
+use crate::resp::Argv;
+use crate::seed::{Seed, Stream};
+use crate::spec::Family;
+use crate::spec::syntax::Slot;
+use crate::trace::START_MS;
+
+use super::groups::Group;
+use super::numbers::{
+    FLOATS, LARGE_INCREMENTS, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMES, SCORES, WEIGHTS, write_int,
+};
+use super::pools::{Gap, Pool};
+use super::swarm::{MemberStyle, Swarm, ValueProfile};
+use super::walk::Plan;
+
+/// What a key usually holds: its name says so. Numbers are strings that INCR accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Type {
+    Text,
+    Number,
+    List,
+    Hash,
+    Set,
+    SortedSet,
+}
+
+/// The types, with how their keys' names begin, and a name that needs escaping.
+const TYPES: [(Type, &str, &[u8]); 6] = [
+    (Type::Text, "str", b""),
+    (Type::Number, "num", b"\0\xff\r\n"),
+    (Type::List, "list", b"a b"),
+    (Type::Hash, "hash", b"k[a-c]*?\\"),
+    (Type::Set, "set", "cl\u{e9}".as_bytes()),
+    (Type::SortedSet, "zset", &[b'z'; 80]),
+];
+
+/// Globs, the odd ones included.
+const PATTERNS: &[&[u8]] = &[
+    b"*",
+    b"*",
+    b"?*",
+    b"*1",
+    b"*:?",
+    b"str:*",
+    b"*set:*",
+    b"m*",
+    b"f?",
+    b"[lhz]*",
+    b"*[0-2]",
+    b"*[^1]",
+    b"[^a]*",
+    b"*:[3-1]",
+    b"[",
+    b"[^",
+    b"\\",
+    b"*\\",
+    b"\\*",
+    b"a-",
+    b"[a-",
+    b"[]",
+    b"[^]",
+    b"[a-c",
+    b"*\\:1",
+    b"",
+    b"**1",
+    b"nosuch",
+    b"?",
+    b"k\\[a-c\\]*",
+];
+
+/// What SCAN's TYPE is asked for.
+const TYPE_NAMES: &[&[u8]] =
+    &[b"string", b"list", b"hash", b"set", b"zset", b"zset", b"hash", b"STRING", b"stream", b"nosuch", b""];
+
+/// What ECHO and PING say.
+const TEXTS: &[&[u8]] = &[b"hello", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
+
+/// An offset one byte beyond Redis' longest string, 512 MB: refused before memory is taken.
+const OFFSET_REFUSED: &[u8] = b"536870912";
+
+/// How far from the usual a number is.
+#[derive(Clone, Copy)]
+enum Reach {
+    Near,
+    Wide,
+    Rare,
+}
+
+/// The length of a huge value, in bytes.
+const HUGE_BYTES: usize = 100 * 1024;
+
+/// Writes arguments, and remembers what of one request the next argument depends on.
+#[derive(Debug)]
+pub(super) struct Arguments {
+    /// Draws options and repetitions.
+    pub(super) shape: Stream,
+    /// Draws keys.
+    keys: Stream,
+    /// Draws all other arguments.
+    values: Stream,
+
+    key_pools: [Pool; TYPES.len()],
+    fields: Pool,
+    members: Pool,
+    texts: Pool,
+    types: &'static [Type],
+    dbs: u32,
+
+    pub(super) options_in_16: u32,
+    pub(super) until_odd_case: Gap,
+    pub(super) until_bulk: Gap,
+    until_odd_number: Gap,
+    until_wrong_type: Gap,
+    until_huge: Gap,
+
+    /// The clock of the trace, in milliseconds since 1970.
+    pub(super) now_ms: i64,
+    /// What the keys of the request in hand usually hold.
+    usual: Type,
+    /// True where its values are numbers.
+    numeric: bool,
+    /// How many keys it has, where it says so.
+    pub(super) numkeys: u32,
+    /// Its last key: index of the pool, index in it.
+    last_key: (usize, usize),
+}
+
+impl Arguments {
+    /// The arguments of a sequence.
+    pub fn new(group: &Group, swarm: &Swarm, seed: Seed) -> Self {
+        let mut shape = seed.stream("shape");
+        let mut keys = seed.stream("keys");
+        let mut values = seed.stream("values");
+        Self {
+            key_pools: TYPES.map(|(_, prefix, odd)| key_pool(prefix, odd, swarm)),
+            fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
+            members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
+            texts: Pool::new(texts(swarm.values, &mut seed.stream("texts")), swarm.skew),
+            types: group.types,
+            dbs: swarm.dbs,
+            options_in_16: swarm.options_in_16,
+            until_odd_case: Gap::new(60, &mut shape),
+            until_bulk: Gap::new(swarm.bulk_mean, &mut shape),
+            until_odd_number: Gap::new(swarm.odd_number_mean, &mut values),
+            until_wrong_type: Gap::new(swarm.wrong_type_mean, &mut keys),
+            until_huge: Gap::new(swarm.huge_mean, &mut values),
+            now_ms: START_MS,
+            usual: Type::Text,
+            numeric: false,
+            numkeys: 1,
+            last_key: (0, 0),
+            shape,
+            keys,
+            values,
+        }
+    }
+
+    /// Decides what the arguments of one request have in common.
+    pub(super) fn begin(&mut self, plan: &Plan) {
+        let bits = self.keys.below(16);
+        self.numeric = if plan.counts { bits > 0 } else { bits < 6 };
+        self.usual = match plan.command.family {
+            Family::Strings if self.numeric => Type::Number,
+            Family::Strings => Type::Text,
+            Family::Lists => Type::List,
+            Family::Hashes => Type::Hash,
+            Family::Sets => Type::Set,
+            Family::SortedSets => Type::SortedSet,
+            Family::Keys | Family::Expiry | Family::Connection | Family::Server => *self.keys.pick(self.types),
+        };
+    }
+
+    /// Appends one argument of this kind.
+    pub(super) fn write_slot(&mut self, slot: Slot, argv: &mut Argv) {
+        match slot {
+            Slot::Key => self.write_key(argv),
+            Slot::Destination => self.write_destination(argv),
+            Slot::Field => self.write_field(argv),
+            Slot::Member => self.write_member(argv),
+            Slot::Element => self.write_element(argv),
+            Slot::Value => self.write_value(argv),
+            Slot::Score => self.write_double(SCORES, argv),
+            Slot::Weight => self.write_double(WEIGHTS, argv),
+            Slot::Float => self.write_double(FLOATS, argv),
+            Slot::ScoreBound => self.write_score_bound(argv),
+            Slot::LexBound => self.write_lex_bound(argv),
+            Slot::Cursor => self.write_cursor(argv),
+            Slot::Pattern => self.push_one(PATTERNS, argv),
+            Slot::Type => self.push_one(TYPE_NAMES, argv),
+            Slot::Text => self.push_one(TEXTS, argv),
+            Slot::Seconds | Slot::Milliseconds | Slot::UnixSeconds | Slot::UnixMilliseconds => {
+                self.write_time(slot, argv);
+            }
+            _ => self.write_integer(slot, argv),
+        }
+    }
+
+    /// A key, mostly of the request's type.
+    fn write_key(&mut self, argv: &mut Argv) {
+        let pool = if self.until_wrong_type.is_over(&mut self.keys) {
+            self.keys.below(TYPES.len() as u32) as usize
+        } else {
+            self.usual as usize
+        };
+        self.last_key = (pool, self.key_pools[pool].pick(&mut self.keys));
+        argv.push(self.key_pools[pool].get(self.last_key.1));
+    }
+
+    /// A key, one time in eight the one before.
+    fn write_destination(&mut self, argv: &mut Argv) {
+        if argv.len() > 1 && self.keys.chance(1, 8) {
+            argv.push(self.key_pools[self.last_key.0].get(self.last_key.1));
+        } else {
+            self.write_key(argv);
+        }
+    }
+
+    /// A field: those with odd numbers hold numbers, mostly. Their count is even, so that both kinds have as many.
+    fn write_field(&mut self, argv: &mut Argv) {
+        let index = self.fields.pick(&mut self.values);
+        argv.push(self.fields.get(if self.numeric { index | 1 } else { index & !1 }));
+    }
+
+    fn write_member(&mut self, argv: &mut Argv) {
+        if self.until_huge.is_over(&mut self.values) {
+            write_huge(argv);
+        } else {
+            argv.push(self.members.draw(&mut self.values));
+        }
+    }
+
+    fn write_element(&mut self, argv: &mut Argv) {
+        if self.values.below(8) == 0 { self.write_value(argv) } else { self.write_member(argv) }
+    }
+
+    fn write_value(&mut self, argv: &mut Argv) {
+        if self.until_huge.is_over(&mut self.values) {
+            return write_huge(argv);
+        }
+        if !self.numeric {
+            return argv.push(self.texts.draw(&mut self.values));
+        }
+        let shape = self.values.below(32);
+        match shape {
+            0..24 => self.push_between(-20, 100, argv),
+            24..29 => self.push_between(-99_999, 99_999, argv),
+            29 => self.push_one(FLOATS, argv),
+            30 => argv.push(self.texts.draw(&mut self.values)),
+            _ => self.push_large(argv),
+        }
+    }
+
+    fn write_double(&mut self, usual: &'static [&'static [u8]], argv: &mut Argv) {
+        let odd = self.until_odd_number.is_over(&mut self.values);
+        self.push_one(if odd { ODD_DOUBLES } else { usual }, argv);
+    }
+
+    fn write_score_bound(&mut self, argv: &mut Argv) {
+        let shape = self.values.below(16);
+        match shape {
+            0..3 => argv.push(b"-inf"),
+            3..6 => argv.push(b"+inf"),
+            6..9 => {
+                let score: &&[u8] = self.values.pick(SCORES);
+                argv.push_with(|out| {
+                    out.push(b'(');
+                    out.extend_from_slice(score);
+                });
+            }
+            _ => self.write_double(SCORES, argv),
+        }
+    }
+
+    fn write_lex_bound(&mut self, argv: &mut Argv) {
+        let shape = self.values.below(64);
+        match shape {
+            0..10 => argv.push(b"-"),
+            10..20 => argv.push(b"+"),
+            20 => self.write_member(argv),
+            _ => argv.push_with(|out| {
+                out.push(if shape.is_multiple_of(2) { b'[' } else { b'(' });
+                out.extend_from_slice(self.members.draw(&mut self.values));
+            }),
+        }
+    }
+
+    /// The start of an iteration, or a cursor that is refused: only a session knows the cursors in between.
+    fn write_cursor(&mut self, argv: &mut Argv) {
+        let odd = self.until_odd_number.is_over(&mut self.values);
+        self.push_one(if odd { ODD_CURSORS } else { &[b"0"] }, argv);
+    }
+
+    /// A time to live or a moment, near the trace's clock.
+    fn write_time(&mut self, slot: Slot, argv: &mut Argv) {
+        if self.until_odd_number.is_over(&mut self.values) {
+            return self.push_one(ODD_TIMES, argv);
+        }
+        let shape = self.values.below(64);
+        let ms = match shape {
+            0..30 => 1 + i64::from(self.values.below(4000)),
+            30..50 => 1000 * (1 + i64::from(self.values.below(20))),
+            50..60 => 100_000 + i64::from(self.values.below(900_000)),
+            60..62 => i64::from(self.values.below(3)) * 1000 - 1000,
+            _ => 1_000_000_000_000,
+        };
+        let seconds = (ms + 999).div_euclid(1000);
+        let value = match slot {
+            Slot::Milliseconds => ms,
+            Slot::Seconds => seconds,
+            Slot::UnixMilliseconds => self.now_ms + ms,
+            _ => self.now_ms / 1000 + seconds,
+        };
+        argv.push_with(|out| write_int(value, out));
+    }
+
+    fn write_integer(&mut self, slot: Slot, argv: &mut Argv) {
+        if slot == Slot::Numkeys {
+            self.numkeys = self.draw_few();
+        }
+        if self.until_odd_number.is_over(&mut self.values) {
+            return self.push_one(ODD_INTEGERS, argv);
+        }
+        let reach = match self.values.below(32) {
+            0 => Reach::Rare,
+            1..6 => Reach::Wide,
+            _ => Reach::Near,
+        };
+        match (slot, reach) {
+            (Slot::Increment, Reach::Rare) => self.push_large(argv),
+            (Slot::Offset, Reach::Rare) => argv.push(OFFSET_REFUSED),
+            _ => {
+                let (low, high) = self.integers(slot, reach);
+                self.push_between(low, high, argv);
+            }
+        }
+    }
+
+    /// The least and the greatest integer for this kind of argument.
+    fn integers(&self, slot: Slot, reach: Reach) -> (i32, i32) {
+        match (slot, reach) {
+            (Slot::Numkeys, Reach::Rare) => (0, 4),
+            (Slot::Numkeys, _) => (self.numkeys as i32, self.numkeys as i32),
+            (Slot::Db, Reach::Rare) => (0, 16),
+            (Slot::Db, _) => (0, self.dbs as i32 - 1),
+            (Slot::Increment, Reach::Near) => (-10, 10),
+            (Slot::Increment, _) => (-1000, 1000),
+            (Slot::Index, Reach::Near) => (-4, 5),
+            (Slot::Index, Reach::Wide) => (-20, 20),
+            (Slot::Index, Reach::Rare) => (-200, 200),
+            (Slot::Offset, Reach::Near) => (0, 12),
+            (Slot::Offset, _) => (0, 300),
+            (Slot::SignedCount, Reach::Near) => (-3, 4),
+            (Slot::SignedCount, _) => (-20, 20),
+            (Slot::Rank, _) => (-3, 3),
+            (Slot::Skip, Reach::Rare) => (-2, 100),
+            (Slot::Protocol, _) => (2, 3),
+            (_, Reach::Near) => (1, 4),
+            (_, Reach::Wide) => (1, 100),
+            (_, Reach::Rare) => (-1, 0),
+        }
+    }
+
+    /// Appends one of `texts`.
+    fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
+        let text: &&[u8] = self.values.pick(texts);
+        argv.push(text);
+    }
+
+    /// Appends a number at the edges of 64 bits.
+    fn push_large(&mut self, argv: &mut Argv) {
+        let value = *self.values.pick(LARGE_INCREMENTS);
+        argv.push_with(|out| write_int(value, out));
+    }
+
+    /// Appends a number from `low` to `high`.
+    fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
+        let value = i64::from(low) + i64::from(self.values.below((high - low + 1) as u32));
+        argv.push_with(|out| write_int(value, out));
+    }
+}
+
+fn write_huge(argv: &mut Argv) {
+    argv.push_with(|out| out.resize(out.len() + HUGE_BYTES, b'x'));
+}
+
+/// The keys of one type, `str:1` first and hottest.
+fn key_pool(prefix: &str, odd: &[u8], swarm: &Swarm) -> Pool {
+    let names = (1..=swarm.keys).map(|n| format!("{prefix}:{n}").into_bytes());
+    Pool::new(names.chain(swarm.odd_keys.then(|| odd.to_vec())), swarm.skew)
+}
+
+fn member(n: u32, style: MemberStyle) -> Vec<u8> {
+    let text = match (style, n % 8) {
+        (MemberStyle::Integers, _) => n.to_string(),
+        (MemberStyle::Text, _) => format!("m{n}"),
+        (MemberStyle::Mixed, 1 | 4) => n.to_string(),
+        (MemberStyle::Mixed, 3) => format!("-{n}"),
+        (MemberStyle::Mixed, 5) => format!("{n:064}"),
+        (MemberStyle::Mixed, 6) => format!("{n:065}"),
+        (MemberStyle::Mixed, 0) => format!("m\0\u{fc}\r\n{n}"),
+        (MemberStyle::Mixed, 2) if n == 2 => String::new(),
+        (MemberStyle::Mixed, _) => format!("m{n}"),
+    };
+    text.into_bytes()
+}
+
+/// Values: some short ones that are always there, and some of lengths by the profile, of four letters so that
+/// two values have substrings in common.
+fn texts(profile: ValueProfile, stream: &mut Stream) -> Vec<Vec<u8>> {
+    let lengths: &[usize] = match profile {
+        ValueProfile::Short => &[4, 7, 3, 12, 2],
+        ValueProfile::Medium => &[20, 44, 45, 63, 64, 65, 100],
+        ValueProfile::Long => &[64, 65, 200, 500, 1000, 2000],
+    };
+    let words: [&[u8]; 8] = [b"a", b"hello", b"", b"foo bar", b"10", b"\0\x01\xff\r\n", "\u{e9}".as_bytes(), b"3.5"];
+    let letters = |&length: &usize| (0..length).map(|_| *stream.pick(b"abcd")).collect();
+    words.iter().map(|word| word.to_vec()).chain(lengths.iter().map(letters)).collect()
+}

@@ -1,0 +1,173 @@
+//! Swarm options: each seed does some things often and others not at all, so that seeds differ from each other
+//! more than the operations of one seed do. Groce et al., "Swarm Testing", 2012.
+
+use std::fmt;
+
+use crate::seed::{Seed, Stream};
+use crate::spec::Command;
+
+use super::groups::{ALWAYS_ON, Group, is_loose, plans};
+use super::pools::Skew;
+use super::walk::Plan;
+
+/// The options of one seed.
+#[derive(Debug)]
+pub(super) struct Swarm {
+    /// The commands that are on, with their weights.
+    pub plans: Vec<(&'static Plan, u32)>,
+    /// The commands of the group that are off.
+    pub off: Vec<&'static str>,
+    /// Keys of each type.
+    pub keys: u32,
+    /// Fields of hashes; members of sets and sorted sets, and elements of lists.
+    pub members: u32,
+    /// How members look.
+    pub member_style: MemberStyle,
+    /// Which keys and members are hot.
+    pub skew: Skew,
+    /// Names that need escaping are among the keys.
+    pub odd_keys: bool,
+    /// How long values are.
+    pub values: ValueProfile,
+    /// An option of the syntax is there so many times in 16.
+    pub options_in_16: u32,
+    /// One request in so many is spoilt.
+    pub mistake_mean: u32,
+    /// One number in so many is none, or extreme.
+    pub odd_number_mean: u32,
+    /// One key in so many is of another type.
+    pub wrong_type_mean: u32,
+    /// The clock moves once in so many operations.
+    pub advance_mean: u32,
+    /// One repetition in so many is long; 0 is never.
+    pub bulk_mean: u32,
+    /// One value in so many has 100 KB; 0 is never.
+    pub huge_mean: u32,
+    /// How many databases are used.
+    pub dbs: u32,
+    /// How many connections are used.
+    pub conns: u16,
+}
+
+/// How members of sets and sorted sets and elements of lists look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemberStyle {
+    /// `m1`
+    Text,
+    /// `1`: a set of them is an intset.
+    Integers,
+    /// Both, and some longer than 64 bytes.
+    Mixed,
+}
+
+/// How long values are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueProfile {
+    /// A few bytes.
+    Short,
+    /// Around the 44 and 64 bytes at which Redis changes its encoding.
+    Medium,
+    /// Up to 2 KB.
+    Long,
+}
+
+/// Of 100 operations, at most so many may be loose (see [`is_loose`]).
+const LOOSE_PERCENT_MAX: u64 = 3;
+
+impl Swarm {
+    /// The options of `seed` in `group`.
+    pub fn draw(group: &Group, seed: Seed) -> Self {
+        let stream = &mut seed.stream("swarm");
+        let big = stream.chance(1, 8);
+        let around = |mean: u32, stream: &mut Stream| stream.between(mean.div_ceil(2), mean * 3 / 2);
+        let mut swarm = Self {
+            plans: Vec::new(),
+            off: Vec::new(),
+            keys: *stream.pick(if group.types.len() > 2 {
+                &[1, 1, 2, 2, 3, 4, 4, 6]
+            } else {
+                &[1, 2, 3, 4, 4, 6, 8, 16]
+            }),
+            members: if big { *stream.pick(&[140, 300, 600]) } else { *stream.pick(&[3, 5, 8, 8, 12, 20]) },
+            member_style: *stream.pick(&[MemberStyle::Text, MemberStyle::Integers, MemberStyle::Mixed]),
+            skew: *stream.pick(&[Skew::Even, Skew::Zipf, Skew::Hot]),
+            odd_keys: stream.chance(1, 4),
+            values: *stream.pick(&[ValueProfile::Short, ValueProfile::Short, ValueProfile::Medium, ValueProfile::Long]),
+            options_in_16: *stream.pick(&[1, 3, 4, 5, 8]),
+            mistake_mean: around(group.mistake_mean, stream),
+            odd_number_mean: around(group.mistake_mean * 2, stream),
+            wrong_type_mean: around(group.mistake_mean * 2, stream),
+            advance_mean: around(group.advance_mean, stream),
+            bulk_mean: if big { 60 } else { 0 },
+            huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
+            dbs: *stream.pick(&[1, 2, 3]),
+            conns: stream.between(1, group.conns_max.into()) as u16,
+        };
+        swarm.draw_commands(group, stream);
+        swarm
+    }
+
+    /// LCS takes time and memory by the product of two strings' lengths, so it is off where strings are long.
+    fn allows(&self, command: &Command) -> bool {
+        match command.name {
+            "LCS" => self.values != ValueProfile::Long && self.huge_mean == 0,
+            "SELECT" | "SWAPDB" => self.dbs > 1,
+            _ => true,
+        }
+    }
+
+    fn draw_commands(&mut self, group: &Group, stream: &mut Stream) {
+        let off_in_16 = *stream.pick(&[0, 1, 3, 6]);
+        for (plan, usual) in plans(group) {
+            let factor = *stream.pick(&[1, 2, 4, 4, 8]);
+            let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
+            if is_off || !self.allows(plan.command) {
+                self.off.push(plan.command.name);
+            } else {
+                self.plans.push((plan, usual * factor));
+            }
+        }
+        bound_loose(&mut self.plans);
+    }
+}
+
+/// Scales loose commands down to their share.
+fn bound_loose(plans: &mut [(&'static Plan, u32)]) {
+    let sum = |loose: bool| -> u64 {
+        plans.iter().filter(|(plan, _)| is_loose(plan.command) == loose).map(|(_, weight)| u64::from(*weight)).sum()
+    };
+    let (loose, exact) = (sum(true), sum(false));
+    let loose_max = exact * LOOSE_PERCENT_MAX / (100 - LOOSE_PERCENT_MAX);
+    if loose > loose_max {
+        for (_, weight) in plans.iter_mut().filter(|(plan, _)| is_loose(plan.command)) {
+            *weight = ((u64::from(*weight) * loose_max / loose) as u32).max(1);
+        }
+    }
+}
+
+impl fmt::Display for Swarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { keys, members, member_style, skew, values, options_in_16, dbs, conns, .. } = self;
+        write!(f, "{keys} keys a type, {members} members ({member_style:?}), {skew} skew, {values:?} values")?;
+        write!(f, ", options {options_in_16}/16, {dbs} databases, {conns} connections")?;
+        for (mean, what) in [
+            (self.mistake_mean, "mistake"),
+            (self.odd_number_mean, "odd number"),
+            (self.wrong_type_mean, "wrong type"),
+            (self.advance_mean, "clock move"),
+            (self.bulk_mean, "long repetition"),
+            (self.huge_mean, "huge value"),
+        ] {
+            if mean > 0 {
+                write!(f, ", {what} 1/{mean}")?;
+            }
+        }
+        if self.odd_keys {
+            f.write_str(", odd keys")?;
+        }
+        if !self.off.is_empty() {
+            write!(f, ", off: {}", self.off.join(" "))?;
+        }
+        Ok(())
+    }
+}

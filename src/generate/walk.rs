@@ -1,0 +1,105 @@
+//! A request by the syntax of its command: which options are there, in which order, and how often things repeat.
+
+use crate::resp::Argv;
+use crate::spec::Command;
+use crate::spec::syntax::{Node, Sequence, Slot};
+
+use super::arguments::Arguments;
+
+/// A command made ready for walking.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Its row.
+    pub command: &'static Command,
+    /// Its syntax.
+    pub tree: &'static [Node],
+    /// True where it counts up or down, so that what it finds must be a number.
+    pub counts: bool,
+}
+
+impl Plan {
+    /// The plan of `command`.
+    pub fn new(command: &'static Command) -> Self {
+        let tree = command.tree();
+        let adds = |node: &Node| matches!(node, Node::Slot(Slot::Increment | Slot::Float));
+        Self { command, tree, counts: tree.iter().any(adds) || matches!(command.name, "INCR" | "DECR") }
+    }
+}
+
+impl Arguments {
+    /// Appends a whole request.
+    pub fn write_request(&mut self, plan: &Plan, argv: &mut Argv) {
+        self.begin(plan);
+        self.write_word(plan.command.name, argv);
+        self.walk(plan.tree, argv);
+    }
+
+    fn walk(&mut self, nodes: &'static [Node], argv: &mut Argv) {
+        for node in nodes {
+            match node {
+                Node::Token(word) => self.write_word(word, argv),
+                Node::Slot(slot) => self.write_slot(*slot, argv),
+                Node::Options(parts) => self.walk_options(parts, argv),
+                Node::Choice(alternatives) => {
+                    let chosen = self.shape.pick(alternatives);
+                    self.walk(chosen, argv);
+                }
+                Node::Repeat(nodes) => {
+                    for _ in 0..self.draw_times(nodes) {
+                        self.walk(nodes, argv);
+                    }
+                }
+                Node::Counted(nodes) => {
+                    for _ in 0..self.numkeys {
+                        self.walk(nodes, argv);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes each part or leaves it, from any of them on and around. One draw decides all: four bits a part.
+    fn walk_options(&mut self, parts: &'static [Sequence], argv: &mut Argv) {
+        let mut bits = self.shape.bits32();
+        let first = ((bits & 0xff) as usize * parts.len()) >> 8;
+        for at in first..first + parts.len() {
+            bits >>= 4;
+            if bits & 0xf < self.options_in_16 {
+                self.walk(&parts[if at < parts.len() { at } else { at - parts.len() }], argv);
+            }
+        }
+    }
+
+    /// How often a repeated part comes: once or a few times, in some seeds now and then very often.
+    fn draw_times(&mut self, nodes: &[Node]) -> u32 {
+        let is_key = matches!(nodes.first(), Some(Node::Slot(Slot::Key)));
+        if !is_key && self.until_bulk.is_over(&mut self.shape) {
+            return self.shape.between(20, 160);
+        }
+        self.draw_few()
+    }
+
+    /// 1 to 6, mostly 1 or 2.
+    pub(super) fn draw_few(&mut self) -> u32 {
+        let bits = self.shape.below(64);
+        match bits {
+            0..32 => 1,
+            32..50 => 2,
+            50..60 => 3,
+            _ => bits - 57,
+        }
+    }
+
+    /// A word that Redis reads in either case: in capitals, now and then not.
+    fn write_word(&mut self, word: &str, argv: &mut Argv) {
+        if !self.until_odd_case.is_over(&mut self.shape) {
+            argv.push(word.as_bytes());
+            return;
+        }
+        let mixed = self.shape.chance(1, 2);
+        argv.push_with(|out| {
+            let cased = |(at, byte): (usize, u8)| if mixed && at % 2 == 0 { byte } else { byte.to_ascii_lowercase() };
+            out.extend(word.bytes().enumerate().map(cased));
+        });
+    }
+}
