@@ -40,13 +40,7 @@ pub fn minimize(
     let Some(shrunk) = differential::shrink(header, ops, divergence, right, tested, options, &limits)? else {
         return Ok(None);
     };
-    let header = Header {
-        seed: None,
-        generator: 0,
-        recorded_by: Some(reference.clone()),
-        note,
-        ..header.clone()
-    };
+    let header = Header { seed: None, generator: 0, recorded_by: Some(reference.clone()), note, ..header.clone() };
     let outcome = sessions.compare(&header, &shrunk.ops, options)?;
     let Some(divergence) = outcome.divergence else { return Ok(None) };
     let mut replies = Vec::with_capacity(shrunk.ops.len());

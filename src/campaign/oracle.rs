@@ -221,7 +221,8 @@ fn describe(
 
     let found_in = format!("seed {seed}");
     let note = format!("{}, shrunk from seed {seed} of {}", folded.class, options.group.name);
-    let minimal = if shrinks { minimize(&header, &ops, divergence, reference, sessions, &settings, note)? } else { None };
+    let minimal =
+        if shrinks { minimize(&header, &ops, divergence, reference, sessions, &settings, note)? } else { None };
     let mut finding = match minimal {
         Some(minimal) => file(&minimal, found_in, options)?,
         None => Finding::new(found_in, divergence, whole.excerpt.as_ref()),
@@ -258,9 +259,7 @@ mod tests {
             let class = Class { command: word(), rule: word(), kind: word() };
             (class, Occurrences { count, first_seed: Seed(seed) })
         });
-        let tell = |it: &Folded| {
-            format!("{} x{} from {} {:?}", it.class, it.seen.count, it.seen.first_seed, it.also)
-        };
+        let tell = |it: &Folded| format!("{} x{} from {} {:?}", it.class, it.seen.count, it.seen.first_seed, it.also);
         let folded: Vec<String> = fold_systemic(classes.collect()).iter().map(tell).collect();
         assert_eq!(folded, expected);
     }
@@ -284,10 +283,7 @@ mod tests {
                 ("E exact closed", 4, 6),
                 ("E exact int-value", 1, 1),
             ],
-            &[
-                "E exact int-value x1 from 1 []",
-                r#"B exact closed x8 from 3 ["A", "C", "D", "E"]"#,
-            ],
+            &["E exact int-value x1 from 1 []", r#"B exact closed x8 from 3 ["A", "C", "D", "E"]"#],
         );
     }
 }

@@ -1,19 +1,17 @@
 //! Traces on a subject, one after the other, against a live reference or the replies that they hold.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::differential::{self, Comparison, Outcome};
 use super::{CampaignError, CommandLine, Progress, files, sequence};
 use crate::corpus::Known;
-use crate::diff::{Keyspace, Settings};
+use crate::diff::Settings;
 use crate::generate::Group;
 use crate::report::{Check, Finding, Flaky, Report, Verdict};
-use crate::resp::Reply;
 use crate::seed::Seed;
-use crate::targets::{Session, Target, TargetError};
+use crate::targets::recorded::Recorded;
+use crate::targets::{Session, Target};
 use crate::trace::{Block, Header, Op, Reader, TraceError};
 
 /// A trace of up to so many ops and bytes is held whole: its divergence is confirmed, and one of the keyspaces laid
@@ -143,8 +141,10 @@ impl<'a> Replays<'a> {
             ops: outcome.ops,
             seconds: started.elapsed().as_secs_f64(),
             detail: String::new(),
+            diverged_at: None,
         };
         if let Some(divergence) = &outcome.divergence {
+            check.diverged_at = Some(divergence.at);
             check.detail = format!("op {}: {}", divergence.at, divergence.class);
             check.verdict = if outcome.flaky { Verdict::Flaky } else { Verdict::Diverge };
             let found_in = check.name.clone();
@@ -162,103 +162,105 @@ impl<'a> Replays<'a> {
     }
 
     fn compare(&mut self, name: &str, mut reader: Reader) -> Result<Outcome, CampaignError> {
-        let damaged = |source: TraceError| CampaignError::Trace { name: name.to_owned(), source };
         let header = reader.header().clone();
-        let tape = Tape::default();
-        let mut recorded = tape.clone();
-        let recording = self.reference.is_none();
-        let reference: &mut dyn Session = match &mut self.reference {
-            Some(reference) => reference.as_mut(),
-            None => &mut recorded,
+        let damaged = |source: TraceError| CampaignError::Trace { name: name.to_owned(), source };
+        let (held, whole) = hold(&mut reader).map_err(damaged)?;
+        let options =
+            differential::Options { settings: self.options.settings, ..differential::Options::new(self.options.known) };
+        let subject = self.subject.as_mut();
+        let run = Run { name, header: &header, options, replays: &self.options };
+        let Some(reference) = self.reference.as_mut() else {
+            let rest = (!whole).then_some(&mut reader);
+            return run.compare_recorded(&held, rest, subject);
         };
-        let load = |block: &mut Block| match block.replies.take() {
-            _ if !recording => Ok(()),
-            Some(replies) => Ok(tape.feed(replies)),
-            None => Err(CampaignError::NoReference { name: name.to_owned() }),
-        };
-        let options = differential::Options {
-            settings: self.options.settings,
-            keyspace: !recording,
-            ..differential::Options::new(self.options.known)
-        };
-
-        let (mut ops, mut bytes) = (Vec::new(), 0);
-        while ops.len() < WHOLE_OPS_MAX && bytes < WHOLE_BYTES_MAX {
-            let Some(mut block) = reader.next_block().map_err(damaged)? else {
-                let subject = self.subject.as_mut();
-                return Ok(differential::compare(&header, &ops, reference, subject, &options, &mut |_, _| ())?);
-            };
-            load(&mut block)?;
-            self.options.progress.ops.fetch_add(block.ops.len() as u64, Ordering::Relaxed);
-            bytes += block.ops.iter().filter_map(Op::argv).map(|argv| argv.bytes_len()).sum::<usize>();
-            ops.append(&mut block.ops);
+        if whole {
+            let ops: Vec<Op> = held.into_iter().flat_map(|block| block.ops).collect();
+            let outcome =
+                differential::compare(&header, &ops, reference.as_mut(), subject, &run.options, &mut |_, _| ())?;
+            self.options.progress.ops.fetch_add(outcome.ops, Ordering::Relaxed);
+            return Ok(outcome);
         }
-        tape.forget_on_replay();
-        let options = differential::Options { parallel: !recording, ..options };
-        let mut comparison = Comparison::start(&header, reference, self.subject.as_mut(), &options)?;
-        let mut goes_on = comparison.block(&ops, &mut |_, _| ())?;
-        drop(ops);
-        while goes_on && !self.options.stop.load(Ordering::Relaxed) {
-            let Some(mut block) = reader.next_block().map_err(damaged)? else { break };
-            load(&mut block)?;
-            self.options.progress.ops.fetch_add(block.ops.len() as u64, Ordering::Relaxed);
-            goes_on = comparison.block(&block.ops, &mut |_, _| ())?;
+        let run = Run { options: differential::Options { parallel: true, ..run.options }, ..run };
+        run.stream(&held, Some(&mut reader), reference.as_mut(), subject, None)
+    }
+}
+
+/// Reads until the end, or until a trace is too long to be held; true where that is all of it.
+fn hold(reader: &mut Reader) -> Result<(Vec<Block>, bool), TraceError> {
+    let (mut held, mut ops, mut bytes) = (Vec::new(), 0, 0);
+    while ops < WHOLE_OPS_MAX && bytes < WHOLE_BYTES_MAX {
+        let Some(block) = reader.next_block()? else { return Ok((held, true)) };
+        ops += block.ops.len();
+        bytes += block.ops.iter().filter_map(Op::argv).map(|argv| argv.bytes_len()).sum::<usize>();
+        held.push(block);
+    }
+    Ok((held, false))
+}
+
+/// The run of one trace.
+struct Run<'a> {
+    name: &'a str,
+    header: &'a Header,
+    options: differential::Options<'a>,
+    replays: &'a Options<'a>,
+}
+
+impl Run<'_> {
+    /// Compares with the replies in the trace. A divergence of a trace that is held whole is confirmed.
+    fn compare_recorded(
+        &self,
+        held: &[Block],
+        rest: Option<&mut Reader>,
+        subject: &mut dyn Session,
+    ) -> Result<Outcome, CampaignError> {
+        let recorded = Recorded::default();
+        let mut reference = recorded.open(self.header)?;
+        let whole = rest.is_none();
+        let mut outcome = self.stream(held, rest, reference.as_mut(), subject, Some(&recorded))?;
+        if let Some(divergence) = outcome.divergence.as_ref().filter(|_| whole) {
+            let again = self.stream(held, None, reference.as_mut(), subject, Some(&recorded))?;
+            outcome.flaky = again.divergence.is_none_or(|again| again.class != divergence.class);
+        }
+        Ok(outcome)
+    }
+
+    /// Compares block by block: those that are held, then the rest of the trace.
+    fn stream(
+        &self,
+        held: &[Block],
+        rest: Option<&mut Reader>,
+        reference: &mut dyn Session,
+        subject: &mut dyn Session,
+        recorded: Option<&Recorded>,
+    ) -> Result<Outcome, CampaignError> {
+        let mut comparison = Comparison::start(self.header, reference, subject, &self.options)?;
+        let mut goes_on = true;
+        for block in held {
+            goes_on = goes_on && self.step(&mut comparison, block, recorded)?;
+        }
+        if let Some(reader) = rest {
+            while goes_on {
+                let block = reader.next_block();
+                let block = block.map_err(|source| CampaignError::Trace { name: self.name.to_owned(), source })?;
+                let Some(block) = block else { break };
+                goes_on = self.step(&mut comparison, &block, recorded)?;
+            }
         }
         Ok(comparison.finish()?)
     }
-}
 
-/// The replies of a trace as a session: fed with them as they are read, it answers with them in their order.
-#[derive(Clone, Default)]
-struct Tape(Arc<Mutex<TapeState>>);
-
-#[derive(Default)]
-struct TapeState {
-    replies: VecDeque<Reply>,
-    /// How many were played since the start; counts only where they are kept.
-    played: usize,
-    /// True where a played reply is dropped, so that no more than a block is held: it cannot be reset any more.
-    forgets: bool,
-}
-
-impl Tape {
-    fn state(&self) -> MutexGuard<'_, TapeState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn feed(&self, replies: Vec<Reply>) {
-        self.state().replies.extend(replies);
-    }
-
-    fn forget_on_replay(&self) {
-        self.state().forgets = true;
-    }
-}
-
-impl Session for Tape {
-    fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
-        let mut state = self.state();
-        if state.forgets {
-            let count = ops.len().min(state.replies.len());
-            replies.extend(state.replies.drain(..count));
-        } else {
-            let from = state.played;
-            replies.extend(state.replies.iter().skip(from).take(ops.len()).cloned());
-            state.played += ops.len();
+    /// Compares one block; false where nothing more should be sent.
+    fn step(
+        &self,
+        comparison: &mut Comparison,
+        block: &Block,
+        recorded: Option<&Recorded>,
+    ) -> Result<bool, CampaignError> {
+        if let Some(recorded) = recorded {
+            let none = || CampaignError::NoReference { name: self.name.to_owned() };
+            recorded.feed(block.replies.clone().ok_or_else(none)?);
         }
-        Ok(())
-    }
-
-    fn keyspace(&mut self) -> Result<Keyspace, TargetError> {
-        Ok(Keyspace::default())
-    }
-
-    fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
-        Ok(None)
-    }
-
-    fn reset(&mut self, _header: &Header) -> Result<(), TargetError> {
-        self.state().played = 0;
-        Ok(())
+        self.replays.progress.ops.fetch_add(block.ops.len() as u64, Ordering::Relaxed);
+        Ok(comparison.block(&block.ops, &mut |_, _| ())? && !self.replays.stop.load(Ordering::Relaxed))
     }
 }

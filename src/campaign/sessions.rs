@@ -73,7 +73,9 @@ pub fn in_parallel<T: Send>(
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..jobs.get().min(count)).map(|_| scope.spawn(&work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
     let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     done.sort_by_key(|(at, _)| *at);

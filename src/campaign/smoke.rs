@@ -1,8 +1,12 @@
 //! Everything, small, in a few seconds.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-use super::{CampaignError, Pair, Progress, files, oracle, replay};
+use super::{CampaignError, CommandLine, Pair, Progress, files, oracle, replay};
+use crate::corpus::{Known, Store};
+use crate::diff::Settings;
 use crate::generate;
 use crate::report::{Check, Report, Verdict};
 use crate::seed::Seed;
@@ -11,17 +15,28 @@ use crate::seed::Seed;
 const SEEDS: u64 = 20;
 const OPS: u64 = 100;
 
+/// A smoke that fails is followed by an oracle run, which shrinks more.
+const SHRINKS_MAX: usize = 2;
+
 /// What to run.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// How seeds are run; group, seeds and ops are smoke's own.
-    pub oracle: oracle::Options<'a>,
-    /// How traces are replayed.
-    pub replay: replay::Options<'a>,
+    /// What counts as the same reply.
+    pub settings: Settings,
+    /// Divergences that do not fail the run.
+    pub known: &'a Known,
+    /// Seeds run at a time.
+    pub jobs: NonZeroUsize,
     /// The folder of recorded traces.
     pub traces: &'a Path,
     /// The folder of shrunk divergences.
     pub corpus: &'a Path,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
+    /// For whoever watches.
+    pub progress: &'a Progress,
+    /// Set where the user asks to stop.
+    pub stop: &'a AtomicBool,
 }
 
 /// A part of the smoke: pushes its checks and what they found.
@@ -52,15 +67,29 @@ pub fn run(options: &Options, pair: Pair, tell: &mut dyn FnMut(&Check)) -> Resul
 }
 
 fn run_groups(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
+    let progress = options.progress;
     for group in generate::groups() {
-        let options = oracle::Options { first_seed: Seed(0), seeds: SEEDS, ops: OPS, group, ..options.oracle };
-        let mut report = oracle::run(&options, pair, &Progress::default())?;
+        let options = oracle::Options {
+            first_seed: Seed(0),
+            seeds: SEEDS,
+            ops: OPS,
+            group,
+            jobs: options.jobs,
+            settings: options.settings,
+            known: options.known,
+            shrinks_max: SHRINKS_MAX,
+            store: &Store::new(options.corpus),
+            command: options.command,
+            stop: options.stop,
+        };
+        let mut report = oracle::run(&options, pair, progress)?;
         report.checks.push(Check {
             name: format!("seeds of {}", group.name),
             verdict: if report.agrees() { Verdict::Agree } else { Verdict::Diverge },
             ops: report.totals.ops,
             seconds: report.timing.comparing_seconds,
             detail: report.findings.first().map(|first| first.class.to_string()).unwrap_or_default(),
+            diverged_at: None,
         });
         push(report);
     }
@@ -85,7 +114,15 @@ fn replay_folder(
     if !folder.exists() {
         return Ok(());
     }
-    let mut replays = replay::Replays::start(options.replay, pair.subject, None)?;
+    let replay_options = replay::Options {
+        settings: options.settings,
+        known: options.known,
+        command: options.command,
+        progress: options.progress,
+        stop: options.stop,
+    };
+    options.progress.start("replaying", 0);
+    let mut replays = replay::Replays::start(replay_options, pair.subject, None)?;
     for path in files::list(folder)? {
         let name = path.display().to_string();
         if replays.trace(&name, &name, files::open(&path)?)?.is_none() {

@@ -1,21 +1,31 @@
 //! Arguments that several subcommands share, each written once.
 
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use super::{Outcome, output};
+use crate::campaign::{CommandLine, files};
+use crate::corpus::{Known, Store};
+use crate::diff::{ErrorMode, Settings};
 use crate::generate::{self, Group};
-use crate::report::{self, Format};
+use crate::report::{self, Format, Report};
 use crate::seed::Seed;
+use crate::targets::{self, Target, TargetOptions};
+
+/// What is tested unless the user says otherwise.
+const DEFAULT_SUBJECT: &str = "redlite";
 
 /// How targets are reached.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub(super) struct AccessArgs {
     /// The redis-server to start for `redis`: a path, or the URL of a running one
-    #[arg(long, value_name = "PATH|URL", env = "REDIS_URL")]
+    #[arg(long, value_name = "PATH|URL", env = "REDIS_URL", hide_env_values = true)]
     pub redis: Option<String>,
 
     /// Allow emptying a server that dst did not start
@@ -27,12 +37,25 @@ pub(super) struct AccessArgs {
     pub timeout: Duration,
 }
 
+impl AccessArgs {
+    /// The target of this name. Nothing is started yet.
+    pub fn target(&self, name: &str) -> anyhow::Result<Box<dyn Target>> {
+        let options = TargetOptions {
+            redis: self.redis.clone(),
+            allow_flush: self.allow_flush,
+            reply_deadline: self.timeout,
+            ..TargetOptions::default()
+        };
+        Ok(targets::parse(name, &options)?)
+    }
+}
+
 /// What is tested, against what, and how strictly.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub(super) struct PairArgs {
     /// What is tested
-    #[arg(long, value_name = "TARGET", default_value = "redlite")]
+    #[arg(long, value_name = "TARGET", default_value = DEFAULT_SUBJECT)]
     pub subject: String,
 
     #[command(flatten)]
@@ -40,6 +63,48 @@ pub(super) struct PairArgs {
 
     #[command(flatten)]
     pub access: AccessArgs,
+}
+
+impl PairArgs {
+    /// What is tested. Nothing is started yet.
+    pub fn subject(&self) -> anyhow::Result<Box<dyn Target>> {
+        self.access.target(&self.subject)
+    }
+
+    /// What counts as the same reply.
+    pub fn settings(&self) -> Settings {
+        let errors = match self.strictness.errors {
+            ErrorsArg::Exact => ErrorMode::Text,
+            ErrorsArg::Code => ErrorMode::Code,
+        };
+        Settings { errors, ..Settings::default() }
+    }
+
+    /// The words that lead to the same comparison again, for lines to paste.
+    pub fn command(&self, against: Option<&str>) -> CommandLine {
+        let mut flags = Vec::new();
+        if let Some(against) = against {
+            flags.push(format!("--against {}", files::quote(against)));
+        }
+        if self.subject != DEFAULT_SUBJECT {
+            flags.push(format!("--subject {}", files::quote(&self.subject)));
+        }
+        if let ErrorsArg::Code = self.strictness.errors {
+            flags.push("--errors code".to_owned());
+        }
+        if self.access.allow_flush {
+            flags.push("--allow-flush".to_owned());
+        }
+        CommandLine { program: program(), flags: flags.join(" ") }
+    }
+}
+
+/// How the user called this program: by its path, where that is how, so that a line to paste works as it stands.
+fn program() -> String {
+    std::env::args()
+        .next()
+        .filter(|name| name.contains('/'))
+        .map_or_else(|| "dst".to_owned(), |name| files::quote(&name))
 }
 
 /// How strictly replies are compared.
@@ -88,6 +153,28 @@ pub(super) struct SeedsArgs {
     pub jobs: Option<NonZeroUsize>,
 }
 
+impl ReportArgs {
+    /// Opens where the report goes.
+    pub fn open(&self) -> anyhow::Result<Box<dyn Write>> {
+        output::open_text(self.output.as_deref())
+    }
+
+    /// Writes the end of the report, and says what exit code it comes to.
+    pub fn finish(&self, report: &Report, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        self.format.finish(report, out)?;
+        out.flush()?;
+        match report.agrees() {
+            true => {
+                let count = report.totals.seeds.max(report.checks.len() as u64);
+                let unit = if report.totals.seeds > 0 { "seeds" } else { "traces" };
+                ensure!(!report.interrupted, "interrupted after {count} {unit}; these agree");
+                Ok(Outcome::Agree)
+            }
+            false => Ok(Outcome::Diverge),
+        }
+    }
+}
+
 impl SeedsArgs {
     /// `--jobs`, or the number of cores.
     pub fn jobs(&self) -> NonZeroUsize {
@@ -112,8 +199,25 @@ pub(super) struct ReportArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct CorpusArgs {
     /// The directory of shrunk divergences
-    #[arg(long, value_name = "DIR", default_value = "corpus")]
+    #[arg(long, value_name = "DIR", default_value = "corpus", help_heading = "Corpus")]
     pub corpus: PathBuf,
+}
+
+impl CorpusArgs {
+    /// The shrunk traces.
+    pub fn store(&self) -> Store {
+        Store::new(&self.corpus)
+    }
+
+    /// The divergences of this subject that do not fail a run.
+    pub fn known(&self, subject: &dyn Target) -> anyhow::Result<Known> {
+        Ok(Known::load(&self.corpus.join("known.toml"), &subject.info().name)?)
+    }
+
+    /// The file of the seed bank.
+    pub fn seeds(&self) -> PathBuf {
+        self.corpus.join("seeds.txt")
+    }
 }
 
 fn group_parser() -> impl TypedValueParser<Value = &'static Group> {

@@ -30,10 +30,7 @@ fn name_closed_pipe(error: io::Error) -> io::Error {
 
 /// True where the error is that nobody reads our stdout any more.
 pub(super) fn is_pipe_closed(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>()?.get_ref())
-        .any(|inner| inner.is::<PipeClosed>())
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()?.get_ref()).any(|inner| inner.is::<PipeClosed>())
 }
 
 /// `-` or nothing is stdout; anything else is a file that is created or overwritten.
@@ -60,7 +57,6 @@ pub(super) fn open_bytes(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> 
 /// Opens stdout or a file for text. Colours are kept only where a terminal shows them.
 pub(super) fn open_text(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
     let bytes = open_bytes(path)?;
-    let coloured = is_terminal(path)
-        && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
+    let coloured = is_terminal(path) && anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     Ok(if coloured { bytes } else { Box::new(anstream::StripStream::new(bytes)) })
 }

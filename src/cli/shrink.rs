@@ -1,7 +1,18 @@
+use std::io::Write;
 use std::path::PathBuf;
 
-use super::Outcome;
+use anyhow::Context;
+
+use super::inputs::Input;
 use super::options::{CorpusArgs, PairArgs};
+use super::{Outcome, output};
+use crate::campaign::minimal::{Minimal, minimize};
+use crate::campaign::sessions::Sessions;
+use crate::campaign::{Pair, differential, files};
+use crate::corpus::Known;
+use crate::diff;
+use crate::report::style::{BAD, FAINT, PASTE};
+use crate::trace::{Trace, Writer, text};
 
 /// Reduce a divergent trace to the fewest and simplest operations that show the same divergence
 #[derive(Debug, clap::Args)]
@@ -11,9 +22,9 @@ pub(super) struct Args {
     #[arg(value_name = "TRACE")]
     trace: PathBuf,
 
-    /// What is right [default: redis, for the replies in a trace fit only the whole trace]
-    #[arg(long, value_name = "TARGET", help_heading = "Targets")]
-    against: Option<String>,
+    /// What is right; it must be live, for the replies in a trace fit only the whole trace
+    #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
+    against: String,
 
     #[command(flatten)]
     pair: PairArgs,
@@ -26,6 +37,69 @@ pub(super) struct Args {
     corpus: CorpusArgs,
 }
 
-pub(super) fn run(_args: Args) -> anyhow::Result<Outcome> {
-    todo!()
+pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
+    let input = Input::one(&args.trace);
+    let trace = input.read()?;
+    let subject = args.pair.subject()?;
+    let reference = args.pair.access.target(&args.against)?;
+    let mut sessions = Sessions::open(Pair { reference: reference.as_ref(), subject: subject.as_ref() })?;
+    let known = Known::none();
+    let options = differential::Options { settings: args.pair.settings(), ..differential::Options::new(&known) };
+
+    let whole = sessions.compare(&trace.header, &trace.ops, &options)?;
+    let Some(divergence) = &whole.divergence else {
+        anstream::eprintln!("{} agrees: there is nothing to shrink", input.name());
+        return Ok(Outcome::Agree);
+    };
+    let note = format!("{}, shrunk from {}", divergence.class, input.name());
+    let minimal = minimize(&trace.header, &trace.ops, divergence, &reference.info(), &mut sessions, &options, note)?
+        .with_context(|| format!("{}: {} did not show again: it is flaky", input.name(), divergence.class))?;
+    let path = file(&args, &minimal)?;
+    tell(&minimal);
+    print(&minimal.trace)?;
+    let line = args.pair.command(Some(&args.against)).with(&format!("replay {}", files::quote(&path)));
+    anstream::eprintln!("\nTo replay it:\n  {PASTE}{line}{PASTE:#}");
+    Ok(Outcome::Diverge)
+}
+
+/// Writes the minimal trace where the user wants it, or into the corpus.
+fn file(args: &Args, minimal: &Minimal) -> anyhow::Result<String> {
+    let Some(path) = &args.output else {
+        let added = args.corpus.store().add(&minimal.divergence.class, &minimal.trace)?;
+        return Ok(added.item().path.display().to_string());
+    };
+    let mut writer = Writer::new(output::open_bytes(Some(path))?, &minimal.trace.header, true)?;
+    for (at, op) in minimal.trace.ops.iter().enumerate() {
+        writer.write(op, minimal.trace.replies.as_ref().map(|replies| &replies[at]))?;
+    }
+    writer.finish()?.flush()?;
+    Ok(path.display().to_string())
+}
+
+/// What shrinking came to, for people: the trace alone goes to stdout.
+fn tell(minimal: &Minimal) {
+    let shrunk = &minimal.shrunk;
+    let sure = if shrunk.minimal { "yes" } else { "not proven: the evaluations ran out" };
+    anstream::eprintln!("{BAD}✗ {}{BAD:#}", minimal.divergence.class);
+    anstream::eprintln!(
+        "  {} → {} ops, {} evaluations, 1-minimal: {sure}\n",
+        shrunk.before,
+        shrunk.after,
+        shrunk.evaluations
+    );
+    if let Some(excerpt) = &minimal.excerpt {
+        for line in diff::render(excerpt, &minimal.divergence, true).lines() {
+            anstream::eprintln!("  {line}");
+        }
+    }
+    anstream::eprintln!("\n{FAINT}The trace with the reference's replies:{FAINT:#}");
+}
+
+fn print(trace: &Trace) -> anyhow::Result<()> {
+    let mut writer = text::Writer::new(output::open_text(None)?, &trace.header, trace.replies.is_some())?;
+    for (at, op) in trace.ops.iter().enumerate() {
+        writer.write(op, trace.replies.as_ref().map(|replies| &replies[at]))?;
+    }
+    writer.finish()?.flush()?;
+    Ok(())
 }

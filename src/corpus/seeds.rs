@@ -105,7 +105,10 @@ mod tests {
     fn lines_and_comments() {
         check("", "");
         check("# nothing\n\n", "");
-        check("5 lists LRANGE with a negative end\n# more\n 0x10 mixed x", "5|lists|LRANGE with a negative end\n16|mixed|x");
+        check(
+            "5 lists LRANGE with a negative end\n# more\n 0x10 mixed x",
+            "5|lists|LRANGE with a negative end\n16|mixed|x",
+        );
     }
 
     #[test]

@@ -121,10 +121,9 @@ fn trace_error(path: &Path) -> impl FnOnce(TraceError) -> CorpusError {
 /// What is in a folder, in no order; nothing where there is no such folder.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, CorpusError> {
     match fs::read_dir(folder) {
-        Ok(entries) => entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<Result<_, _>>()
-            .map_err(io_error(folder)),
+        Ok(entries) => {
+            entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(io_error(folder))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(io_error(folder)(error)),
     }
@@ -145,8 +144,7 @@ fn content_hash(trace: &Trace) -> String {
 fn write_trace(path: &Path, trace: &Trace) -> Result<(), CorpusError> {
     let file = File::create(path).map_err(io_error(path))?;
     let replies = trace.replies.as_deref();
-    let mut writer =
-        Writer::new(BufWriter::new(file), &trace.header, replies.is_some()).map_err(trace_error(path))?;
+    let mut writer = Writer::new(BufWriter::new(file), &trace.header, replies.is_some()).map_err(trace_error(path))?;
     for (at, op) in trace.ops.iter().enumerate() {
         writer.write(op, replies.and_then(|replies| replies.get(at))).map_err(trace_error(path))?;
     }

@@ -69,12 +69,7 @@ pub(super) fn element_kind(sort: &str, want: &Reply, got: &Reply) -> String {
     }
 }
 
-fn pairs_difference(
-    sort: &str,
-    want: &[(Reply, Reply)],
-    got: &[(Reply, Reply)],
-    errors: ErrorMode,
-) -> Option<String> {
+fn pairs_difference(sort: &str, want: &[(Reply, Reply)], got: &[(Reply, Reply)], errors: ErrorMode) -> Option<String> {
     if want.len() != got.len() {
         return Some(format!("{sort}-length"));
     }

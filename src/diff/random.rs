@@ -69,9 +69,7 @@ const PICKS: [Pick; 4] = [
         command: "ZRANDMEMBER",
         paired_by: "WITHSCORES",
         probe: |key, member, score| match score {
-            None => {
-                Probe { argv: [b"ZSCORE", key, member].into(), expect: Expect::Anything, kind: "not-a-member" }
-            }
+            None => Probe { argv: [b"ZSCORE", key, member].into(), expect: Expect::Anything, kind: "not-a-member" },
             Some(score) => has_value([b"ZSCORE", key, member].into(), score),
         },
     },

@@ -62,12 +62,7 @@ pub static RULES: [Rule; 9] = [
         serves: Fidelity::Exact,
         compare: compare_exact,
     },
-    Rule {
-        name: "unordered",
-        reason: "a set has no order",
-        serves: Fidelity::Unordered,
-        compare: compare_unordered,
-    },
+    Rule { name: "unordered", reason: "a set has no order", serves: Fidelity::Unordered, compare: compare_unordered },
     Rule {
         name: "unordered-pairs",
         reason: "a hash has no order, but a field keeps its value",
@@ -150,7 +145,8 @@ pub fn command_name(op: &Op, want: &Reply) -> String {
             if let Some(command) = spec::lookup(name) {
                 return command.name.into();
             }
-            let plain = name.len() <= 32 && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte));
+            let plain =
+                name.len() <= 32 && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(byte));
             if !plain || is_unknown_command(want) {
                 return "UNKNOWN".into();
             }

@@ -108,6 +108,8 @@ pub struct Check {
     pub seconds: f64,
     /// What there is to know besides, such as the class of the divergence.
     pub detail: String,
+    /// Index of the op that diverged first.
+    pub diverged_at: Option<usize>,
 }
 
 /// How a check ended.

@@ -59,8 +59,9 @@ impl Taint {
             self.keys.clear();
             return false;
         }
-        let whole_database = command
-            .is_some_and(|command| command.keys == Keys::None && matches!(command.family, Family::Keys | Family::Server));
+        let whole_database = command.is_some_and(|command| {
+            command.keys == Keys::None && matches!(command.family, Family::Keys | Family::Server)
+        });
         let reached = whole_database || argv.iter().skip(1).any(|arg| self.keys.contains(arg));
         if reached && !whole_database {
             self.add_effects(op);
@@ -108,9 +109,11 @@ mod tests {
 
     #[test]
     fn a_writing_command_taints_its_keys() {
-        check("SET a 1", &["GET a", "GET b", "DBSIZE", "ECHO x", "RENAME a c", "GET c"], &[
-            "GET a", "DBSIZE", "RENAME a c", "GET c",
-        ]);
+        check(
+            "SET a 1",
+            &["GET a", "GET b", "DBSIZE", "ECHO x", "RENAME a c", "GET c"],
+            &["GET a", "DBSIZE", "RENAME a c", "GET c"],
+        );
         check("EXEC", &["GET a"], &["GET a"]);
         check("MODULE.CALL a", &["GET a", "GET b"], &["GET a"]);
     }
