@@ -25,6 +25,7 @@ mod engine;
 pub mod env;
 mod failure;
 mod glob;
+mod long_double;
 mod number;
 mod store;
 

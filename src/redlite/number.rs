@@ -56,6 +56,161 @@ fn trim_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
+/// The double that `text` is: decimal or hexadecimal, or an infinity; nothing around it.
+///
+/// Not a number is none, and so is what a double cannot hold: too large, or so small that it would be 0.
+/// Source: `string2d` of Redis on the C library's `strtod`, probed.
+pub(super) fn parse_double(text: &[u8]) -> Option<f64> {
+    let (negative, numeral) = parse_numeral(text)?;
+    let magnitude = match numeral {
+        Numeral::Infinity => f64::INFINITY,
+        Numeral::Hexadecimal { significand: 0, .. } => 0.0,
+        Numeral::Hexadecimal { significand, exponent } => within_range(scale(significand, exponent))?,
+        Numeral::Decimal { integer, fraction, .. } => {
+            let digits = str::from_utf8(text).ok()?;
+            let magnitude = digits.parse::<f64>().ok()?.abs();
+            if is_zero(integer) && is_zero(fraction) { 0.0 } else { within_range(magnitude)? }
+        }
+    };
+    Some(if negative { -magnitude } else { magnitude })
+}
+
+fn within_range(magnitude: f64) -> Option<f64> {
+    (magnitude.is_finite() && magnitude != 0.0).then_some(magnitude)
+}
+
+/// The double nearest to `significand` × 2^`exponent`, ties to even. The significand is not 0.
+fn scale(significand: u128, exponent: i64) -> f64 {
+    const DIGITS: i64 = f64::MANTISSA_DIGITS as i64;
+    /// The weight of the last bit of the smallest double.
+    const EXPONENT_MIN: i64 = f64::MIN_EXP as i64 - DIGITS;
+    let bits = i64::from(u128::BITS - significand.leading_zeros());
+    let last_bit = (exponent + bits - DIGITS).max(EXPONENT_MIN);
+    // At most 53 bits are left, so the conversion is exact; where rounding carries to a 54th, that is a 1 and zeros.
+    let rounded = shift_rounding(significand, last_bit - exponent) as f64;
+    if last_bit > i64::from(f64::MAX_EXP) {
+        return f64::INFINITY;
+    }
+    // Two factors, since 2^-1074 is a double but what it is the product of may not be.
+    let half = (last_bit / 2) as i32;
+    rounded * 2f64.powi(half) * 2f64.powi(last_bit as i32 - half)
+}
+
+/// `value` / 2^`places`, rounded to the nearest integer, ties to even; a negative `places` shifts to the left.
+pub(super) fn shift_rounding(value: u128, places: i64) -> u128 {
+    if places <= 0 {
+        return value << -places;
+    }
+    if places > i64::from(u128::BITS) {
+        return 0;
+    }
+    let places = places as u32;
+    let quotient = value.checked_shr(places).unwrap_or(0);
+    let rest = value - quotient.checked_shl(places).unwrap_or(0);
+    let half = 1u128 << (places - 1);
+    quotient + u128::from(rest > half || (rest == half && quotient & 1 == 1))
+}
+
+/// A number's text taken apart, without its sign.
+#[derive(Debug)]
+pub(super) enum Numeral<'a> {
+    /// `inf` or `infinity`, in any case.
+    Infinity,
+    /// `integer`.`fraction` × 10^`exponent`, both parts in ASCII digits.
+    Decimal {
+        /// The digits before the point.
+        integer: &'a [u8],
+        /// The digits after it.
+        fraction: &'a [u8],
+        /// Within ± [`EXPONENT_MAX`].
+        exponent: i64,
+    },
+    /// `significand` × 2^`exponent`. Where there are too many digits to keep, the significand's last bit is 1.
+    Hexadecimal {
+        /// Below 2^125.
+        significand: u128,
+        /// Within a few times ± [`EXPONENT_MAX`].
+        exponent: i64,
+    },
+}
+
+/// Beyond it an exponent is cut: no text that fits in memory makes up for it.
+const EXPONENT_MAX: i64 = 1 << 40;
+
+/// What C's `strtod` makes of the whole of `text`: whether it is negative, and its parts. `nan` is none.
+pub(super) fn parse_numeral(text: &[u8]) -> Option<(bool, Numeral<'_>)> {
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let numeral = match text {
+        [b'0', b'x' | b'X', digits @ ..] => parse_hexadecimal(digits)?,
+        [b'i' | b'I', ..] => {
+            let named = text.eq_ignore_ascii_case(b"inf") || text.eq_ignore_ascii_case(b"infinity");
+            named.then_some(Numeral::Infinity)?
+        }
+        _ => {
+            let (integer, fraction, rest) = split_digits(text, u8::is_ascii_digit)?;
+            Numeral::Decimal { integer, fraction, exponent: parse_exponent(rest, b'e')? }
+        }
+    };
+    Some((negative, numeral))
+}
+
+/// The digits before and after the point, of which there must be one, and what follows them.
+fn split_digits(text: &[u8], is_digit: impl Fn(&u8) -> bool) -> Option<(&[u8], &[u8], &[u8])> {
+    let span = |text: &[u8]| text.iter().take_while(|byte| is_digit(byte)).count();
+    let (integer, rest) = text.split_at(span(text));
+    let (fraction, rest) = match rest {
+        [b'.', rest @ ..] => rest.split_at(span(rest)),
+        _ => (&rest[..0], rest),
+    };
+    (!integer.is_empty() || !fraction.is_empty()).then_some((integer, fraction, rest))
+}
+
+/// The exponent that `text` is, `mark` and all; 0 for no text.
+fn parse_exponent(text: &[u8], mark: u8) -> Option<i64> {
+    let Some((first, rest)) = text.split_first() else {
+        return Some(0);
+    };
+    if !first.eq_ignore_ascii_case(&mark) {
+        return None;
+    }
+    let (negative, digits) = match rest {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        _ => (false, rest),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let exponent =
+        digits.iter().fold(0i64, |exponent, digit| (exponent * 10 + i64::from(digit - b'0')).min(EXPONENT_MAX));
+    Some(if negative { -exponent } else { exponent })
+}
+
+fn parse_hexadecimal(text: &[u8]) -> Option<Numeral<'static>> {
+    let (integer, fraction, rest) = split_digits(text, u8::is_ascii_hexdigit)?;
+    let mut exponent = parse_exponent(rest, b'p')? - 4 * fraction.len() as i64;
+    let mut significand = 0u128;
+    for &digit in integer.iter().chain(fraction) {
+        let digit = (digit as char).to_digit(16)?;
+        if significand < 1 << 120 {
+            significand = significand << 4 | u128::from(digit);
+        } else {
+            exponent += 4;
+            significand |= u128::from(digit != 0);
+        }
+    }
+    Some(Numeral::Hexadecimal { significand, exponent })
+}
+
+/// True where the digits are all 0, or none.
+pub(super) fn is_zero(digits: &[u8]) -> bool {
+    digits.iter().all(|&digit| digit == b'0')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

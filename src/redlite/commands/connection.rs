@@ -1,7 +1,7 @@
 //! Connection and server commands.
 
 use super::{Context, Outcome, Row};
-use crate::redlite::failure::{refuse, texts};
+use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
 use crate::resp::Reply;
 
@@ -28,7 +28,7 @@ fn echo(context: &mut Context<'_>) -> Outcome {
 }
 
 /// The one option that FLUSHALL and FLUSHDB know changes nothing that a client can see here.
-fn check_flush_option(context: &Context<'_>) -> Result<(), crate::redlite::failure::Failure> {
+fn check_flush_option(context: &Context<'_>) -> Result<(), Failure> {
     match context.argv.len() {
         1 => Ok(()),
         2 if context.is_word(1, "ASYNC") || context.is_word(1, "SYNC") => Ok(()),
@@ -57,22 +57,22 @@ fn ping(context: &mut Context<'_>) -> Outcome {
 }
 
 fn select(context: &mut Context<'_>) -> Outcome {
-    let index = context.integer(1)?;
-    // Redis reads the number as a C int, whose range check has the same text as its parse check.
+    context.connection.db = database_at(context, 1)?;
+    Ok(Reply::ok())
+}
+
+/// The database that the argument at `at` names.
+pub(super) fn database_at(context: &Context<'_>, at: usize) -> Result<u32, Failure> {
+    let index = context.integer(at)?;
+    // Redis reads the number as a C int.
     if i32::try_from(index).is_err() {
         return refuse("ERR value is out of range, value must between -2147483648 and 2147483647");
     }
-    match database(index) {
-        Some(db) => {
-            context.connection.db = db;
-            Ok(Reply::ok())
-        }
-        None => refuse("ERR DB index is out of range"),
-    }
+    database(index).map_or_else(|| refuse("ERR DB index is out of range"), Ok)
 }
 
 /// The database of this number, where there is one.
-pub(super) fn database(index: i64) -> Option<u32> {
+fn database(index: i64) -> Option<u32> {
     u32::try_from(index).ok().filter(|&db| db < DATABASES)
 }
 

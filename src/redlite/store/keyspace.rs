@@ -180,11 +180,17 @@ impl Store {
 
     /// Deletes the key and its elements.
     pub fn delete(&mut self, key: &Key) -> Result<(), Failure> {
+        self.delete_elements(key)?;
+        self.write("DELETE FROM keys WHERE id = ?1", [key.id])?;
+        Ok(())
+    }
+
+    /// Deletes the key's elements and leaves its row.
+    pub(super) fn delete_elements(&mut self, key: &Key) -> Result<(), Failure> {
         let elements = key.kind.row().delete;
         if !elements.is_empty() {
             self.write(elements, [key.id])?;
         }
-        self.write("DELETE FROM keys WHERE id = ?1", [key.id])?;
         Ok(())
     }
 

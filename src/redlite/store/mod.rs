@@ -4,8 +4,11 @@
 //! are rows of a table of their type. Every mutation goes through [`Store::write`], which opens the command's
 //! transaction; the engine commits it. Expiry, the type check and get-or-create live in `keyspace` alone.
 
+mod hashes;
 mod keyspace;
+mod lists;
 mod schema;
+mod strings;
 
 use std::path::Path;
 
@@ -14,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 use super::engine::OpenError;
 
 pub(super) use keyspace::{Key, Type};
+pub(super) use lists::End;
 
 /// The open database.
 #[derive(Debug)]
@@ -52,11 +56,27 @@ impl Store {
 
     /// Runs a statement that changes something, in the command's transaction; how many rows it changed.
     pub fn write(&mut self, sql: &'static str, params: impl Params) -> rusqlite::Result<usize> {
+        self.begin()?;
+        self.sqlite.prepare_cached(sql)?.execute(params)
+    }
+
+    /// As [`Store::write`], of a statement that returns the row that it changed.
+    pub fn write_returning<T>(
+        &mut self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        self.begin()?;
+        self.row(sql, params, read)
+    }
+
+    fn begin(&mut self) -> rusqlite::Result<()> {
         if !self.in_transaction {
             self.sqlite.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             self.in_transaction = true;
         }
-        self.sqlite.prepare_cached(sql)?.execute(params)
+        Ok(())
     }
 
     /// The first row that `sql` finds.
