@@ -267,7 +267,9 @@ impl<'a> Comparison<'a> {
         if !self.judge.options.keyspace || self.judge.taint.is_whole() {
             return Ok(());
         }
-        let (want, got) = (self.reference.keyspace()?, self.judge.subject.keyspace()?);
+        let (Some(want), Some(got)) = (self.reference.keyspace()?, self.judge.subject.keyspace()?) else {
+            return Ok(());
+        };
         let mut differences = keyspace::differences(&self.judge.options.settings, &want, &got);
         differences.retain(|difference| !self.judge.taint.has_key(&difference.key));
         self.judge.outcome.keyspace_compared = true;
