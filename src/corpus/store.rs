@@ -3,6 +3,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
 use crate::diff::Class;
 use crate::trace::text::format_op;
@@ -69,14 +70,10 @@ impl Store {
         }
         create_parent(&item.path)?;
         // Written beside and renamed, so that a run that is stopped leaves no half trace.
-        let unfinished = item.path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = write_trace(&unfinished, trace);
-        if written.is_err() {
-            // The error that is returned says more than one of removing what is left.
-            let _ = fs::remove_file(&unfinished);
-        }
-        written?;
-        fs::rename(&unfinished, &item.path).map_err(io_error(&item.path))?;
+        let folder = self.root.join(&item.class);
+        let unfinished = NamedTempFile::new_in(&folder).map_err(io_error(&folder))?;
+        write_trace(&item.path, unfinished.as_file(), trace)?;
+        unfinished.persist(&item.path).map_err(|error| io_error(&item.path)(error.error))?;
         Ok(Added::New(item))
     }
 
@@ -141,8 +138,8 @@ fn content_hash(trace: &Trace) -> String {
     hasher.finalize()[..HASH_BYTES].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn write_trace(path: &Path, trace: &Trace) -> Result<(), CorpusError> {
-    let file = File::create(path).map_err(io_error(path))?;
+/// Writes `trace` to `file`, which errors call `path`.
+fn write_trace(path: &Path, file: &File, trace: &Trace) -> Result<(), CorpusError> {
     let replies = trace.replies.as_deref();
     let mut writer = Writer::new(BufWriter::new(file), &trace.header, replies.is_some()).map_err(trace_error(path))?;
     for (at, op) in trace.ops.iter().enumerate() {

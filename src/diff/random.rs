@@ -187,3 +187,92 @@ fn elements<'a>(argv: &Argv, reply: &'a Reply) -> Vec<(&'a Reply, Option<&'a Rep
         .collect();
     nested.unwrap_or_else(|| items.as_chunks::<2>().0.iter().map(|[member, value]| (member, Some(value))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Op;
+    use crate::trace::text::{format_op, format_reply};
+
+    /// Words in brackets are an array, one word a bulk string, none a null.
+    fn reply(text: &str) -> Reply {
+        match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+            Some(items) => Reply::Array(items.split_whitespace().map(Reply::bulk).collect()),
+            None if text.is_empty() => Reply::NullBulk,
+            None => Reply::bulk(text),
+        }
+    }
+
+    /// The probes with their right answers, as `REQUEST = ANSWER`.
+    #[track_caller]
+    fn check(request: &str, want: &str, got: &str, expected: &[&str]) {
+        let found: Vec<String> = probes(&request.split(' ').collect(), &reply(want), &reply(got))
+            .into_iter()
+            .map(|probe| {
+                let answer = match probe.expect {
+                    Expect::Exactly(reply) => format_reply(&reply),
+                    Expect::Anything => "anything".into(),
+                };
+                format!("{} = {answer}", format_op(&Op::call(0, probe.argv)))
+            })
+            .collect();
+        assert_eq!(found, expected, "{request}: {want} against {got}");
+    }
+
+    #[test]
+    fn picks_are_asked_for() {
+        check("SRANDMEMBER k", "a", "b", &["SISMEMBER k b = (integer) 1"]);
+        check("SRANDMEMBER k 2", "[a b]", "[c d]", &["SISMEMBER k c = (integer) 1", "SISMEMBER k d = (integer) 1"]);
+        check("RANDOMKEY", "a", "b", &["EXISTS b = (integer) 1"]);
+        check("HRANDFIELD k", "f", "g", &["HEXISTS k g = (integer) 1"]);
+        check("ZRANDMEMBER k 1", "[a]", "[b]", &["ZSCORE k b = anything"]);
+        check("HRANDFIELD k 1 WITHVALUES", "[f 1]", "[g 2]", &["HGET k g = \"2\""]);
+        check("zrandmember k 1 withscores", "[a 1]", "[b 2.5]", &["ZSCORE k b = \"2.5\""]);
+    }
+
+    #[test]
+    fn a_repeated_pick_is_asked_for_once() {
+        check("SRANDMEMBER k -3", "[a b a]", "[c c c]", &["SISMEMBER k c = (integer) 1"]);
+        let asked = ["HGET k f = \"1\"", "HGET k f = \"2\""];
+        check("HRANDFIELD k -2 WITHVALUES", "[f 1 g 2]", "[f 1 f 2]", &asked);
+    }
+
+    #[test]
+    fn nothing_to_ask() {
+        check("SRANDMEMBER k 2", "[a b]", "[a b]", &[]);
+        check("SRANDMEMBER k", "", "", &[]);
+        check("GET k", "a", "b", &[]);
+        check("SPOP k", "a", "a", &[]);
+        check("SPOP k 2", "[a b]", "[b a]", &[]);
+    }
+
+    #[test]
+    fn pops_are_reconciled() {
+        check("SPOP k", "a", "b", &["SADD k b = (integer) 1", "SREM k a = (integer) 1"]);
+        check("SPOP k 2", "[a b]", "[b c]", &["SADD k b c = (integer) 2", "SREM k a b = (integer) 2"]);
+    }
+
+    #[test]
+    fn pairs_of_resp3_are_nested() {
+        let pair = |member: &str, score: &str| {
+            Reply::Array(vec![Reply::Array(vec![Reply::bulk(member), Reply::Double(score.into())])])
+        };
+        let argv = ["ZRANDMEMBER", "k", "1", "WITHSCORES"].into();
+        let found = probes(&argv, &pair("a", "1"), &pair("b", "2"));
+        let expected = Probe {
+            argv: ["ZSCORE", "k", "b"].into(),
+            expect: Expect::Exactly(Reply::Double("2".into())),
+            kind: "wrong-value",
+        };
+        assert_eq!(found, [expected]);
+    }
+
+    #[test]
+    fn answers() {
+        let probe = Probe { argv: ["ZSCORE", "k", "b"].into(), expect: Expect::Anything, kind: "not-a-member" };
+        assert!(probe.accepts(&Reply::bulk("1")));
+        assert!(probe.accepts(&Reply::error("ERR unknown command 'ZSCORE'")));
+        assert!(!probe.accepts(&Reply::NullBulk));
+        assert!(!probe.accepts(&Reply::error("WRONGTYPE no")));
+    }
+}

@@ -54,6 +54,33 @@ pub struct Rule {
     compare: fn(&Settings, &Argv, &Reply, &Reply) -> Option<String>,
 }
 
+impl Rule {
+    /// The elements of a reply in the order in which to show it beside another, where its own order says nothing.
+    pub fn in_order(&self, reply: &Reply) -> Reply {
+        match (self.serves, reply) {
+            (Fidelity::Unordered, Reply::Array(items)) => Reply::Array(items_in_order(items)),
+            (Fidelity::Unordered, Reply::Set(items)) => Reply::Set(items_in_order(items)),
+            (Fidelity::UnorderedPairs, Reply::Map(pairs)) => {
+                let mut pairs = pairs.clone();
+                pairs.sort_by(|one, other| sort_key(&one.0).cmp(&sort_key(&other.0)));
+                Reply::Map(pairs)
+            }
+            (Fidelity::UnorderedPairs, Reply::Array(items)) => {
+                let mut pairs: Vec<&[Reply]> = items.chunks(2).collect();
+                pairs.sort_by(|one, other| sort_key(&one[0]).cmp(&sort_key(&other[0])));
+                Reply::Array(pairs.concat())
+            }
+            _ => reply.clone(),
+        }
+    }
+}
+
+fn items_in_order(items: &[Reply]) -> Vec<Reply> {
+    let mut items = items.to_vec();
+    items.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
+    items
+}
+
 /// The table of rules, one for each [`Fidelity`]; `exact` comes first.
 pub static RULES: [Rule; 9] = [
     Rule {
@@ -313,4 +340,149 @@ fn flat_pairs(items: &[Reply]) -> Option<Vec<Pair<'_>>> {
 
 fn map_pairs(pairs: &[(Reply, Reply)]) -> Vec<Pair<'_>> {
     pairs.iter().map(|(key, value)| (sort_key(key), sort_key(value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::text::format_reply;
+
+    fn op(line: &str) -> Op {
+        Op::call(0, line.split(' ').collect::<Argv>())
+    }
+
+    /// `:1` an integer, `-E` an error, `(nil)`, `[a b [c]]` an array, `{f v}` a map, else a bulk string.
+    fn reply(text: &str) -> Reply {
+        fn one<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Reply> {
+            let word = words.next()?;
+            Some(match word {
+                "[" => Reply::Array(std::iter::from_fn(|| one(words)).collect()),
+                "{" => {
+                    let items: Vec<Reply> = std::iter::from_fn(|| one(words)).collect();
+                    Reply::Map(items.as_chunks::<2>().0.iter().cloned().map(Into::into).collect())
+                }
+                "]" | "}" => return None,
+                "(nil)" => Reply::NullBulk,
+                _ => match (word.strip_prefix(':'), word.strip_prefix('-')) {
+                    (Some(digits), _) => Reply::Int(digits.parse().expect("an integer")),
+                    (_, Some(error)) => Reply::error(error.replace('_', " ")),
+                    _ => Reply::bulk(word),
+                },
+            })
+        }
+        let spaced = ["[", "]", "{", "}"].iter().fold(text.to_owned(), |text, b| text.replace(b, &format!(" {b} ")));
+        one(&mut spaced.split_whitespace()).expect("a reply")
+    }
+
+    #[track_caller]
+    fn check_with(settings: Settings, request: &str, want: &str, got: &str, expected: &str) {
+        let (want, got) = (reply(want), reply(got));
+        let found = compare(&settings, &op(request), &want, &got);
+        let found = found.map_or_else(|| "same".to_owned(), |class| class.to_string());
+        assert_eq!(found, expected, "{request}: {} against {}", format_reply(&want), format_reply(&got));
+    }
+
+    #[track_caller]
+    fn check(request: &str, want: &str, got: &str, expected: &str) {
+        check_with(Settings::default(), request, want, got, expected);
+    }
+
+    #[test]
+    fn every_fidelity_has_one_rule() {
+        for command in spec::commands() {
+            let served = RULES.iter().filter(|rule| rule.serves == command.fidelity).count();
+            assert_eq!(served, 1, "{:?} of {}", command.fidelity, command.name);
+        }
+        assert_eq!(RULES[0].serves, Fidelity::Exact);
+    }
+
+    #[test]
+    fn exact() {
+        check("GET k", "a", "a", "same");
+        check("get k", "a", "b", "GET exact bulk-value");
+        check("LRANGE k 0 -1", "[a b]", "[b a]", "LRANGE exact array-element");
+        check("MODULE.CALL k", "[a b]", "[b a]", "MODULE.CALL exact array-element");
+        check("GET k", "-WRONGTYPE_a", "(nil)", "GET exact error-wrongtype/null-bulk");
+        check_with(Settings { errors: ErrorMode::Code, ..Settings::default() }, "GET k", "-ERR_a", "-ERR_b", "same");
+    }
+
+    #[test]
+    fn names_that_no_server_knows_are_one() {
+        check("FOO k", "-ERR_unknown_command_'FOO'", "-ERR_what", "UNKNOWN exact error-text");
+        check("F\u{e9} k", "-ERR_a", "-ERR_b", "UNKNOWN exact error-text");
+    }
+
+    #[test]
+    fn unordered() {
+        check("SMEMBERS k", "[a b b]", "[b a b]", "same");
+        check("SMEMBERS k", "[a b]", "[a a]", "SMEMBERS unordered array-element");
+        check("SMEMBERS k", "[a b]", "[a b c]", "SMEMBERS unordered array-length");
+        check("SMEMBERS k", "[1]", "[:1]", "SMEMBERS unordered array-element:bulk/int");
+        check("SMEMBERS k", "-WRONGTYPE_a", "-ERR_a", "SMEMBERS unordered error-code");
+    }
+
+    #[test]
+    fn unordered_pairs() {
+        check("HGETALL k", "[f 1 g 2]", "[g 2 f 1]", "same");
+        check("HGETALL k", "{f 1 g 2}", "{g 2 f 1}", "same");
+        check("HGETALL k", "[f 1 g 2]", "[f 2 g 1]", "HGETALL unordered-pairs pair-value");
+        check("HGETALL k", "[f 1 g 2]", "[1 f g 2]", "HGETALL unordered-pairs pair-key");
+        check("HGETALL k", "[f 1 g 2]", "[f 1]", "HGETALL unordered-pairs array-length");
+        check("HGETALL k", "[f 1]", "{f 1}", "HGETALL unordered-pairs array/map");
+        check("HGETALL k", "[f 1]", "[f]", "HGETALL unordered-pairs array-length");
+    }
+
+    #[test]
+    fn cursors() {
+        check("SCAN 0", "[0 [a b]]", "[0 [b a a]]", "same");
+        check("SCAN 0", "[0 [a b]]", "[0 [a]]", "SCAN cursor scan-element");
+        check("SCAN 0", "[0 [a]]", "[:0 [a]]", "SCAN cursor cursor");
+        check("SCAN 17", "[0 [a]]", "[0 []]", "same");
+        check("SSCAN k 0", "[0 [a b]]", "[0 [b a]]", "same");
+        check("HSCAN k 0", "[0 [f 1 g 2]]", "[0 [g 2 f 1 f 1]]", "same");
+        check("HSCAN k 0", "[0 [f 1 g 2]]", "[0 [f 2 g 1]]", "HSCAN cursor pair-value");
+        check("HSCAN k 0", "[0 [f 1]]", "[0 [f]]", "HSCAN cursor array-element");
+        check("SSCAN k 0", "[0 []]", "[0]", "SSCAN cursor array-length");
+    }
+
+    #[test]
+    fn times() {
+        let clock = ClockSkew::Real { ahead_ms: 5000, tolerance_ms: 100 };
+        let real = Settings { clock, ..Settings::default() };
+        check("PTTL k", ":100", ":99", "PTTL time-left int-value");
+        check_with(real, "PTTL k", ":500", ":400", "same");
+        check_with(real, "PTTL k", ":500", ":399", "PTTL time-left int-value");
+        check_with(real, "TTL k", ":5", ":4", "same");
+        check_with(real, "TTL k", ":5", ":3", "TTL time-left int-value");
+        check_with(real, "PTTL k", ":50", ":-2", "same");
+        check_with(real, "PTTL k", ":-1", ":-2", "PTTL time-left int-value");
+        check_with(real, "PTTL k", ":50", ":-1", "PTTL time-left int-value");
+        check_with(real, "PEXPIRETIME k", ":1000", ":6100", "same");
+        check_with(real, "PEXPIRETIME k", ":1000", ":1001", "PEXPIRETIME unix-time int-value");
+        check_with(real, "EXPIRETIME k", ":1", ":6", "same");
+        check_with(real, "EXPIRETIME k", ":-1", ":-1", "same");
+    }
+
+    #[test]
+    fn server_facts() {
+        check("INFO", "a", "b", "same");
+        check("INFO", "a", ":1", "INFO server-fact bulk/int");
+        check("TIME", "[1 2]", "[3 4]", "same");
+    }
+
+    #[test]
+    fn random_picks_have_a_shape() {
+        check("SRANDMEMBER k", "a", "b", "same");
+        check("SRANDMEMBER k", "a", "(nil)", "SRANDMEMBER random-pick bulk/null-bulk");
+        check("SRANDMEMBER k 2", "[a b]", "[c d]", "same");
+        check("SRANDMEMBER k 2", "[a b]", "[c]", "SRANDMEMBER random-pick array-length");
+        check("SRANDMEMBER k 2", "[a b]", "[c c]", "SRANDMEMBER random-pick repeated-element");
+        check("SRANDMEMBER k -2", "[a b]", "[c c]", "same");
+        check("SRANDMEMBER k 2", "[a b]", "[c :1]", "SRANDMEMBER random-pick array-element:bulk/int");
+        check("HRANDFIELD k 2 WITHVALUES", "[f 1 g 1]", "[h 1 i 1]", "same");
+        check("HRANDFIELD k 2 withvalues", "[[f 1] [g 1]]", "[[h 1] [h 1]]", "HRANDFIELD random-pick repeated-element");
+        check("ZRANDMEMBER k 2 WITHSCORES", "[f 1 g 1]", "[h 1 h 1]", "ZRANDMEMBER random-pick repeated-element");
+        check("SPOP k", "a", "b", "same");
+        check("SPOP k 2", "[a b]", "[b b]", "SPOP random-pop repeated-element");
+    }
 }

@@ -42,11 +42,6 @@ impl Taint {
         self.add_effects(op);
     }
 
-    /// Takes in one key that both sides hold differently.
-    pub(super) fn add_key(&mut self, key: &[u8]) {
-        self.keys.insert(key.to_vec());
-    }
-
     /// True where the reply to `op` depends on tainted data. What `op` writes from that is tainted too, and what it
     /// empties is not any more.
     pub(super) fn reaches(&mut self, op: &Op) -> bool {

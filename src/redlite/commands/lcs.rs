@@ -65,10 +65,8 @@ pub(super) fn lcs(context: &mut Context<'_>) -> Outcome {
     let matches = table.walk(left, right).matches;
     let shown = matches.iter().filter(|found| found.length as i64 >= options.match_length_min);
     let shown = shown.map(|found| found.to_reply(options.has_match_length)).collect();
-    Ok(context.map(vec![
-        (Reply::bulk("matches"), Reply::Array(shown)),
-        (Reply::bulk("len"), Reply::Int(table.length())),
-    ]))
+    Ok(context
+        .map(vec![(Reply::bulk("matches"), Reply::Array(shown)), (Reply::bulk("len"), Reply::Int(table.length()))]))
 }
 
 /// A run of bytes that both strings have.
@@ -81,9 +79,8 @@ struct Match {
 
 impl Match {
     fn to_reply(self, has_length: bool) -> Reply {
-        let range = |start: usize| {
-            Reply::Array(vec![Reply::Int(start as i64), Reply::Int((start + self.length) as i64 - 1)])
-        };
+        let range =
+            |start: usize| Reply::Array(vec![Reply::Int(start as i64), Reply::Int((start + self.length) as i64 - 1)]);
         let mut parts = vec![range(self.left_start), range(self.right_start)];
         if has_length {
             parts.push(Reply::Int(self.length as i64));

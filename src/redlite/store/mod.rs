@@ -8,6 +8,8 @@ mod hashes;
 mod keyspace;
 mod lists;
 mod schema;
+mod sets;
+mod sorted_sets;
 mod strings;
 
 use std::path::Path;
@@ -18,6 +20,7 @@ use super::engine::OpenError;
 
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
+pub(super) use sorted_sets::Scored;
 
 /// The open database.
 #[derive(Debug)]

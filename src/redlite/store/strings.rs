@@ -43,13 +43,7 @@ impl Store {
     }
 
     /// Makes the key of this name a string, whatever it was.
-    pub fn set_string(
-        &mut self,
-        db: u32,
-        name: &[u8],
-        value: &[u8],
-        expires_ms: Option<i64>,
-    ) -> Result<(), Failure> {
+    pub fn set_string(&mut self, db: u32, name: &[u8], value: &[u8], expires_ms: Option<i64>) -> Result<(), Failure> {
         let changed = self.write(
             "INSERT INTO keys (db, name, type, length, head, expires_ms, value) VALUES (?1, ?2, 0, 0, 0, ?3, ?4)
              ON CONFLICT (db, name) DO UPDATE SET expires_ms = excluded.expires_ms, value = excluded.value
@@ -93,13 +87,7 @@ impl Store {
 
     /// Gives the string of this name the value, and leaves its expiry; makes it, without expiry, where `found` is
     /// none.
-    pub fn update_string(
-        &mut self,
-        db: u32,
-        name: &[u8],
-        found: Option<&Key>,
-        value: &[u8],
-    ) -> Result<(), Failure> {
+    pub fn update_string(&mut self, db: u32, name: &[u8], found: Option<&Key>, value: &[u8]) -> Result<(), Failure> {
         match found {
             None => self.put_string(db, name, None, value, None),
             Some(key) => {

@@ -1,0 +1,182 @@
+//! Members of sorted sets and their scores.
+//!
+//! A key's length is kept by what adds and removes; its caller stores it with [`Store::update_extent`].
+//!
+//! Redis keeps a small sorted set as a compact list, which has no -0: a score of -0 becomes 0 in it. Once the set
+//! has outgrown the list it is a skip list for good, which keeps the sign. Which of the two a key is, is its
+//! `head`: 0 or [`SKIP_LIST`].
+
+use rusqlite::{Row, params};
+
+use super::{Key, Store, bytes};
+use crate::redlite::failure::Failure;
+
+/// A sorted set's `head` once Redis would keep it as a skip list.
+const SKIP_LIST: i64 = 1;
+
+/// Redis' default `zset-max-listpack-entries`.
+const COMPACT_MEMBERS_MAX: i64 = 128;
+
+/// Redis' default `zset-max-listpack-value`.
+const COMPACT_MEMBER_BYTES_MAX: usize = 64;
+
+/// A member of a sorted set with its score, which is no NaN.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::redlite) struct Scored {
+    pub member: Vec<u8>,
+    pub score: f64,
+}
+
+impl Scored {
+    /// Reads the columns `member, score, negative_zero`.
+    fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { member: bytes(row, 0)?, score: score_from(row, 1)? })
+    }
+}
+
+/// Reads the columns `score, negative_zero`, of which the first is `at`.
+fn score_from(row: &Row<'_>, at: usize) -> rusqlite::Result<f64> {
+    Ok(if row.get(at + 1)? { -0.0 } else { row.get(at)? })
+}
+
+fn is_negative_zero(score: f64) -> bool {
+    score == 0.0 && score.is_sign_negative()
+}
+
+/// The score as it is kept in this key.
+fn kept(key: &Key, score: f64) -> f64 {
+    // Adding 0 makes -0 to 0 and leaves every other number as it is.
+    if key.head == SKIP_LIST { score } else { score + 0.0 }
+}
+
+impl Store {
+    /// The member's score.
+    pub fn zset_score(&self, key: &Key, member: &[u8]) -> Result<Option<f64>, Failure> {
+        Ok(self.row(
+            "SELECT score, negative_zero FROM zset_members WHERE key_id = ?1 AND member = ?2",
+            params![key.id, member],
+            |row| score_from(row, 0),
+        )?)
+    }
+
+    /// Adds a member that is not there.
+    pub fn zset_insert(&mut self, key: &mut Key, member: &[u8], score: f64) -> Result<(), Failure> {
+        if key.length >= COMPACT_MEMBERS_MAX || member.len() > COMPACT_MEMBER_BYTES_MAX {
+            key.head = SKIP_LIST;
+        }
+        let score = kept(key, score);
+        self.write(
+            "INSERT INTO zset_members (key_id, member, score, negative_zero) VALUES (?1, ?2, ?3, ?4)",
+            params![key.id, member, score, is_negative_zero(score)],
+        )?;
+        key.length += 1;
+        Ok(())
+    }
+
+    /// Adds members to a new key, which is a skip list from the start where they do not fit the compact list.
+    pub fn zset_fill(&mut self, key: &mut Key, members: &[Scored]) -> Result<(), Failure> {
+        let fits = members.len() as i64 <= COMPACT_MEMBERS_MAX
+            && members.iter().all(|scored| scored.member.len() <= COMPACT_MEMBER_BYTES_MAX);
+        key.head = if fits { 0 } else { SKIP_LIST };
+        members.iter().try_for_each(|scored| self.zset_insert(key, &scored.member, scored.score))
+    }
+
+    /// Gives a member that is there another score.
+    pub fn zset_update(&mut self, key: &Key, member: &[u8], score: f64) -> Result<(), Failure> {
+        let score = kept(key, score);
+        self.write(
+            "UPDATE zset_members SET score = ?3, negative_zero = ?4 WHERE key_id = ?1 AND member = ?2",
+            params![key.id, member, score, is_negative_zero(score)],
+        )?;
+        Ok(())
+    }
+
+    /// Removes a member; true where it was there.
+    pub fn zset_remove(&mut self, key: &mut Key, member: &[u8]) -> Result<bool, Failure> {
+        let removed =
+            self.write("DELETE FROM zset_members WHERE key_id = ?1 AND member = ?2", params![key.id, member])?;
+        key.length -= removed as i64;
+        Ok(removed > 0)
+    }
+
+    /// How many members come before this one, which has this score.
+    pub fn zset_rank(&self, key: &Key, member: &[u8], score: f64) -> Result<i64, Failure> {
+        let before = self.row(
+            "SELECT count(*) FROM zset_members WHERE key_id = ?1 AND (score, member) < (?2, ?3)",
+            params![key.id, score, member],
+            |row| row.get(0),
+        )?;
+        Ok(before.unwrap_or(0))
+    }
+
+    /// The members from the rank `start` on, at most `limit`, or all with -1; `reverse` counts from the end.
+    pub fn zset_by_rank(&self, key: &Key, start: i64, limit: i64, reverse: bool) -> Result<Vec<Scored>, Failure> {
+        let sql = if reverse {
+            "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1
+             ORDER BY score DESC, member DESC LIMIT ?3 OFFSET ?2"
+        } else {
+            "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1
+             ORDER BY score, member LIMIT ?3 OFFSET ?2"
+        };
+        Ok(self.rows(sql, params![key.id, start, limit], Scored::from_row)?)
+    }
+
+    /// The members with scores from `low` to `high`, without the first `offset`, at most `limit`, or all with -1.
+    pub fn zset_by_score(
+        &self,
+        key: &Key,
+        (low, high): (f64, f64),
+        (offset, limit): (i64, i64),
+        reverse: bool,
+    ) -> Result<Vec<Scored>, Failure> {
+        let sql = if reverse {
+            "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3
+             ORDER BY score DESC, member DESC LIMIT ?5 OFFSET ?4"
+        } else {
+            "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3
+             ORDER BY score, member LIMIT ?5 OFFSET ?4"
+        };
+        Ok(self.rows(sql, params![key.id, low, high, offset, limit], Scored::from_row)?)
+    }
+
+    /// Of a set whose members all have this score: those from `low` to before `high`, as [`Store::zset_by_score`].
+    pub fn zset_by_member(
+        &self,
+        key: &Key,
+        score: f64,
+        (low, high): (&[u8], &[u8]),
+        (offset, limit): (i64, i64),
+        reverse: bool,
+    ) -> Result<Vec<Scored>, Failure> {
+        let sql = if reverse {
+            "SELECT member, score, negative_zero FROM zset_members
+             WHERE key_id = ?1 AND score = ?2 AND member >= ?3 AND member < ?4
+             ORDER BY member DESC LIMIT ?6 OFFSET ?5"
+        } else {
+            "SELECT member, score, negative_zero FROM zset_members
+             WHERE key_id = ?1 AND score = ?2 AND member >= ?3 AND member < ?4
+             ORDER BY member LIMIT ?6 OFFSET ?5"
+        };
+        Ok(self.rows(sql, params![key.id, score, low, high, offset, limit], Scored::from_row)?)
+    }
+
+    /// How many members have scores from `low` to `high`.
+    pub fn zset_count(&self, key: &Key, (low, high): (f64, f64)) -> Result<i64, Failure> {
+        let count = self.row(
+            "SELECT count(*) FROM zset_members WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3",
+            params![key.id, low, high],
+            |row| row.get(0),
+        )?;
+        Ok(count.unwrap_or(0))
+    }
+
+    /// Removes the members with scores from `low` to `high`; how many there were.
+    pub fn zset_remove_scores(&mut self, key: &mut Key, (low, high): (f64, f64)) -> Result<i64, Failure> {
+        let removed = self.write(
+            "DELETE FROM zset_members WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3",
+            params![key.id, low, high],
+        )? as i64;
+        key.length -= removed;
+        Ok(removed)
+    }
+}
