@@ -1,4 +1,3 @@
-//! Integration tests: one binary, one file a subject.
+//! The integration tests: one binary, one module for each part of the library.
 
-mod house;
-mod simulator;
+mod targets;
