@@ -8,6 +8,7 @@ pub mod replay;
 pub mod sessions;
 pub mod smoke;
 
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,6 +26,13 @@ pub struct Pair<'a> {
     pub reference: &'a dyn Target,
     /// What is tested.
     pub subject: &'a dyn Target,
+}
+
+impl Pair<'_> {
+    /// As many jobs as asked for, or one where a store cannot be had twice.
+    pub fn jobs(&self, asked: NonZeroUsize) -> NonZeroUsize {
+        if self.reference.is_shared() || self.subject.is_shared() { NonZeroUsize::MIN } else { asked }
+    }
 }
 
 /// The words of a command to paste that are the same for every finding.

@@ -65,7 +65,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     let shrinks = classes.len().min(options.shrinks_max);
     progress.start("shrinking", shrinks as u64);
     let reference = pair.reference.info();
-    let described = in_parallel(options.jobs, classes.len(), pair, |at, sessions| {
+    let described = in_parallel(pair.jobs(options.jobs), classes.len(), pair, |at, sessions| {
         let shrinks = at < options.shrinks_max && !options.stop.load(Ordering::Relaxed);
         let finding = describe(options, &classes[at], &reference, sessions, shrinks)?;
         progress.step(0, false);
@@ -144,9 +144,9 @@ impl Tally {
 
 fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<Tally, CampaignError> {
     let next = AtomicU64::new(0);
-    let jobs = usize::try_from(options.seeds).unwrap_or(usize::MAX).min(options.jobs.get());
+    let jobs = usize::try_from(options.seeds).unwrap_or(usize::MAX).min(pair.jobs(options.jobs).get());
     let settings = differential_options(options);
-    let tallies = in_parallel(options.jobs, jobs, pair, |_, sessions| {
+    let tallies = in_parallel(pair.jobs(options.jobs), jobs, pair, |_, sessions| {
         let mut tally = Tally::default();
         while !options.stop.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,9 @@
+use std::io::Write;
 use std::path::PathBuf;
 
-use super::Outcome;
+use super::inputs::Input;
+use super::{Outcome, output};
+use crate::trace::armor;
 
 /// Print a trace as a block of text to paste in an issue
 #[derive(Debug, clap::Args)]
@@ -12,6 +15,8 @@ pub(super) struct Args {
     trace: PathBuf,
 }
 
-pub(super) fn run(_args: Args) -> anyhow::Result<Outcome> {
-    todo!()
+pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
+    let trace = Input::one(&args.trace).read()?;
+    armor::write(&trace, output::open_text(None)?)?.flush()?;
+    Ok(Outcome::Agree)
 }

@@ -12,7 +12,6 @@ use crate::campaign::{Pair, differential, files};
 use crate::corpus::Known;
 use crate::diff;
 use crate::report::style::{BAD, FAINT, PASTE};
-use crate::trace::{Trace, Writer, text};
 
 /// Reduce a divergent trace to the fewest and simplest operations that show the same divergence
 #[derive(Debug, clap::Args)]
@@ -56,7 +55,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         .with_context(|| format!("{}: {} did not show again: it is flaky", input.name(), divergence.class))?;
     let path = file(&args, &minimal)?;
     tell(&minimal);
-    print(&minimal.trace)?;
+    minimal.trace.write_text(output::open_text(None)?)?.flush()?;
     let line = args.pair.command(Some(&args.against)).with(&format!("replay {}", files::quote(&path)));
     anstream::eprintln!("\nTo replay it:\n  {PASTE}{line}{PASTE:#}");
     Ok(Outcome::Diverge)
@@ -68,11 +67,7 @@ fn file(args: &Args, minimal: &Minimal) -> anyhow::Result<String> {
         let added = args.corpus.store().add(&minimal.divergence.class, &minimal.trace)?;
         return Ok(added.item().path.display().to_string());
     };
-    let mut writer = Writer::new(output::open_bytes(Some(path))?, &minimal.trace.header, true)?;
-    for (at, op) in minimal.trace.ops.iter().enumerate() {
-        writer.write(op, minimal.trace.replies.as_ref().map(|replies| &replies[at]))?;
-    }
-    writer.finish()?.flush()?;
+    minimal.trace.write_binary(output::open_bytes(Some(path))?)?.flush()?;
     Ok(path.display().to_string())
 }
 
@@ -93,13 +88,4 @@ fn tell(minimal: &Minimal) {
         }
     }
     anstream::eprintln!("\n{FAINT}The trace with the reference's replies:{FAINT:#}");
-}
-
-fn print(trace: &Trace) -> anyhow::Result<()> {
-    let mut writer = text::Writer::new(output::open_text(None)?, &trace.header, trace.replies.is_some())?;
-    for (at, op) in trace.ops.iter().enumerate() {
-        writer.write(op, trace.replies.as_ref().map(|replies| &replies[at]))?;
-    }
-    writer.finish()?.flush()?;
-    Ok(())
 }
