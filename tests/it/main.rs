@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one module for each part of the library.
+//! Integration tests: one binary, one file a module.
 
 mod generate;
 mod house;
@@ -6,3 +7,4 @@ mod reference;
 mod simulator;
 mod spec;
 mod targets;
+mod trace;
