@@ -83,8 +83,9 @@ impl<'a> Replays<'a> {
             return Ok(None);
         }
         let outcome = outcome?;
-        let replay = self.options.command.with(&format!("replay {}", files::quote(file)));
-        Ok(Some(self.note(name.to_owned(), &outcome, started, replay)))
+        let command = |verb| self.options.command.with(&format!("{verb} {}", files::quote(file)));
+        let paste = (command("replay"), Some(command("shrink")));
+        Ok(Some(self.note(name.to_owned(), &outcome, started, paste)))
     }
 
     /// Runs the first `count` operations of a seed. `None` where the user stopped it.
@@ -105,8 +106,8 @@ impl<'a> Replays<'a> {
         let (right, tested) = (reference.as_mut(), self.subject.as_mut());
         let outcome = differential::compare(&header, &ops, right, tested, &options, &mut |_, _| ())?;
         self.report.totals.seeds += 1;
-        let replay = self.options.command.seed(seed, group, count);
-        Ok(Some(self.note(name, &outcome, started, replay)))
+        let paste = (self.options.command.seed(seed, group, count), None);
+        Ok(Some(self.note(name, &outcome, started, paste)))
     }
 
     /// What all of them came to.
@@ -132,7 +133,8 @@ impl<'a> Replays<'a> {
         }
     }
 
-    fn note(&mut self, name: String, outcome: &Outcome, started: Instant, replay: String) -> Check {
+    /// Counts what a run came to. `paste` are the lines that replay and shrink it.
+    fn note(&mut self, name: String, outcome: &Outcome, started: Instant, paste: (String, Option<String>)) -> Check {
         self.report.totals.add(outcome);
         self.options.progress.step(0, outcome.divergence.is_some());
         let mut check = Check {
@@ -154,7 +156,8 @@ impl<'a> Replays<'a> {
                 seen.count += 1;
             } else {
                 let finding = Finding::new(found_in, divergence, outcome.excerpt.as_ref());
-                self.report.findings.push(Finding { replay, ..finding });
+                let (replay, shrink) = paste;
+                self.report.findings.push(Finding { replay, shrink, ..finding });
             }
         }
         self.report.checks.push(check.clone());

@@ -57,16 +57,17 @@ impl Format for Console {
         write_summary(report, out)?;
         if let Some(first) = report.findings.first() {
             writeln!(out, "\nTo replay the first:\n  {PASTE}{}{PASTE:#}", first.replay)?;
+            if let Some(shrink) = &first.shrink {
+                writeln!(out, "To shrink it:\n  {PASTE}{shrink}{PASTE:#}")?;
+            }
         }
         Ok(())
     }
 }
 
 fn write_details(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{BAD}✗ {}{BAD:#}  {FAINT}op {} of {}{FAINT:#}", finding.class, finding.at, finding.found_in)?;
-    if !finding.note.is_empty() {
-        writeln!(out, "  {}", finding.note)?;
-    }
+    let at = if finding.shrunk.is_some() { String::new() } else { format!("op {} of ", finding.at) };
+    writeln!(out, "{BAD}✗{BAD:#} {FAINT}{at}{}{FAINT:#}", finding.found_in)?;
     for line in finding.diff_coloured.lines() {
         writeln!(out, "  {line}")?;
     }

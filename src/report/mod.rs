@@ -154,6 +154,8 @@ pub struct Finding {
     pub trace: Option<String>,
     /// A line to paste that replays just that.
     pub replay: String,
+    /// A line to paste that shrinks its trace, where that is not done yet.
+    pub shrink: Option<String>,
 }
 
 impl Finding {
@@ -173,6 +175,7 @@ impl Finding {
             shrunk: None,
             trace: None,
             replay: String::new(),
+            shrink: None,
         }
     }
 }
