@@ -61,22 +61,34 @@ fn trim_zeros(text: &str) -> &str {
 /// Not a number is none, and so is what a double cannot hold: too large, or so small that it would be 0.
 /// Source: `string2d` of Redis on the C library's `strtod`, probed.
 pub(super) fn parse_double(text: &[u8]) -> Option<f64> {
-    let (negative, numeral) = parse_numeral(text)?;
-    let magnitude = match numeral {
-        Numeral::Infinity => f64::INFINITY,
-        Numeral::Hexadecimal { significand: 0, .. } => 0.0,
-        Numeral::Hexadecimal { significand, exponent } => within_range(scale(significand, exponent))?,
-        Numeral::Decimal { integer, fraction, .. } => {
-            let digits = str::from_utf8(text).ok()?;
-            let magnitude = digits.parse::<f64>().ok()?.abs();
-            if is_zero(integer) && is_zero(fraction) { 0.0 } else { within_range(magnitude)? }
-        }
-    };
-    Some(if negative { -magnitude } else { magnitude })
+    read_double(text).and_then(|(value, fits)| fits.then_some(value))
 }
 
-fn within_range(magnitude: f64) -> Option<f64> {
-    (magnitude.is_finite() && magnitude != 0.0).then_some(magnitude)
+/// As [`parse_double`], but what a double cannot hold is an infinity or 0.
+pub(super) fn parse_double_saturating(text: &[u8]) -> Option<f64> {
+    read_double(text).map(|(value, _)| value)
+}
+
+/// The double nearest to what `text` is, and whether it is within the range of doubles.
+fn read_double(text: &[u8]) -> Option<(f64, bool)> {
+    let (negative, numeral) = parse_numeral(text)?;
+    let (magnitude, fits) = match numeral {
+        Numeral::Infinity => (f64::INFINITY, true),
+        Numeral::Hexadecimal { significand: 0, .. } => (0.0, true),
+        Numeral::Hexadecimal { significand, exponent } => {
+            let magnitude = scale(significand, exponent);
+            (magnitude, is_within_range(magnitude))
+        }
+        Numeral::Decimal { integer, fraction, .. } => {
+            let magnitude = str::from_utf8(text).ok()?.parse::<f64>().ok()?.abs();
+            (magnitude, is_within_range(magnitude) || (is_zero(integer) && is_zero(fraction)))
+        }
+    };
+    Some((if negative { -magnitude } else { magnitude }, fits))
+}
+
+fn is_within_range(magnitude: f64) -> bool {
+    magnitude.is_finite() && magnitude != 0.0
 }
 
 /// The double nearest to `significand` × 2^`exponent`, ties to even. The significand is not 0.

@@ -104,7 +104,7 @@ impl Place {
     }
 
     fn failed(&self, source: OpenError) -> TargetError {
-        TargetError::Redlite { store: self.name(), source }
+        TargetError::Redlite { store: self.name(), source: source.into() }
     }
 }
 

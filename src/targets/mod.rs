@@ -291,7 +291,7 @@ pub enum TargetError {
         /// The file, or `redlite`.
         store: String,
         /// Why not.
-        source: crate::redlite::OpenError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 

@@ -9,7 +9,7 @@ use crate::redlite::env::Random;
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::long_double::{self, AddError, LongDouble};
 use crate::redlite::number;
-use crate::redlite::store::{Key, Type};
+use crate::redlite::store::{Field, Key, Type};
 use crate::resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
@@ -37,9 +37,6 @@ const SCAN_AT_ONCE_MAX: i64 = 512;
 /// The most picks with repetition that HRANDFIELD makes: a reply must fit in memory.
 const PICKS_MAX: i64 = 1 << 24;
 
-/// A field and its value.
-type Pair = (Vec<u8>, Vec<u8>);
-
 /// The hash that the first argument names.
 fn find(context: &mut Context<'_>) -> Result<Option<Key>, Failure> {
     context.store.find_as(context.db(), context.arg(1), Type::Hash)
@@ -63,7 +60,7 @@ fn array(items: impl IntoIterator<Item = Vec<u8>>) -> Reply {
     Reply::Array(items.into_iter().map(Reply::Bulk).collect())
 }
 
-fn flatten(pairs: Vec<Pair>) -> impl Iterator<Item = Vec<u8>> {
+fn flatten(pairs: Vec<Field>) -> impl Iterator<Item = Vec<u8>> {
     pairs.into_iter().flat_map(|(field, value)| [field, value])
 }
 
@@ -173,7 +170,7 @@ fn hmget(context: &mut Context<'_>) -> Outcome {
 
 /// Sets the pairs of the request `command`; how many fields are new.
 fn set_fields(context: &mut Context<'_>, command: &str) -> Result<i64, Failure> {
-    if context.argv.len() % 2 != 0 {
+    if !context.argv.len().is_multiple_of(2) {
         return refuse(super::wrong_arity(command));
     }
     let mut key = find_or_create(context)?;
@@ -218,13 +215,13 @@ fn hrandfield(context: &mut Context<'_>) -> Outcome {
     })
 }
 
-fn pick(context: &mut Context<'_>, key: &Key) -> Result<Option<Pair>, Failure> {
+fn pick(context: &mut Context<'_>, key: &Key) -> Result<Option<Field>, Failure> {
     let ordinal = context.random.below(key.length as u64) as i64;
     Ok(context.store.fields_by_ordinal(key, ordinal..ordinal + 1)?.pop())
 }
 
 /// Picks `count` different fields, or where it is negative so many with repetition.
-fn pick_many(context: &mut Context<'_>, key: &Key, count: i64) -> Result<Vec<Pair>, Failure> {
+fn pick_many(context: &mut Context<'_>, key: &Key, count: i64) -> Result<Vec<Field>, Failure> {
     if count >= key.length {
         return context.store.fields_with_values(key);
     }
@@ -296,4 +293,146 @@ fn hvals(context: &mut Context<'_>) -> Outcome {
         return Ok(array([]));
     };
     Ok(array(context.store.values(&key)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::transcript::check;
+    use super::*;
+    use crate::redlite::Redlite;
+    use crate::resp::Argv;
+
+    #[test]
+    fn fields_are_set_read_and_removed() {
+        check(
+            "> HSET k a 1 b 2 a 3
+             2
+             > HMGET k a b c
+             [\"3\" \"2\" nil]
+             > HMSET k c 4
+             OK
+             > HSETNX k c 5
+             0
+             > HGETALL k
+             [\"a\" \"3\" \"b\" \"2\" \"c\" \"4\"]
+             > HSTRLEN k c
+             1
+             > HDEL k a none c
+             2
+             > HKEYS k
+             [\"b\"]
+             > HVALS k
+             [\"2\"]
+             > HDEL k b
+             1
+             > EXISTS k
+             0
+             > HGET k b
+             nil",
+        );
+    }
+
+    #[test]
+    fn numbers_are_added_to() {
+        check(
+            "> HINCRBY k n 5
+             5
+             > HINCRBYFLOAT k n 0.1
+             \"5.1\"
+             > HINCRBY k n 1
+             -ERR hash value is not an integer
+             > HSET k big 9223372036854775807 word x
+             2
+             > HINCRBY k big 1
+             -ERR increment or decrement would overflow
+             > HINCRBYFLOAT k word 1
+             -ERR hash value is not a float
+             > HINCRBYFLOAT none n inf
+             -ERR value is NaN or Infinity
+             > HINCRBYFLOAT none n nan
+             -ERR value is not a valid float
+             > EXISTS none
+             0",
+        );
+    }
+
+    #[test]
+    fn refusals_come_in_the_order_of_redis() {
+        check(
+            "> RPUSH l a
+             1
+             > HSET l f v g
+             -ERR wrong number of arguments for 'hset' command
+             > HINCRBY l f x
+             -ERR value is not an integer or out of range
+             > HGET l f
+             -WRONGTYPE Operation against a key holding the wrong kind of value
+             > HSCAN l x
+             -ERR invalid cursor
+             > HSCAN none 0 WORD
+             [\"0\" []]
+             > HSET k f v
+             1
+             > HSCAN k 0 COUNT 0
+             -ERR syntax error
+             > HRANDFIELD k -9223372036854775808
+             -ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
+             > HRANDFIELD k 4611686018427387904 WITHVALUES
+             -ERR value is out of range
+             > HRANDFIELD k 1 WORD
+             -ERR syntax error",
+        );
+    }
+
+    #[test]
+    fn random_fields_are_there_and_differ_unless_asked_otherwise() {
+        check(
+            "> HRANDFIELD none
+             nil
+             > HRANDFIELD none 3
+             []
+             > HSET k a 1
+             1
+             > HRANDFIELD k
+             \"a\"
+             > HRANDFIELD k -3
+             [\"a\" \"a\" \"a\"]
+             > HRANDFIELD k -2 WITHVALUES
+             [\"a\" \"1\" \"a\" \"1\"]
+             > HRANDFIELD k 5 WITHVALUES
+             [\"a\" \"1\"]",
+        );
+        let mut random = Random::seeded(1);
+        let samples: BTreeSet<_> = (0..100).map(|_| sample(&mut random, 2, 4)).collect();
+        assert_eq!(samples.len(), 6, "each pair of 4 numbers: {samples:?}");
+    }
+
+    #[test]
+    fn an_iteration_sees_every_field_that_stays_although_others_go() {
+        let mut client = Redlite::open_in_memory().expect("SQLite has memory").client();
+        let mut call = |command: String| client.execute(&command.split(' ').collect::<Argv>());
+        let fields = 2000;
+        for field in 0..fields {
+            call(format!("HSET k {field} v"));
+        }
+        let mut seen = BTreeSet::new();
+        let mut cursor = "0".to_owned();
+        for step in 0.. {
+            let reply = call(format!("HSCAN k {cursor} COUNT 7"));
+            let [Reply::Bulk(next), Reply::Array(pairs)] = reply.as_elements().unwrap_or_default() else {
+                panic!("no step of an iteration: {reply:?}");
+            };
+            seen.extend(pairs.iter().step_by(2).filter_map(Reply::as_bytes).map(<[u8]>::to_vec));
+            cursor = String::from_utf8_lossy(next).into_owned();
+            if cursor == "0" {
+                break;
+            }
+            assert!(step < fields, "the iteration does not end");
+            call(format!("HDEL k {}", step * 2));
+        }
+        let missed: Vec<i64> = (1..fields).step_by(2).filter(|n| !seen.contains(n.to_string().as_bytes())).collect();
+        assert_eq!(missed, [], "fields that were there all the time");
+    }
 }

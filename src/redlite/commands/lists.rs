@@ -328,3 +328,180 @@ fn ltrim(context: &mut Context<'_>) -> Outcome {
     }
     Ok(Reply::ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::transcript::check;
+
+    #[test]
+    fn items_are_pushed_and_popped_at_either_end() {
+        check(
+            "> RPUSH k a b c
+             3
+             > LPUSH k x y
+             5
+             > LRANGE k 0 -1
+             [\"y\" \"x\" \"a\" \"b\" \"c\"]
+             > LPOP k
+             \"y\"
+             > RPOP k 2
+             [\"c\" \"b\"]
+             > LMPOP 2 none k LEFT COUNT 9
+             [\"k\" [\"x\" \"a\"]]
+             > EXISTS k
+             0
+             > LPOP k
+             nil
+             > LPOP k 1
+             nil array
+             > LPUSHX k a
+             0
+             > EXISTS k
+             0",
+        );
+    }
+
+    #[test]
+    fn ranges_are_cut_to_the_list() {
+        check(
+            "> RPUSH k a b c d
+             4
+             > LRANGE k -100 1
+             [\"a\" \"b\"]
+             > LRANGE k 2 100
+             [\"c\" \"d\"]
+             > LRANGE k 3 2
+             []
+             > LINDEX k -4
+             \"a\"
+             > LINDEX k 4
+             nil
+             > LTRIM k 1 -2
+             OK
+             > LRANGE k 0 -1
+             [\"b\" \"c\"]
+             > LTRIM k 5 9
+             OK
+             > EXISTS k
+             0",
+        );
+    }
+
+    #[test]
+    fn either_side_makes_way_and_closes_gaps() {
+        check(
+            "> RPUSH k a b c d e
+             5
+             > LINSERT k BEFORE b 1
+             6
+             > LINSERT k AFTER d 2
+             7
+             > LINSERT k AFTER none 3
+             -1
+             > LRANGE k 0 -1
+             [\"a\" \"1\" \"b\" \"c\" \"d\" \"2\" \"e\"]
+             > RPUSH m x a x b c d e f
+             8
+             > LREM m 0 x
+             2
+             > LRANGE m 0 -1
+             [\"a\" \"b\" \"c\" \"d\" \"e\" \"f\"]
+             > RPUSH n a b c d x e x f x
+             9
+             > LREM n -2 x
+             2
+             > LRANGE n 0 -1
+             [\"a\" \"b\" \"c\" \"d\" \"x\" \"e\" \"f\"]
+             > LINDEX n 6
+             \"f\"
+             > LREM n -9223372036854775808 a
+             1
+             > LINDEX n 0
+             \"b\"",
+        );
+    }
+
+    #[test]
+    fn items_move_between_lists_and_within_one() {
+        check(
+            "> RPUSH k a b c
+             3
+             > LMOVE k k LEFT RIGHT
+             \"a\"
+             > RPOPLPUSH k m
+             \"a\"
+             > LRANGE k 0 -1
+             [\"b\" \"c\"]
+             > RPOPLPUSH m m
+             \"a\"
+             > LMOVE m k RIGHT RIGHT
+             \"a\"
+             > EXISTS m
+             0
+             > LRANGE k 0 -1
+             [\"b\" \"c\" \"a\"]",
+        );
+    }
+
+    #[test]
+    fn lpos_looks_from_either_end() {
+        check(
+            "> RPUSH k a b a c a
+             5
+             > LPOS k a
+             0
+             > LPOS k a RANK -1
+             4
+             > LPOS k a RANK 2 COUNT 0
+             [2 4]
+             > LPOS k a RANK -2 COUNT 1
+             [2]
+             > LPOS k c MAXLEN 3
+             nil
+             > LPOS k c MAXLEN 3 COUNT 1
+             []
+             > LPOS k a RANK -9223372036854775808 COUNT 1
+             [4 2 0]",
+        );
+    }
+
+    #[test]
+    fn refusals_come_in_the_order_of_redis() {
+        check(
+            "> SET s 1
+             OK
+             > LPOP s 0
+             -WRONGTYPE Operation against a key holding the wrong kind of value
+             > LPOP s x
+             -ERR value is out of range, must be positive
+             > LRANGE s 0 x
+             -ERR value is not an integer or out of range
+             > LINDEX none x
+             nil
+             > LSET none x v
+             -ERR no such key
+             > LINSERT s NEXT a b
+             -ERR syntax error
+             > RPUSH k a
+             1
+             > LSET k 1 v
+             -ERR index out of range
+             > LMOVE none s LEFT LEFT
+             nil
+             > LMOVE k s LEFT LEFT
+             -WRONGTYPE Operation against a key holding the wrong kind of value
+             > LLEN k
+             1
+             > LMPOP 0 k LEFT
+             -ERR numkeys should be greater than 0
+             > LMPOP 9223372036854775807 k LEFT
+             -ERR syntax error
+             > LMPOP 1 k LEFT COUNT 0 COUNT
+             -ERR count should be greater than 0
+             > RPOP k 1 1
+             -ERR wrong number of arguments for 'rpop' command
+             > LPOS k a COUNT -1
+             -ERR COUNT can't be negative",
+        );
+    }
+}

@@ -74,3 +74,18 @@ pub(super) fn options<'a>(context: &Context<'a>, mut at: usize, with_type: bool)
 pub(super) fn reply(next: u64, elements: Vec<Reply>) -> Outcome {
     Ok(Reply::Array(vec![Reply::bulk(next.to_string()), Reply::Array(elements)]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::transcript::check;
+
+    #[test]
+    fn cursors_are_read_as_by_strtoul() {
+        for cursor in ["0", "\"\"", "+7", "-1", "-18446744073709551615", "18446744073709551615", "007", "0\0x"] {
+            check(&format!("> HSCAN none {cursor}\n[\"0\" []]"));
+        }
+        for cursor in ["x", "-", "+-1", "1x", "18446744073709551616", "-18446744073709551616", "\u{b}0"] {
+            check(&format!("> HSCAN none {cursor}\n-ERR invalid cursor"));
+        }
+    }
+}

@@ -1,9 +1,6 @@
 //! Commands on sets.
 
-use std::collections::BTreeSet;
-
-use super::{Context, Outcome, Row, scan};
-use crate::redlite::env::Random;
+use super::{Context, Outcome, Row, picks, scan};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
 use crate::redlite::store::{Key, Type};
@@ -28,9 +25,6 @@ pub(super) const COMMANDS: &[Row] = &[
     ("SUNION", sunion),
     ("SUNIONSTORE", sunionstore),
 ];
-
-/// The most elements that one command with a negative count picks. Redis has no bound and runs out of memory.
-const PICKS_MAX: u64 = 10_000_000;
 
 fn find(context: &mut Context<'_>, at: usize) -> Result<Option<Key>, Failure> {
     let (db, name) = (context.db(), context.arg(at));
@@ -125,42 +119,6 @@ fn smove(context: &mut Context<'_>) -> Outcome {
 
 // Random picks.
 
-/// `count` different numbers below `bound`, which is not less. Floyd's algorithm: Bentley and Floyd, "A sample of
-/// brilliance", Communications of the ACM 30 (9), 1987.
-pub(super) fn distinct_picks(random: &mut Random, bound: u64, count: u64) -> BTreeSet<u64> {
-    let mut picks = BTreeSet::new();
-    for last in bound - count..bound {
-        let pick = random.below(last + 1);
-        if !picks.insert(pick) {
-            picks.insert(last);
-        }
-    }
-    picks
-}
-
-/// What a signed count asks to pick from `length` elements: with a negative one, the same may come again.
-pub(super) fn picks(random: &mut Random, length: i64, signed_count: i64) -> Result<Vec<i64>, Failure> {
-    let (bound, count) = (length.unsigned_abs(), signed_count.unsigned_abs());
-    if signed_count >= 0 {
-        let count = count.min(bound);
-        return Ok(distinct_picks(random, bound, count).into_iter().map(|pick| pick as i64).collect());
-    }
-    if count > PICKS_MAX {
-        return refuse("ERR value is out of range");
-    }
-    Ok((0..count).map(|_| random.below(bound) as i64).collect())
-}
-
-/// The argument at `at` as a count that may be negative, but has an opposite.
-pub(super) fn signed_count(context: &Context<'_>, at: usize) -> Result<i64, Failure> {
-    match context.integer(at)? {
-        i64::MIN => {
-            refuse("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
-        }
-        count => Ok(count),
-    }
-}
-
 /// The argument at `at` as a count of 0 or more; `text` for anything else.
 pub(super) fn count_or(context: &Context<'_>, at: usize, text: &'static str) -> Result<i64, Failure> {
     match number::parse_integer(context.arg(at)) {
@@ -182,7 +140,7 @@ fn pop_member(context: &mut Context<'_>, key: &mut Key) -> Result<Option<Vec<u8>
     let ordinal = context.random.below(key.length.unsigned_abs()) as i64;
     let member = context.store.set_member_at(key, ordinal)?;
     if let Some(member) = &member {
-        context.store.set_remove_at(key, member, ordinal)?;
+        context.store.set_remove(key, member)?;
     }
     Ok(member)
 }
@@ -232,17 +190,16 @@ fn srandmember_one(context: &mut Context<'_>) -> Outcome {
 }
 
 fn srandmember_many(context: &mut Context<'_>) -> Outcome {
-    let count = signed_count(context, 2)?;
+    let count = picks::signed_count(context, 2)?;
     let Some(key) = find(context, 1)?.filter(|_| count != 0) else {
         return Ok(Reply::Array(Vec::new()));
     };
     if count >= key.length {
-        // Redis answers with a set where it gives all members, and with an array otherwise.
         let members = context.store.set_members(&key)?;
         return Ok(Reply::Array(bulks(members)));
     }
     let mut members = Vec::new();
-    for ordinal in picks(context.random, key.length, count)? {
+    for ordinal in picks::ordinals(context.random, key.length, count)? {
         members.extend(context.store.set_member_at(&key, ordinal)?.map(Reply::Bulk));
     }
     Ok(Reply::Array(members))

@@ -10,15 +10,11 @@ use crate::redlite::failure::Failure;
 impl Store {
     /// True where the member is in the set.
     pub fn set_contains(&self, key: &Key, member: &[u8]) -> Result<bool, Failure> {
-        Ok(self.set_ordinal(key, member)?.is_some())
-    }
-
-    fn set_ordinal(&self, key: &Key, member: &[u8]) -> Result<Option<i64>, Failure> {
-        Ok(self.row(
-            "SELECT ordinal FROM set_members WHERE key_id = ?1 AND member = ?2",
-            params![key.id, member],
-            |row| row.get(0),
-        )?)
+        let found =
+            self.row("SELECT 1 FROM set_members WHERE key_id = ?1 AND member = ?2", params![key.id, member], |_| {
+                Ok(())
+            })?;
+        Ok(found.is_some())
     }
 
     /// Every member, in the order of their bytes.
@@ -55,18 +51,16 @@ impl Store {
         Ok(added > 0)
     }
 
-    /// Removes a member; true where it was there.
+    /// Removes a member, and moves the last one into its place; true where it was there.
     pub fn set_remove(&mut self, key: &mut Key, member: &[u8]) -> Result<bool, Failure> {
-        let Some(ordinal) = self.set_ordinal(key, member)? else {
+        let ordinal = self.write_returning(
+            "DELETE FROM set_members WHERE key_id = ?1 AND member = ?2 RETURNING ordinal",
+            params![key.id, member],
+            |row| row.get::<_, i64>(0),
+        )?;
+        let Some(ordinal) = ordinal else {
             return Ok(false);
         };
-        self.set_remove_at(key, member, ordinal)?;
-        Ok(true)
-    }
-
-    /// Removes the member at its ordinal, and moves the last one into the hole.
-    pub fn set_remove_at(&mut self, key: &mut Key, member: &[u8], ordinal: i64) -> Result<(), Failure> {
-        self.write("DELETE FROM set_members WHERE key_id = ?1 AND member = ?2", params![key.id, member])?;
         key.length -= 1;
         if ordinal != key.length {
             self.write(
@@ -74,6 +68,6 @@ impl Store {
                 params![key.id, key.length, ordinal],
             )?;
         }
-        Ok(())
+        Ok(true)
     }
 }

@@ -46,7 +46,7 @@ fn is_negative_zero(score: f64) -> bool {
 /// The score as it is kept in this key.
 fn kept(key: &Key, score: f64) -> f64 {
     // Adding 0 makes -0 to 0 and leaves every other number as it is.
-    if key.head == SKIP_LIST { score } else { score + 0.0 }
+    if Store::zset_is_compact(key) { score + 0.0 } else { score }
 }
 
 impl Store {
@@ -59,11 +59,22 @@ impl Store {
         )?)
     }
 
-    /// Adds a member that is not there.
-    pub fn zset_insert(&mut self, key: &mut Key, member: &[u8], score: f64) -> Result<(), Failure> {
-        if key.length >= COMPACT_MEMBERS_MAX || member.len() > COMPACT_MEMBER_BYTES_MAX {
+    /// True while Redis would keep the key as a compact list.
+    pub fn zset_is_compact(key: &Key) -> bool {
+        key.head != SKIP_LIST
+    }
+
+    /// Makes the key a skip list for good, where so many members, the longest of so many bytes, are too much for
+    /// the compact list.
+    pub fn zset_prepare(key: &mut Key, members: i64, member_bytes_max: usize) {
+        if members > COMPACT_MEMBERS_MAX || member_bytes_max > COMPACT_MEMBER_BYTES_MAX {
             key.head = SKIP_LIST;
         }
+    }
+
+    /// Adds a member that is not there.
+    pub fn zset_insert(&mut self, key: &mut Key, member: &[u8], score: f64) -> Result<(), Failure> {
+        Self::zset_prepare(key, key.length + 1, member.len());
         let score = kept(key, score);
         self.write(
             "INSERT INTO zset_members (key_id, member, score, negative_zero) VALUES (?1, ?2, ?3, ?4)",
@@ -71,14 +82,6 @@ impl Store {
         )?;
         key.length += 1;
         Ok(())
-    }
-
-    /// Adds members to a new key, which is a skip list from the start where they do not fit the compact list.
-    pub fn zset_fill(&mut self, key: &mut Key, members: &[Scored]) -> Result<(), Failure> {
-        let fits = members.len() as i64 <= COMPACT_MEMBERS_MAX
-            && members.iter().all(|scored| scored.member.len() <= COMPACT_MEMBER_BYTES_MAX);
-        key.head = if fits { 0 } else { SKIP_LIST };
-        members.iter().try_for_each(|scored| self.zset_insert(key, &scored.member, scored.score))
     }
 
     /// Gives a member that is there another score.
@@ -168,15 +171,5 @@ impl Store {
             |row| row.get(0),
         )?;
         Ok(count.unwrap_or(0))
-    }
-
-    /// Removes the members with scores from `low` to `high`; how many there were.
-    pub fn zset_remove_scores(&mut self, key: &mut Key, (low, high): (f64, f64)) -> Result<i64, Failure> {
-        let removed = self.write(
-            "DELETE FROM zset_members WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3",
-            params![key.id, low, high],
-        )? as i64;
-        key.length -= removed;
-        Ok(removed)
     }
 }

@@ -1,0 +1,44 @@
+//! What SRANDMEMBER and its like have in common: a signed count, and random picks.
+
+use std::collections::BTreeSet;
+
+use super::Context;
+use crate::redlite::env::Random;
+use crate::redlite::failure::{Failure, refuse};
+
+/// The most elements that a negative count picks. Redis goes on until it runs out of memory.
+const PICKS_MAX: u64 = 10_000_000;
+
+/// The argument at `at` as a count that may be negative, but has an opposite.
+pub(super) fn signed_count(context: &Context<'_>, at: usize) -> Result<i64, Failure> {
+    match context.integer(at)? {
+        i64::MIN => refuse(format!("ERR value is out of range, value must between -{0} and {0}", i64::MAX)),
+        count => Ok(count),
+    }
+}
+
+/// The ordinals, below `length`, of what a signed count asks for: so many different ones, at most all; or where it
+/// is negative, so many with repetition.
+pub(super) fn ordinals(random: &mut Random, length: i64, signed_count: i64) -> Result<Vec<i64>, Failure> {
+    let (bound, count) = (length.unsigned_abs(), signed_count.unsigned_abs());
+    if signed_count >= 0 {
+        return Ok(sample(random, bound, count.min(bound)).into_iter().map(|ordinal| ordinal as i64).collect());
+    }
+    if count > PICKS_MAX {
+        return refuse("ERR value is out of range");
+    }
+    Ok((0..count).map(|_| random.below(bound) as i64).collect())
+}
+
+/// `count` different numbers below `bound`, which is not less; each such choice is as likely as another.
+/// Robert Floyd's algorithm: <https://doi.org/10.1145/30401.315746>.
+fn sample(random: &mut Random, bound: u64, count: u64) -> BTreeSet<u64> {
+    let mut chosen = BTreeSet::new();
+    for last in bound - count..bound {
+        let candidate = random.below(last + 1);
+        if !chosen.insert(candidate) {
+            chosen.insert(last);
+        }
+    }
+    chosen
+}
