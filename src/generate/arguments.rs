@@ -110,7 +110,7 @@ pub(super) struct Arguments {
     dbs: u32,
     pub(super) one_score: bool,
 
-    pub(super) options_in_16: u32,
+    pub(super) options_in_16: u64,
     pub(super) until_odd_case: Gap,
     pub(super) until_bulk: Gap,
     until_odd_number: Gap,

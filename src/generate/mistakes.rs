@@ -22,6 +22,7 @@ struct Mistake {
     spoil: for<'a> fn(&mut Args<'a>, &Command, &mut Stream),
 }
 
+/// The table of mistakes.
 const MISTAKES: &[Mistake] = &[
     Mistake { weight: 4, moves_values: false, spoil: drop_last },
     Mistake { weight: 1, moves_values: false, spoil: drop_arguments },

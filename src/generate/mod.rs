@@ -42,7 +42,7 @@ pub const GENERATOR: u16 = 1;
 pub struct Options {
     /// Everything follows from it.
     pub seed: Seed,
-    /// A name from [`groups`].
+    /// A row of [`groups`].
     pub group: &'static Group,
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Swarm {
     /// How long values are.
     pub values: ValueProfile,
     /// An option of the syntax is there so many times in 16.
-    pub options_in_16: u32,
+    pub options_in_16: u64,
     /// One request in so many is spoilt.
     pub mistake_mean: u32,
     /// One number in so many is none, or extreme.

@@ -74,15 +74,17 @@ impl Arguments {
         self.one_score || !matches!(alternative.first(), Some(Node::Slot(Slot::LexBound)))
     }
 
-    /// Takes each part or leaves it, from any of them on and around. One draw decides all: four bits a part.
+    /// Takes each part or leaves it, from any of them on and around. One draw decides all: eight bits where to
+    /// start, then four bits a part, which is enough for fourteen parts.
     fn walk_options(&mut self, parts: &'static [Sequence], argv: &mut Argv) {
-        let mut bits = self.shape.bits32();
+        let mut bits = self.shape.bits64();
         let first = ((bits & 0xff) as usize * parts.len()) >> 8;
-        for at in first..first + parts.len() {
-            bits >>= 4;
+        bits >>= 8;
+        for part in parts.iter().cycle().skip(first).take(parts.len()) {
             if bits & 0xf < self.options_in_16 {
-                self.walk(&parts[if at < parts.len() { at } else { at - parts.len() }], argv);
+                self.walk(part, argv);
             }
+            bits >>= 4;
         }
     }
 

@@ -68,6 +68,10 @@ impl Target for Embedded {
         session.reset(header)?;
         Ok(Box::new(session))
     }
+
+    fn is_shared(&self) -> bool {
+        self.file.is_some()
+    }
 }
 
 fn refuse_data(place: &Place, store: &Redlite) -> Result<(), TargetError> {
