@@ -15,5 +15,7 @@ mod simulator;
 mod spec;
 mod targets;
 mod trace;
+mod house;
+mod simulator;
 mod targets;
 mod trace;
