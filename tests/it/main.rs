@@ -1,12 +1,6 @@
 //! The integration tests: one binary, one module for each part of the library.
-//! Integration tests: one binary, one file a subject.
 
-mod generate;
-mod house;
-mod reference;
-mod simulator;
-//! Integration tests: one binary, one file a module.
-
+mod cli;
 mod generate;
 mod house;
 mod reference;
@@ -14,6 +8,3 @@ mod simulator;
 mod spec;
 mod targets;
 mod trace;
-mod house;
-mod simulator;
-mod targets;
