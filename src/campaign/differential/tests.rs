@@ -110,7 +110,7 @@ impl Session for Fake {
         Ok(())
     }
 
-    fn keyspace(&mut self) -> Result<Keyspace, TargetError> {
+    fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
         let entries = self.sets.iter().map(|(key, set)| Entry {
             db: 0,
             key: key.clone().into(),
@@ -118,7 +118,7 @@ impl Session for Fake {
             value: Reply::Array(set.iter().map(|member| Reply::bulk(member.as_str())).collect()),
             expires_ms: None,
         });
-        Ok(Keyspace { entries: entries.collect() })
+        Ok(Some(Keyspace { entries: entries.collect() }))
     }
 
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
