@@ -1,11 +1,6 @@
-<<<<<<< HEAD
 //! The integration tests: one binary, one module for each part of the library.
 
 mod cli;
-=======
-//! Integration tests: one binary, one file a subject.
-
->>>>>>> main
 mod generate;
 mod house;
 mod reference;
