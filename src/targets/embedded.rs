@@ -14,6 +14,7 @@ use crate::diff::Keyspace;
 use crate::redlite::env::{Clock, Env, Random};
 use crate::redlite::{Client, OpenError, Redlite};
 use crate::resp::{Argv, Reply};
+use crate::spec;
 use crate::trace::{Act, Header, Op, TargetInfo};
 
 /// How many notes a session keeps.
@@ -136,7 +137,7 @@ impl EmbeddedSession {
     /// Runs one command, and an iteration to its end.
     fn call(&mut self, conn: u16, argv: &Argv) -> Reply {
         let client = self.client(conn);
-        let outcome = execute(client, argv).and_then(|first| match cursor::start_of_iteration(argv) {
+        let outcome = execute(client, argv).and_then(|first| match spec::start_of_iteration(argv) {
             Some(cursor_at) => cursor::iterate(argv, cursor_at, first, |next| execute(client, next)),
             None => Ok(first),
         });

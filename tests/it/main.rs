@@ -1,4 +1,4 @@
-//! The integration tests: one binary, one module for each part of the library.
+//! Integration tests: one binary, one file a subject.
 
 mod cli;
 mod generate;
