@@ -14,6 +14,7 @@ use crate::diff::Keyspace;
 use crate::redlite::env::{Clock, Env, Random};
 use crate::redlite::{Client, OpenError, Redlite};
 use crate::resp::{Argv, Reply};
+use crate::spec;
 use crate::trace::{Act, Header, Op, TargetInfo};
 
 /// How many notes a session keeps.
@@ -67,6 +68,10 @@ impl Target for Embedded {
         };
         session.reset(header)?;
         Ok(Box::new(session))
+    }
+
+    fn is_shared(&self) -> bool {
+        self.file.is_some()
     }
 }
 
@@ -132,7 +137,7 @@ impl EmbeddedSession {
     /// Runs one command, and an iteration to its end.
     fn call(&mut self, conn: u16, argv: &Argv) -> Reply {
         let client = self.client(conn);
-        let outcome = execute(client, argv).and_then(|first| match cursor::start_of_iteration(argv) {
+        let outcome = execute(client, argv).and_then(|first| match spec::start_of_iteration(argv) {
             Some(cursor_at) => cursor::iterate(argv, cursor_at, first, |next| execute(client, next)),
             None => Ok(first),
         });

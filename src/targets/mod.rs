@@ -43,6 +43,11 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// [`TargetError`] where it cannot be reached, may not be used, or does not become empty.
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError>;
+
+    /// True where every session is on one and the same store, so that only one may be open at a time.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// A replay in progress.

@@ -102,6 +102,10 @@ impl Target for Remote {
         let clock = Clock::Real(RealTime::new(header.start_ms));
         Ok(Box::new(WireSession::open(server, clock, header)?))
     }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
 }
 
 /// The name and the version from INFO's section `server`. Valkey also tells the Redis version it is compatible with.

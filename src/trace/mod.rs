@@ -17,6 +17,7 @@ mod error;
 mod reader;
 pub mod text;
 
+use std::fmt;
 use std::io::{Cursor, Write};
 
 use serde::{Deserialize, Serialize};
@@ -136,6 +137,16 @@ pub struct TargetInfo {
     pub name: String,
     /// `7.0.15`; empty where the target does not say.
     pub version: String,
+}
+
+impl fmt::Display for TargetInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if !self.version.is_empty() {
+            write!(f, " {}", self.version)?;
+        }
+        Ok(())
+    }
 }
 
 /// One operation.

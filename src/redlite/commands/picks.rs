@@ -7,7 +7,7 @@ use crate::redlite::env::Random;
 use crate::redlite::failure::{Failure, refuse};
 
 /// The most elements that a negative count picks. Redis goes on until it runs out of memory.
-const PICKS_MAX: u64 = 10_000_000;
+const PICKS_MAX: u64 = 1 << 24;
 
 /// The argument at `at` as a count that may be negative, but has an opposite.
 pub(super) fn signed_count(context: &Context<'_>, at: usize) -> Result<i64, Failure> {
@@ -41,4 +41,34 @@ fn sample(random: &mut Random, bound: u64, count: u64) -> BTreeSet<u64> {
         }
     }
     chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_is_as_likely_as_another() {
+        let mut random = Random::seeded(1);
+        let mut counts = std::collections::BTreeMap::new();
+        for _ in 0..6000 {
+            *counts.entry(sample(&mut random, 4, 2)).or_insert(0) += 1;
+        }
+        assert_eq!(counts.len(), 6, "each pair of 4 numbers: {counts:?}");
+        assert!(counts.values().all(|&count| (900..1100).contains(&count)), "{counts:?}");
+    }
+
+    #[test]
+    fn a_negative_count_repeats_and_is_bounded() {
+        let check = |length: i64, count: i64, expected: usize| {
+            let picked = ordinals(&mut Random::seeded(1), length, count).expect("the count is within bounds");
+            assert_eq!(picked.len(), expected, "{count} of {length}");
+            assert!(picked.iter().all(|pick| (0..length).contains(pick)), "{picked:?}");
+        };
+        check(3, 2, 2);
+        check(3, 5, 3);
+        check(3, -5, 5);
+        check(3, 0, 0);
+        assert!(ordinals(&mut Random::seeded(1), 3, i64::MIN + 1).is_err());
+    }
 }

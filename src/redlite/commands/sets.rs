@@ -376,3 +376,160 @@ fn sunionstore(context: &mut Context<'_>) -> Outcome {
     let members = union(context, 2..context.argv.len())?;
     store_members(context, &members)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::transcript::{check, check_on};
+    use crate::redlite::Redlite;
+    use crate::resp::{Argv, Reply};
+
+    #[test]
+    fn members_are_added_looked_up_and_removed() {
+        check(
+            r#"> SADD s a b a
+               2
+               > SMISMEMBER s a x
+               [1 0]
+               > SREM s a x
+               1
+               > SMEMBERS s
+               ["b"]
+               > SREM s b
+               1
+               > EXISTS s
+               0
+               > SET s x
+               OK
+               > SADD s a
+               -WRONGTYPE Operation against a key holding the wrong kind of value"#,
+        );
+    }
+
+    #[test]
+    fn smove_looks_at_the_source_first() {
+        check(
+            r#"> SET string x
+               OK
+               > SMOVE none string a
+               0
+               > SADD s a b
+               2
+               > SMOVE s string a
+               -WRONGTYPE Operation against a key holding the wrong kind of value
+               > SMOVE s s a
+               1
+               > SMOVE s t a
+               1
+               > SMOVE s t a
+               0
+               > SMOVE s t b
+               1
+               > EXISTS s
+               0
+               > SCARD t
+               2"#,
+        );
+    }
+
+    #[test]
+    fn algebra_reads_every_key_and_stores_what_is_left() {
+        check(
+            r#"> SADD a 1 2 3
+               3
+               > SADD b 2 3 4
+               3
+               > SINTER a b
+               ["2" "3"]
+               > SDIFF a b none
+               ["1"]
+               > SUNION b none a
+               ["1" "2" "3" "4"]
+               > SINTERCARD 2 a b LIMIT 1
+               1
+               > SINTERCARD 3 a b
+               -ERR Number of keys can't be greater than number of args
+               > SINTERCARD 1 a LIMIT -1
+               -ERR LIMIT can't be negative
+               > SDIFFSTORE a a b
+               1
+               > SMEMBERS a
+               ["1"]
+               > SINTERSTORE a a b
+               0
+               > EXISTS a
+               0
+               > SET string x
+               OK
+               > SINTER none string
+               -WRONGTYPE Operation against a key holding the wrong kind of value"#,
+        );
+    }
+
+    #[test]
+    fn random_members_are_there() {
+        check(
+            r#"> SPOP none
+               nil
+               > SPOP none 1
+               []
+               > SADD s a
+               1
+               > SRANDMEMBER s -2
+               ["a" "a"]
+               > SRANDMEMBER s 5
+               ["a"]
+               > SPOP s -1
+               -ERR value is out of range, must be positive
+               > SPOP s
+               "a"
+               > EXISTS s
+               0"#,
+        );
+    }
+
+    #[test]
+    fn a_scan_sees_every_member_that_stays_although_others_go() {
+        let mut client = Redlite::open_in_memory().expect("SQLite has memory").client();
+        let mut call = |command: String| client.execute(&command.split(' ').collect::<Argv>());
+        for member in 0..100 {
+            call(format!("SADD s {member}"));
+        }
+        let mut seen = Vec::new();
+        let mut cursor = "0".to_owned();
+        for removed in (0..100).step_by(2) {
+            let reply = call(format!("SSCAN s {cursor} COUNT 7"));
+            let Some([Reply::Bulk(next), Reply::Array(members)]) = reply.as_elements() else {
+                panic!("no step of a scan: {reply:?}");
+            };
+            seen.extend(members.iter().filter_map(|member| member.as_bytes().map(<[u8]>::to_vec)));
+            cursor = String::from_utf8_lossy(next).into_owned();
+            if cursor == "0" {
+                break;
+            }
+            call(format!("SREM s {removed}"));
+        }
+        assert_eq!(cursor, "0", "the scan ends");
+        let missed: Vec<_> = (1..100).step_by(2).filter(|n| !seen.contains(&n.to_string().into_bytes())).collect();
+        assert_eq!(missed, Vec::<i32>::new(), "members that were there all the time");
+    }
+
+    #[test]
+    fn a_member_that_goes_leaves_no_hole() {
+        let mut client = Redlite::open_in_memory().expect("SQLite has memory").client();
+        check_on(
+            &mut client,
+            r#"> SADD s a b c d
+               4
+               > SREM s b
+               1
+               > SREM s d
+               1
+               > SSCAN s 0 COUNT 1
+               ["1" ["c"]]
+               > SSCAN s 1 COUNT 1
+               ["0" ["a"]]
+               > SPOP s 2
+               ["a" "c"]"#,
+        );
+    }
+}
