@@ -14,6 +14,7 @@ mod strings;
 
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
@@ -48,6 +49,8 @@ impl Store {
 
     fn new(sqlite: Connection) -> Result<Self, OpenError> {
         sqlite.set_prepared_statement_cache_capacity(512);
+        // Without this promise SQLite parses a statement anew whenever the parameter of its LIMIT changes.
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         schema::prepare(&sqlite)?;
         Ok(Self { sqlite, now_ms: 0, in_transaction: false })
     }
