@@ -1,1 +1,5 @@
-fn main() {}
+//! The binary `dst`. What it does is in [`redlite_dst::cli`].
+
+fn main() -> std::process::ExitCode {
+    redlite_dst::cli::main()
+}

@@ -1,3 +1,149 @@
 //! What runs traces: one file a campaign, and the run of one trace on two targets that they share.
 
 pub mod differential;
+pub mod files;
+pub mod minimal;
+pub mod oracle;
+pub mod replay;
+pub mod sessions;
+pub mod smoke;
+
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::corpus::CorpusError;
+use crate::generate::{self, Generator, Group};
+use crate::report::Totals;
+use crate::seed::Seed;
+use crate::targets::{Target, TargetError};
+use crate::trace::{Header, Op, TraceError};
+
+/// The two targets of a campaign.
+#[derive(Clone, Copy)]
+pub struct Pair<'a> {
+    /// What is right.
+    pub reference: &'a dyn Target,
+    /// What is tested.
+    pub subject: &'a dyn Target,
+}
+
+impl Pair<'_> {
+    /// As many jobs as asked for, or one where a store cannot be had twice.
+    pub fn jobs(&self, asked: NonZeroUsize) -> NonZeroUsize {
+        if self.reference.is_shared() || self.subject.is_shared() { NonZeroUsize::MIN } else { asked }
+    }
+}
+
+/// The words of a command to paste that are the same for every finding.
+#[derive(Clone, Debug, Default)]
+pub struct CommandLine {
+    /// How the user called this program.
+    pub program: String,
+    /// The targets and how they are compared: `--against redis`.
+    pub flags: String,
+}
+
+impl CommandLine {
+    /// The whole line that runs `words`.
+    pub fn with(&self, words: &str) -> String {
+        format!("{} {words} {}", self.program, self.flags).trim_end().to_owned()
+    }
+
+    /// The line that runs one seed again.
+    pub fn seed(&self, seed: Seed, group: &Group, ops: u64) -> String {
+        self.with(&format!("oracle --seeds 1 --first-seed {seed} --group {} --ops {ops}", group.name))
+    }
+}
+
+/// Why a campaign cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CampaignError {
+    /// A target cannot be used.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The corpus cannot be read or written.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// A trace cannot be read.
+    #[error("{name}: {source}")]
+    Trace {
+        /// The trace's file.
+        name: String,
+        /// What is wrong with it.
+        source: TraceError,
+    },
+    /// A folder of traces cannot be read.
+    #[error("{path}: {source}")]
+    Folder {
+        /// Which.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is nothing to compare with.
+    #[error("{name} holds no replies to compare with; name what is right, such as --against redis")]
+    NoReference {
+        /// The trace's file.
+        name: String,
+    },
+}
+
+/// How far a campaign is, for whoever watches it. Nothing in its results depends on this.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// What is being done, such as `comparing`.
+    pub phase: Mutex<&'static str>,
+    /// Seeds or traces that are done in this phase.
+    pub done: AtomicU64,
+    /// How many there are in this phase; 0 where that is not known.
+    pub total: AtomicU64,
+    /// Ops that both sides ran.
+    pub ops: AtomicU64,
+    /// Seeds or traces that diverged.
+    pub divergent: AtomicU64,
+}
+
+impl Progress {
+    /// Starts a phase of `total` steps.
+    pub fn start(&self, phase: &'static str, total: u64) {
+        self.total.store(total, Ordering::Relaxed);
+        self.done.store(0, Ordering::Relaxed);
+        *self.phase.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = phase;
+    }
+
+    /// Counts one step.
+    pub fn step(&self, ops: u64, diverged: bool) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.ops.fetch_add(ops, Ordering::Relaxed);
+        self.divergent.fetch_add(u64::from(diverged), Ordering::Relaxed);
+    }
+}
+
+/// The first `count` operations of a seed, and the header of their trace.
+pub fn sequence(seed: Seed, group: &'static Group, count: u64) -> (Header, Vec<Op>) {
+    let mut generator = Generator::new(&generate::Options { seed, group });
+    let ops = (0..count).map(|_| generator.next_op()).collect();
+    (generator.header(), ops)
+}
+
+impl Totals {
+    /// Adds what the run of one trace counted.
+    pub fn add(&mut self, outcome: &differential::Outcome) {
+        self.ops += outcome.ops;
+        self.replies += outcome.replies;
+        self.skipped += outcome.skipped;
+        self.known += outcome.known;
+        self.divergent += u64::from(outcome.divergence.is_some() && !outcome.flaky);
+    }
+
+    /// Adds the sums of another part of the campaign.
+    pub fn merge(&mut self, other: &Totals) {
+        self.seeds += other.seeds;
+        self.ops += other.ops;
+        self.replies += other.replies;
+        self.skipped += other.skipped;
+        self.known += other.known;
+        self.divergent += other.divergent;
+    }
+}

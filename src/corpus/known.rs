@@ -87,13 +87,27 @@ impl Known {
                 continue;
             }
             let class = Class { command, rule, kind };
-            let entry = KnownEntry { class: class.clone(), reason, subject: only_for };
-            let occurrences = Occurrences { entry, count: AtomicU64::new(0) };
-            if known.entries.insert(class, occurrences).is_some() {
+            if !known.insert(KnownEntry { class, reason, subject: only_for }) {
                 return Err(wrong(at, "the class is listed twice: keep one of the two".into()));
             }
         }
         Ok(known)
+    }
+
+    /// These classes, for tests of what comes after one.
+    #[cfg(test)]
+    pub fn of_classes(classes: impl IntoIterator<Item = Class>) -> Self {
+        let mut known = Self::none();
+        for class in classes {
+            known.insert(KnownEntry { class, reason: "a test".into(), subject: None });
+        }
+        known
+    }
+
+    /// False where the class is there already.
+    fn insert(&mut self, entry: KnownEntry) -> bool {
+        let occurrences = Occurrences { count: AtomicU64::new(0), entry: entry.clone() };
+        self.entries.insert(entry.class, occurrences).is_none()
     }
 
     /// True where this class is known; counts the occurrence.

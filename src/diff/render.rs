@@ -204,12 +204,12 @@ mod tests {
         LRANGE exact array-length
         --- want: the reference
         +++ got: the subject
-           9  RPUSH k a
-                (integer) 1
-          10  LRANGE k 0 9
-                - "a"
-        -       - "b"
-                - "c"
+          9  RPUSH k a
+               (integer) 1
+         10  LRANGE k 0 9
+               - "a"
+        -      - "b"
+               - "c"
         "#);
     }
 

@@ -8,9 +8,11 @@ use crate::trace::START_MS;
 
 use super::groups::Group;
 use super::numbers::{
-    FLOATS, LARGE_INCREMENTS, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMES, SCORES, WEIGHTS, write_int,
+    FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMES, SCORES, WEIGHTS, ZEROS,
+    write_int,
 };
 use super::pools::{Gap, Pool};
+use super::stream;
 use super::swarm::{MemberStyle, Swarm, ValueProfile};
 use super::walk::Plan;
 
@@ -106,8 +108,9 @@ pub(super) struct Arguments {
     texts: Pool,
     types: &'static [Type],
     dbs: u32,
+    pub(super) one_score: bool,
 
-    pub(super) options_in_16: u32,
+    pub(super) options_in_16: u64,
     pub(super) until_odd_case: Gap,
     pub(super) until_bulk: Gap,
     until_odd_number: Gap,
@@ -118,6 +121,8 @@ pub(super) struct Arguments {
     pub(super) now_ms: i64,
     /// What the keys of the request in hand usually hold.
     usual: Type,
+    /// True where some of its keys may as well be sets.
+    takes_sets: bool,
     /// True where its values are numbers.
     numeric: bool,
     /// How many keys it has, where it says so.
@@ -129,16 +134,17 @@ pub(super) struct Arguments {
 impl Arguments {
     /// The arguments of a sequence.
     pub fn new(group: &Group, swarm: &Swarm, seed: Seed) -> Self {
-        let mut shape = seed.stream("shape");
-        let mut keys = seed.stream("keys");
-        let mut values = seed.stream("values");
+        let mut shape = stream(group, seed, "shape");
+        let mut keys = stream(group, seed, "keys");
+        let mut values = stream(group, seed, "values");
         Self {
             key_pools: TYPES.map(|(_, prefix, odd)| key_pool(prefix, odd, swarm)),
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
-            texts: Pool::new(texts(swarm.values, &mut seed.stream("texts")), swarm.skew),
+            texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
             types: group.types,
             dbs: swarm.dbs,
+            one_score: swarm.one_score,
             options_in_16: swarm.options_in_16,
             until_odd_case: Gap::new(60, &mut shape),
             until_bulk: Gap::new(swarm.bulk_mean, &mut shape),
@@ -147,6 +153,7 @@ impl Arguments {
             until_huge: Gap::new(swarm.huge_mean, &mut values),
             now_ms: START_MS,
             usual: Type::Text,
+            takes_sets: false,
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
@@ -160,6 +167,7 @@ impl Arguments {
     pub(super) fn begin(&mut self, plan: &Plan) {
         let bits = self.keys.below(16);
         self.numeric = if plan.counts { bits > 0 } else { bits < 6 };
+        self.takes_sets = plan.takes_sets;
         self.usual = match plan.command.family {
             Family::Strings if self.numeric => Type::Number,
             Family::Strings => Type::Text,
@@ -180,9 +188,10 @@ impl Arguments {
             Slot::Member => self.write_member(argv),
             Slot::Element => self.write_element(argv),
             Slot::Value => self.write_value(argv),
-            Slot::Score => self.write_double(SCORES, argv),
-            Slot::Weight => self.write_double(WEIGHTS, argv),
-            Slot::Float => self.write_double(FLOATS, argv),
+            Slot::Score if self.one_score => self.write_double(ZEROS, NO_DOUBLES, argv),
+            Slot::Score => self.write_double(SCORES, ODD_DOUBLES, argv),
+            Slot::Weight => self.write_double(WEIGHTS, ODD_DOUBLES, argv),
+            Slot::Float => self.write_double(FLOATS, ODD_DOUBLES, argv),
             Slot::ScoreBound => self.write_score_bound(argv),
             Slot::LexBound => self.write_lex_bound(argv),
             Slot::Cursor => self.write_cursor(argv),
@@ -200,6 +209,8 @@ impl Arguments {
     fn write_key(&mut self, argv: &mut Argv) {
         let pool = if self.until_wrong_type.is_over(&mut self.keys) {
             self.keys.below(TYPES.len() as u32) as usize
+        } else if self.takes_sets && self.keys.below(8) == 0 {
+            Type::Set as usize
         } else {
             self.usual as usize
         };
@@ -243,17 +254,17 @@ impl Arguments {
         }
         let shape = self.values.below(32);
         match shape {
-            0..24 => self.push_between(-20, 100, argv),
-            24..29 => self.push_between(-99_999, 99_999, argv),
-            29 => self.push_one(FLOATS, argv),
-            30 => argv.push(self.texts.draw(&mut self.values)),
+            0..22 => self.push_between(-20, 100, argv),
+            22..27 => self.push_between(-99_999, 99_999, argv),
+            27 => self.push_one(FLOATS, argv),
+            28 => argv.push(self.texts.draw(&mut self.values)),
             _ => self.push_large(argv),
         }
     }
 
-    fn write_double(&mut self, usual: &'static [&'static [u8]], argv: &mut Argv) {
-        let odd = self.until_odd_number.is_over(&mut self.values);
-        self.push_one(if odd { ODD_DOUBLES } else { usual }, argv);
+    fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
+        let is_odd = self.until_odd_number.is_over(&mut self.values);
+        self.push_one(if is_odd { odd } else { usual }, argv);
     }
 
     fn write_score_bound(&mut self, argv: &mut Argv) {
@@ -268,7 +279,7 @@ impl Arguments {
                     out.extend_from_slice(score);
                 });
             }
-            _ => self.write_double(SCORES, argv),
+            _ => self.write_double(SCORES, ODD_DOUBLES, argv),
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Group {
     pub(super) types: &'static [Type],
     /// One request in so many is spoilt, on average over the seeds.
     pub(super) mistake_mean: u32,
+    /// One key in so many is of another type, on average over the seeds.
+    pub(super) wrong_type_mean: u32,
     /// The clock moves once in so many operations, on average over the seeds.
     pub(super) advance_mean: u32,
     /// The most connections.
@@ -29,7 +31,16 @@ pub struct Group {
 impl Group {
     /// What most rows share: a family on its own, on one connection, with few mistakes.
     const fn of(families: &'static [Family], types: &'static [Type]) -> Group {
-        Group { name: "", about: "", families, types, mistake_mean: 24, advance_mean: 100, conns_max: 1 }
+        Group {
+            name: "",
+            about: "",
+            families,
+            types,
+            mistake_mean: 24,
+            wrong_type_mean: 40,
+            advance_mean: 100,
+            conns_max: 1,
+        }
     }
 }
 
@@ -76,11 +87,13 @@ const GROUPS: &[Group] = &[
         name: "errors",
         about: "requests of every family that a server must refuse",
         mistake_mean: 3,
+        wrong_type_mean: 8,
         ..Group::of(ALL_FAMILIES, ALL_TYPES)
     },
     Group {
         name: "mixed",
         about: "every family, two connections",
+        wrong_type_mean: 24,
         advance_mean: 40,
         conns_max: 2,
         ..Group::of(ALL_FAMILIES, ALL_TYPES)

@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use crate::resp::Argv;
 use crate::seed::Stream;
+use crate::spec::Command;
 use crate::spec::syntax::Node;
-use crate::spec::{Command, Fidelity};
 
 use super::numbers::ODD_INTEGERS;
 
@@ -16,13 +16,13 @@ type Args<'a> = SmallVec<[&'a [u8]; 12]>;
 struct Mistake {
     /// How often it comes, in proportion.
     weight: u32,
-    /// True where a value may come to stand in another's place: not for iterations, which must not get a cursor
-    /// that no server gave.
+    /// True where a value may come to stand in another's place.
     moves_values: bool,
     /// Does it.
     spoil: for<'a> fn(&mut Args<'a>, &Command, &mut Stream),
 }
 
+/// The table of mistakes.
 const MISTAKES: &[Mistake] = &[
     Mistake { weight: 4, moves_values: false, spoil: drop_last },
     Mistake { weight: 1, moves_values: false, spoil: drop_arguments },
@@ -36,9 +36,8 @@ const MISTAKES: &[Mistake] = &[
     Mistake { weight: 2, moves_values: false, spoil: rename_command },
 ];
 
-/// `argv` with one mistake from the table.
-pub(super) fn spoil(argv: &Argv, command: &Command, stream: &mut Stream) -> Argv {
-    let may_move = command.fidelity != Fidelity::Cursor;
+/// `argv` with one mistake from the table; where not `may_move`, one that leaves every value in its place.
+pub(super) fn spoil(argv: &Argv, command: &Command, may_move: bool, stream: &mut Stream) -> Argv {
     let possible = || MISTAKES.iter().filter(|mistake| may_move || !mistake.moves_values);
     let mut left = stream.below(possible().map(|mistake| mistake.weight).sum());
     let mut args: Args = argv.iter().collect();

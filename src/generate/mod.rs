@@ -1,18 +1,18 @@
 //! Seeded operations: which commands, on which keys, with which arguments.
 //!
 //! A [`Group`] says which commands a sequence draws from. The seed decides the rest in two steps: first the
-//! [`swarm`] options (which commands are off, how large the pools are, how often something goes wrong), then each
+//! swarm options (which commands are off, how large the pools are, how often something goes wrong), then each
 //! operation by a walk over its command's syntax tree. Every kind of decision has a stream of randomness of its
 //! own, and no decision depends on a reply: the same seed and group give the same operations for ever.
 //!
 //! | module | decides |
 //! |---|---|
-//! | [`groups`] | the table of groups, and how often each command comes |
-//! | [`swarm`] | the options of one seed |
-//! | [`pools`] | names of keys, fields and members, and values; which are hot |
-//! | [`walk`] | options and repetitions, by the syntax |
-//! | [`arguments`] | one argument of each kind |
-//! | [`mistakes`] | what is wrong with a request that a server must refuse |
+//! | `groups` | the table of groups, and how often each command comes |
+//! | `swarm` | the options of one seed |
+//! | `pools` | names of keys, fields and members, and values; which are hot |
+//! | `walk` | options and repetitions, by the syntax |
+//! | `arguments` | one argument of each kind |
+//! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
 mod groups;
@@ -24,6 +24,7 @@ mod walk;
 
 use crate::resp::Argv;
 use crate::seed::{Seed, Stream};
+use crate::spec::Fidelity;
 use crate::trace::{Act, Header, Op, START_MS};
 
 use arguments::Arguments;
@@ -41,7 +42,7 @@ pub const GENERATOR: u16 = 1;
 pub struct Options {
     /// Everything follows from it.
     pub seed: Seed,
-    /// A name from [`groups`].
+    /// A row of [`groups`].
     pub group: &'static Group,
 }
 
@@ -55,6 +56,8 @@ pub struct Generator {
     arguments: Arguments,
     /// Draws commands and connections.
     choices: Stream,
+    conn: u16,
+    until_switch: Gap,
     /// Draws when the clock moves, and by how much.
     clock: Stream,
     until_advance: Gap,
@@ -66,17 +69,20 @@ pub struct Generator {
 impl Generator {
     /// The sequence that `options` name.
     pub fn new(options: &Options) -> Self {
-        let seed = options.seed;
-        let swarm = Swarm::draw(options.group, seed);
+        let Options { seed, group } = *options;
+        let swarm = Swarm::draw(group, seed);
         let (plans, weights): (Vec<_>, Vec<_>) = swarm.plans.iter().copied().unzip();
-        let mut clock = seed.stream("clock");
-        let mut spoiler = seed.stream("mistakes");
+        let mut choices = stream(group, seed, "commands");
+        let mut clock = stream(group, seed, "clock");
+        let mut spoiler = stream(group, seed, "mistakes");
         Self {
             options: options.clone(),
             wheel: Wheel::new(&weights),
             plans,
-            arguments: Arguments::new(options.group, &swarm, seed),
-            choices: seed.stream("commands"),
+            arguments: Arguments::new(group, &swarm, seed),
+            until_switch: Gap::new(SWITCH_MEAN, &mut choices),
+            choices,
+            conn: 0,
             until_advance: Gap::new(swarm.advance_mean, &mut clock),
             clock,
             until_mistake: Gap::new(swarm.mistake_mean, &mut spoiler),
@@ -104,7 +110,10 @@ impl Generator {
 
     /// The next operation.
     pub fn next_op(&mut self) -> Op {
-        let conn = if self.swarm.conns > 1 { self.choices.below(self.swarm.conns.into()) as u16 } else { 0 };
+        if self.swarm.conns > 1 && self.until_switch.is_over(&mut self.choices) {
+            self.conn = self.choices.below(self.swarm.conns.into()) as u16;
+        }
+        let conn = self.conn;
         if self.until_advance.is_over(&mut self.clock) {
             let ms = advance_ms(&mut self.clock);
             self.arguments.now_ms += ms as i64;
@@ -114,14 +123,24 @@ impl Generator {
         let mut argv = Argv::with_capacity(REQUEST_BYTES);
         self.arguments.write_request(plan, &mut argv);
         if self.until_mistake.is_over(&mut self.spoiler) {
-            argv = mistakes::spoil(&argv, plan.command, &mut self.spoiler);
+            // An iteration must not get a cursor that no server gave, nor a sorted set of one score another.
+            let may_move = plan.command.fidelity != Fidelity::Cursor && !(plan.scores && self.swarm.one_score);
+            argv = mistakes::spoil(&argv, plan.command, may_move, &mut self.spoiler);
         }
         Op { conn, act: Act::Call(argv) }
     }
 }
 
+/// The stream of this name for a group: one seed says something else in each group.
+fn stream(group: &Group, seed: Seed, name: &str) -> Stream {
+    seed.stream(&format!("{}/{name}", group.name))
+}
+
 /// Room for all but long requests, in bytes.
 const REQUEST_BYTES: usize = 64;
+
+/// The connection may change once in so many operations: a replay cannot pipeline across a change.
+const SWITCH_MEAN: u32 = 20;
 
 /// How far the clock moves: half of the time by whole seconds, so that it also stops right where a key expires.
 fn advance_ms(clock: &mut Stream) -> u64 {

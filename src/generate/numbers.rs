@@ -68,6 +68,12 @@ pub(super) const ODD_DOUBLES: &[&[u8]] = &[
     b"1,5",
 ];
 
+/// Texts that are no double.
+pub(super) const NO_DOUBLES: &[&[u8]] = &[b"nan", b"abc", b"", b" 1", b"1 ", b"1e", b"0,5", b"--0"];
+
+/// The score 0 in several spellings.
+pub(super) const ZEROS: &[&[u8]] = &[b"0", b"0", b"0", b"0.0", b"-0", b"0e5", b"+0"];
+
 /// Times that overflow once they are milliseconds since 1970, and the largest that do not.
 pub(super) const ODD_TIMES: &[&[u8]] = &[
     b"0",

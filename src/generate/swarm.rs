@@ -4,10 +4,11 @@
 use std::fmt;
 
 use crate::seed::{Seed, Stream};
-use crate::spec::Command;
+use crate::spec::syntax::{Slot, contains};
 
 use super::groups::{ALWAYS_ON, Group, is_loose, plans};
 use super::pools::Skew;
+use super::stream;
 use super::walk::Plan;
 
 /// The options of one seed.
@@ -23,6 +24,9 @@ pub(super) struct Swarm {
     pub members: u32,
     /// How members look.
     pub member_style: MemberStyle,
+    /// True where every score is 0. Only then are there ranges by name (`ZRANGEBYLEX`): among members of several
+    /// scores Redis leaves their result open, and it depends on the random levels of a skip list.
+    pub one_score: bool,
     /// Which keys and members are hot.
     pub skew: Skew,
     /// Names that need escaping are among the keys.
@@ -30,7 +34,7 @@ pub(super) struct Swarm {
     /// How long values are.
     pub values: ValueProfile,
     /// An option of the syntax is there so many times in 16.
-    pub options_in_16: u32,
+    pub options_in_16: u64,
     /// One request in so many is spoilt.
     pub mistake_mean: u32,
     /// One number in so many is none, or extreme.
@@ -77,7 +81,7 @@ const LOOSE_PERCENT_MAX: u64 = 3;
 impl Swarm {
     /// The options of `seed` in `group`.
     pub fn draw(group: &Group, seed: Seed) -> Self {
-        let stream = &mut seed.stream("swarm");
+        let stream = &mut stream(group, seed, "swarm");
         let big = stream.chance(1, 8);
         let around = |mean: u32, stream: &mut Stream| stream.between(mean.div_ceil(2), mean * 3 / 2);
         let mut swarm = Self {
@@ -90,13 +94,14 @@ impl Swarm {
             }),
             members: if big { *stream.pick(&[140, 300, 600]) } else { *stream.pick(&[3, 5, 8, 8, 12, 20]) },
             member_style: *stream.pick(&[MemberStyle::Text, MemberStyle::Integers, MemberStyle::Mixed]),
+            one_score: stream.chance(1, 3),
             skew: *stream.pick(&[Skew::Even, Skew::Zipf, Skew::Hot]),
             odd_keys: stream.chance(1, 4),
             values: *stream.pick(&[ValueProfile::Short, ValueProfile::Short, ValueProfile::Medium, ValueProfile::Long]),
             options_in_16: *stream.pick(&[1, 3, 4, 5, 8]),
             mistake_mean: around(group.mistake_mean, stream),
             odd_number_mean: around(group.mistake_mean * 2, stream),
-            wrong_type_mean: around(group.mistake_mean * 2, stream),
+            wrong_type_mean: around(group.wrong_type_mean, stream),
             advance_mean: around(group.advance_mean, stream),
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
@@ -107,12 +112,16 @@ impl Swarm {
         swarm
     }
 
-    /// LCS takes time and memory by the product of two strings' lengths, so it is off where strings are long.
-    fn allows(&self, command: &Command) -> bool {
-        match command.name {
+    /// False for commands that do not go with the options.
+    fn allows(&self, plan: &Plan) -> bool {
+        match plan.command.name {
+            // It takes time and memory by the product of two strings' lengths.
             "LCS" => self.values != ValueProfile::Long && self.huge_mean == 0,
             "SELECT" | "SWAPDB" => self.dbs > 1,
-            _ => true,
+            // Where they meet a set, its members get the score 1.
+            "ZUNIONSTORE" | "ZINTERSTORE" | "ZDIFFSTORE" => !self.one_score,
+            "ZRANGE" | "ZRANGESTORE" => true,
+            _ => self.one_score || !contains(plan.tree, Slot::LexBound),
         }
     }
 
@@ -121,7 +130,7 @@ impl Swarm {
         for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
-            if is_off || !self.allows(plan.command) {
+            if is_off || !self.allows(plan) {
                 self.off.push(plan.command.name);
             } else {
                 self.plans.push((plan, usual * factor));
@@ -162,8 +171,10 @@ impl fmt::Display for Swarm {
                 write!(f, ", {what} 1/{mean}")?;
             }
         }
-        if self.odd_keys {
-            f.write_str(", odd keys")?;
+        for (is_on, what) in [(self.odd_keys, "odd keys"), (self.one_score, "one score")] {
+            if is_on {
+                write!(f, ", {what}")?;
+            }
         }
         if !self.off.is_empty() {
             write!(f, ", off: {}", self.off.join(" "))?;

@@ -1,8 +1,8 @@
 //! A request by the syntax of its command: which options are there, in which order, and how often things repeat.
 
 use crate::resp::Argv;
-use crate::spec::Command;
-use crate::spec::syntax::{Node, Sequence, Slot};
+use crate::spec::syntax::{Node, Sequence, Slot, contains};
+use crate::spec::{Command, Family, Keys};
 
 use super::arguments::Arguments;
 
@@ -15,14 +15,25 @@ pub(super) struct Plan {
     pub tree: &'static [Node],
     /// True where it counts up or down, so that what it finds must be a number.
     pub counts: bool,
+    /// True where it gives scores.
+    pub scores: bool,
+    /// True where it combines sorted sets, and takes sets as well.
+    pub takes_sets: bool,
 }
 
 impl Plan {
     /// The plan of `command`.
     pub fn new(command: &'static Command) -> Self {
         let tree = command.tree();
-        let adds = |node: &Node| matches!(node, Node::Slot(Slot::Increment | Slot::Float));
-        Self { command, tree, counts: tree.iter().any(adds) || matches!(command.name, "INCR" | "DECR") }
+        let adds = contains(tree, Slot::Increment) || contains(tree, Slot::Float);
+        let combines = command.family == Family::SortedSets && matches!(command.keys, Keys::Counted { .. });
+        Self {
+            command,
+            tree,
+            counts: adds || matches!(command.name, "INCR" | "DECR"),
+            scores: contains(tree, Slot::Score),
+            takes_sets: combines && command.name != "ZMPOP",
+        }
     }
 }
 
@@ -42,7 +53,7 @@ impl Arguments {
                 Node::Options(parts) => self.walk_options(parts, argv),
                 Node::Choice(alternatives) => {
                     let chosen = self.shape.pick(alternatives);
-                    self.walk(chosen, argv);
+                    self.walk(if self.may_walk(chosen) { chosen } else { &alternatives[0] }, argv);
                 }
                 Node::Repeat(nodes) => {
                     for _ in 0..self.draw_times(nodes) {
@@ -58,15 +69,22 @@ impl Arguments {
         }
     }
 
-    /// Takes each part or leaves it, from any of them on and around. One draw decides all: four bits a part.
+    /// False for ranges by name among members of several scores, see [`super::swarm::Swarm::one_score`].
+    fn may_walk(&self, alternative: &Sequence) -> bool {
+        self.one_score || !matches!(alternative.first(), Some(Node::Slot(Slot::LexBound)))
+    }
+
+    /// Takes each part or leaves it, from any of them on and around. One draw decides all: eight bits where to
+    /// start, then four bits a part, which is enough for fourteen parts.
     fn walk_options(&mut self, parts: &'static [Sequence], argv: &mut Argv) {
-        let mut bits = self.shape.bits32();
+        let mut bits = self.shape.bits64();
         let first = ((bits & 0xff) as usize * parts.len()) >> 8;
-        for at in first..first + parts.len() {
-            bits >>= 4;
+        bits >>= 8;
+        for part in parts.iter().cycle().skip(first).take(parts.len()) {
             if bits & 0xf < self.options_in_16 {
-                self.walk(&parts[if at < parts.len() { at } else { at - parts.len() }], argv);
+                self.walk(part, argv);
             }
+            bits >>= 4;
         }
     }
 

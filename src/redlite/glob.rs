@@ -3,8 +3,10 @@
 //! Source: <https://redis.io/docs/latest/commands/keys/>, and for what it leaves open redis-server 7.0, probed.
 
 /// True where `pattern` matches all of `text`.
+///
+/// As in Redis, `*` matches the empty text, and no other pattern of stars does.
 pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    matches_bounded(pattern, text, &mut false)
+    pattern == b"*" || matches_bounded(pattern, text, &mut false)
 }
 
 /// `give_up` is set once a `*` has failed on all that follows: then the stars before it need not try on.
@@ -18,9 +20,8 @@ fn matches_bounded(mut pattern: &[u8], mut text: &[u8], give_up: &mut bool) -> b
                 if !matched {
                     return false;
                 }
-                pattern = rest;
-                text = &text[1..];
-                continue;
+                // One byte is left before the rest, for the step at the loop's end to skip.
+                pattern = &pattern[pattern.len() - rest.len() - 1..];
             }
             b'\\' if pattern.len() >= 2 => {
                 pattern = &pattern[1..];
@@ -36,16 +37,20 @@ fn matches_bounded(mut pattern: &[u8], mut text: &[u8], give_up: &mut bool) -> b
         }
         pattern = &pattern[1..];
         text = &text[1..];
-    }
-    if text.is_empty() {
-        pattern = &pattern[pattern.iter().take_while(|&&byte| byte == b'*').count()..];
+        if text.is_empty() {
+            pattern = skip_stars(pattern);
+        }
     }
     pattern.is_empty() && text.is_empty()
 }
 
+fn skip_stars(pattern: &[u8]) -> &[u8] {
+    &pattern[pattern.iter().take_while(|&&byte| byte == b'*').count()..]
+}
+
 /// Matches a pattern that starts with `*`.
 fn matches_star(pattern: &[u8], mut text: &[u8], give_up: &mut bool) -> bool {
-    let rest = &pattern[pattern.iter().take_while(|&&byte| byte == b'*').count()..];
+    let rest = skip_stars(pattern);
     if rest.is_empty() {
         return true;
     }
@@ -80,8 +85,9 @@ fn match_class(mut pattern: &[u8], byte: u8) -> (bool, &[u8]) {
             }
             [b']', rest @ ..] => return (matched != negated, rest),
             [low, b'-', high, rest @ ..] => {
-                let (low, high) = if low <= high { (low, high) } else { (high, low) };
-                matched |= (*low..=*high).contains(&byte);
+                // Redis compares its bytes as C's `char`, which has a sign.
+                let (low, high, byte) = (low.cast_signed(), high.cast_signed(), byte.cast_signed());
+                matched |= (low.min(high)..=low.max(high)).contains(&byte);
                 pattern = rest;
             }
             [literal, rest @ ..] => {
@@ -102,6 +108,9 @@ mod tests {
             assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern:?} on {text:?}");
         };
         check("*", "", true);
+        check("**", "", false);
+        check("a**", "a", true);
+        check("[a]*", "a", true);
         check("", "", true);
         check("", "a", false);
         check("h?llo", "hello", true);
@@ -114,6 +123,10 @@ mod tests {
         check("\\*", "*", true);
         check("\\", "\\", true);
         check("[a", "a", true);
+        check("[", "[", false);
+        check("[^", "a", true);
+        check("[a-", "-", true);
+        check("[\\]]", "]", true);
         check("a**b", "ab", true);
         check("*a*b*c", "xxaxxbxxc", true);
     }

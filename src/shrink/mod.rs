@@ -1,7 +1,18 @@
 //! Makes a trace that shows a divergence as short and plain as it gets, always for the same class.
+//!
+//! A table of passes is gone through until none of them helps: first those that leave out ops, then those that make
+//! what is left plainer. After every success the shorter trace is what counts. A candidate that shows another class
+//! is no success: a shrink that slides to another bug loses the one that was found.
+
+mod args;
+mod names;
+mod ops;
+mod search;
 
 use crate::diff::Class;
 use crate::trace::Op;
+
+use search::{Search, Stop};
 
 /// Bounds on shrinking.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +53,26 @@ pub struct Shrunk {
     pub minimal: bool,
 }
 
+/// One way of making a trace plainer: tries it everywhere, and says whether it helped.
+type Pass = fn(&mut Search) -> Result<bool, Stop>;
+
+/// The table of passes: what leaves out most comes first.
+const PASSES: &[Pass] = &[
+    ops::keep_related,
+    ops::delete_chunks,
+    ops::delete_singles,
+    ops::merge,
+    ops::delete_pairs,
+    ops::join_connections,
+    names::rename_keys,
+    names::rename_values,
+    names::capitalize,
+    args::delete,
+    args::shrink_numbers,
+    args::shorten,
+    args::shrink_clock_moves,
+];
+
 /// Shrinks `ops`, which show a divergence of `class` when `evaluate` runs them.
 ///
 /// `evaluate` says what a run of its ops shows, `None` where all agree. Returns `None` where `ops` do not show
@@ -50,10 +81,44 @@ pub struct Shrunk {
 /// # Errors
 /// The first error of `evaluate`.
 pub fn shrink<E>(
-    _ops: &[Op],
-    _class: &Class,
-    _limits: &Limits,
-    _evaluate: &mut dyn FnMut(&[Op]) -> Result<Option<Found>, E>,
+    ops: &[Op],
+    class: &Class,
+    limits: &Limits,
+    evaluate: &mut dyn FnMut(&[Op]) -> Result<Option<Found>, E>,
 ) -> Result<Option<Shrunk>, E> {
-    todo!()
+    let mut error = None;
+    let mut run = |candidate: &[Op]| {
+        evaluate(candidate).map_err(|failed| {
+            error = Some(failed);
+            Stop::Failed
+        })
+    };
+    let mut search = Search::new(class, limits.evaluations_max, &mut run);
+    let shown = search.accept(ops.to_vec());
+    let stopped = match &shown {
+        Ok(true) => go_through_passes(&mut search).err(),
+        Ok(false) => None,
+        Err(stop) => Some(*stop),
+    };
+    let Search { best, at, evaluations, minimal, .. } = search;
+    if let (Some(Stop::Failed), Some(error)) = (stopped, error) {
+        return Err(error);
+    }
+    let after = best.len();
+    Ok(matches!(shown, Ok(true)).then_some(Shrunk { ops: best, at, evaluations, before: ops.len(), after, minimal }))
 }
+
+fn go_through_passes(search: &mut Search) -> Result<(), Stop> {
+    loop {
+        let mut helped = false;
+        for pass in PASSES {
+            helped |= pass(search)?;
+        }
+        if !helped {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -281,6 +281,16 @@ pub fn args_min(nodes: &[Node]) -> usize {
     nodes.iter().map(least).sum()
 }
 
+/// True where `slot` stands anywhere in `nodes`.
+pub fn contains(nodes: &[Node], slot: Slot) -> bool {
+    nodes.iter().any(|node| match node {
+        Node::Token(_) => false,
+        Node::Slot(found) => *found == slot,
+        Node::Options(parts) | Node::Choice(parts) => parts.iter().any(|part| contains(part, slot)),
+        Node::Repeat(nodes) | Node::Counted(nodes) => contains(nodes, slot),
+    })
+}
+
 /// True where every request of this syntax has the same number of arguments.
 pub fn is_fixed(nodes: &[Node]) -> bool {
     nodes.iter().all(|node| match node {

@@ -50,6 +50,16 @@ pub(super) enum Failure {
     Malformed(DecodeError),
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Hung => f.write_str("no reply came in time"),
+            Failure::Closed => f.write_str("the connection was closed"),
+            Failure::Malformed(error) => write!(f, "the reply is no RESP: {error}"),
+        }
+    }
+}
+
 impl Failure {
     /// What stands in the trace for the reply that did not come.
     pub fn reply(&self) -> Reply {
@@ -67,6 +77,52 @@ pub(super) struct Broken {
     pub failure: Failure,
     /// How many requests were under way: with one, it is known which one the failure belongs to.
     pub in_flight: usize,
+}
+
+/// The two sides of an exchange.
+pub(super) trait Dialogue {
+    /// Appends the next request and says how many replies it has; 0 where there is none left.
+    fn encode_next(&mut self, out: &mut Vec<u8>) -> usize;
+
+    /// Takes the next reply.
+    fn take(&mut self, reply: Reply);
+}
+
+/// Requests with one reply each.
+struct Batch<'a> {
+    left: &'a [Argv],
+    replies: Vec<Reply>,
+}
+
+impl Dialogue for Batch<'_> {
+    fn encode_next(&mut self, out: &mut Vec<u8>) -> usize {
+        let Some((request, left)) = self.left.split_first() else { return 0 };
+        request.encode(out);
+        self.left = left;
+        1
+    }
+
+    fn take(&mut self, reply: Reply) {
+        self.replies.push(reply);
+    }
+}
+
+/// Bytes with one reply.
+struct Raw<'a> {
+    left: Option<&'a [u8]>,
+    reply: Option<Reply>,
+}
+
+impl Dialogue for Raw<'_> {
+    fn encode_next(&mut self, out: &mut Vec<u8>) -> usize {
+        let Some(bytes) = self.left.take() else { return 0 };
+        out.extend_from_slice(bytes);
+        1
+    }
+
+    fn take(&mut self, reply: Reply) {
+        self.reply = Some(reply);
+    }
 }
 
 enum Stream {
@@ -127,15 +183,11 @@ impl Connection {
     }
 
     /// Sends requests and takes their replies, in any overlap, so that neither side waits on the other's full
-    /// buffer. `encode_next` appends a request and says how many replies it has; 0 where there is none left.
+    /// buffer.
     ///
     /// A reply is hung where the deadline has passed since the one before it; it may be noticed as late as
     /// twice the deadline where the server trickles.
-    pub fn exchange(
-        &mut self,
-        mut encode_next: impl FnMut(&mut Vec<u8>) -> usize,
-        mut take: impl FnMut(Reply),
-    ) -> Result<(), Broken> {
+    pub fn exchange(&mut self, dialogue: &mut impl Dialogue) -> Result<(), Broken> {
         let mut awaited = 0;
         let mut more = true;
         let mut last_reply = Instant::now();
@@ -143,7 +195,7 @@ impl Connection {
             if self.sent == self.out.len() {
                 self.start_buffer();
                 while more && self.out.len() < WRITE_BYTES {
-                    let replies = encode_next(&mut self.out);
+                    let replies = dialogue.encode_next(&mut self.out);
                     more = replies > 0;
                     awaited += replies;
                 }
@@ -159,7 +211,7 @@ impl Connection {
                 (false, _) => Wait::ReadOrWrite,
             };
             let awaited_before = awaited;
-            let outcome = self.receive(wait, last_reply).and_then(|()| self.take_replies(&mut awaited, &mut take));
+            let outcome = self.receive(wait, last_reply).and_then(|()| self.take_replies(&mut awaited, dialogue));
             outcome.map_err(|failure| Broken { failure, in_flight: awaited })?;
             if awaited < awaited_before {
                 last_reply = Instant::now();
@@ -167,11 +219,11 @@ impl Connection {
         }
     }
 
-    fn take_replies(&mut self, awaited: &mut usize, mut take: impl FnMut(Reply)) -> Result<(), Failure> {
+    fn take_replies(&mut self, awaited: &mut usize, dialogue: &mut impl Dialogue) -> Result<(), Failure> {
         while *awaited > 0
             && let Some(reply) = self.decoder.next_reply().map_err(Failure::Malformed)?
         {
-            take(reply);
+            dialogue.take(reply);
             *awaited -= 1;
         }
         Ok(())
@@ -179,20 +231,22 @@ impl Connection {
 
     /// Runs `requests` in one pipeline and returns a reply for each.
     pub fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
-        let mut replies = Vec::with_capacity(requests.len());
-        let mut left = requests.iter();
-        let encode_next = |out: &mut Vec<u8>| left.next().map_or(0, |request| (request.encode(out), 1).1);
-        self.exchange(encode_next, |reply| replies.push(reply)).map_err(|broken| broken.failure)?;
-        Ok(replies)
+        let mut batch = Batch { left: requests, replies: Vec::with_capacity(requests.len()) };
+        self.exchange(&mut batch).map_err(|broken| broken.failure)?;
+        Ok(batch.replies)
+    }
+
+    /// Runs one request.
+    pub fn run_one(&mut self, request: &Argv) -> Result<Reply, Failure> {
+        let replies = self.run(std::slice::from_ref(request))?;
+        replies.into_iter().next().ok_or(Failure::Closed)
     }
 
     /// Sends `bytes` as they are and awaits one reply.
     pub fn run_raw(&mut self, bytes: &[u8]) -> Result<Reply, Failure> {
-        let mut left = Some(bytes);
-        let mut answer = Reply::Closed;
-        let encode_next = |out: &mut Vec<u8>| left.take().map_or(0, |bytes| (out.extend_from_slice(bytes), 1).1);
-        self.exchange(encode_next, |reply| answer = reply).map_err(|broken| broken.failure)?;
-        Ok(answer)
+        let mut raw = Raw { left: Some(bytes), reply: None };
+        self.exchange(&mut raw).map_err(|broken| broken.failure)?;
+        raw.reply.ok_or(Failure::Closed)
     }
 
     fn start_buffer(&mut self) {

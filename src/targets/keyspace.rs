@@ -104,14 +104,16 @@ pub(super) fn expiries(server: &mut impl Requests) -> Result<Vec<Expiry>, Failur
     Ok(expiries.collect())
 }
 
-/// How many keys there are, as far as the server tells.
-pub(super) fn count_keys(server: &mut impl Requests) -> Result<u64, Failure> {
+/// How many keys there are; `None` where the server does not tell.
+pub(super) fn count_keys(server: &mut impl Requests) -> Result<Option<u64>, Failure> {
     let info = server.run(&[info_request()])?.pop();
     if let Some(counts) = info.as_ref().and_then(parse_info) {
-        return Ok(counts.iter().map(|&(_, keys)| keys).sum());
+        return Ok(Some(counts.iter().map(|&(_, keys)| keys).sum()));
     }
-    let sizes = run_in_each_database(server, &Argv::from(["DBSIZE"]))?;
-    Ok(sizes.iter().map(|(_, size)| if let Reply::Int(keys) = size { keys.unsigned_abs() } else { 0 }).sum())
+    let requests: Vec<Argv> = (0..DATABASES).flat_map(|db| [select(db), Argv::from(["DBSIZE"])]).collect();
+    let replies = server.run(&requests)?;
+    let sizes = (0..DATABASES).zip(replies.chunks_exact(2)).filter(|(db, pair)| is_there(*db, &pair[0]));
+    Ok(sizes.map(|(_, pair)| if let Reply::Int(keys) = pair[1] { u64::try_from(keys).ok() } else { None }).sum())
 }
 
 /// Removes every key. The reply to it is not looked at: whoever calls it counts what is left.
@@ -165,8 +167,7 @@ fn names(server: &mut impl Requests, known: &mut BTreeSet<u32>) -> Result<Option
     }
     let mut names = Vec::new();
     for (db, selected, keys) in listed {
-        // A database that cannot be selected is not there.
-        if selected != Reply::ok() {
+        if !is_there(db, &selected) {
             continue;
         }
         let keys = if keys.as_error().is_some() { scan(server, db)? } else { keys };
@@ -185,7 +186,11 @@ fn list_keys(dbs: &BTreeSet<u32>, requests: &mut Vec<Argv>) {
     }
 }
 
-fn collect_lists(dbs: &BTreeSet<u32>, replies: &mut impl Iterator<Item = Reply>, listed: &mut Vec<(u32, Reply, Reply)>) {
+fn collect_lists(
+    dbs: &BTreeSet<u32>,
+    replies: &mut impl Iterator<Item = Reply>,
+    listed: &mut Vec<(u32, Reply, Reply)>,
+) {
     for &db in dbs {
         if let (Some(selected), Some(keys)) = (replies.next(), replies.next()) {
             listed.push((db, selected, keys));
@@ -231,11 +236,9 @@ fn run_on_each(
     Ok(replies.into_iter().enumerate().filter(keep).map(|(_, reply)| reply).collect())
 }
 
-fn run_in_each_database(server: &mut impl Requests, request: &Argv) -> Result<Vec<(u32, Reply)>, Failure> {
-    let requests: Vec<Argv> = (0..DATABASES).flat_map(|db| [select(db), request.clone()]).collect();
-    let replies = server.run(&requests)?;
-    let in_database = |(db, pair): (u32, &[Reply])| (pair[0] == Reply::ok()).then(|| (db, pair[1].clone()));
-    Ok((0..DATABASES).zip(replies.chunks_exact(2)).filter_map(in_database).collect())
+/// True where SELECT's reply says that there is such a database. A server without SELECT has database 0.
+fn is_there(db: u32, selected: &Reply) -> bool {
+    db == 0 || *selected == Reply::ok()
 }
 
 fn select(db: u32) -> Argv {
@@ -251,10 +254,7 @@ fn remaining_ms(server: &mut impl Requests, name: &Name) -> Result<Option<i64>, 
     })
 }
 
-fn read_values(
-    server: &mut impl Requests,
-    entries: Vec<(Name, String, Option<i64>)>,
-) -> Result<Vec<Entry>, Failure> {
+fn read_values(server: &mut impl Requests, entries: Vec<(Name, String, Option<i64>)>) -> Result<Vec<Entry>, Failure> {
     let kind_of = |kind: &str| KINDS.iter().find(|row| row.name == kind);
     let mut kinds = entries.iter().map(|(_, kind, _)| kind_of(kind));
     let names: Vec<Name> = entries.iter().map(|(name, ..)| name.clone()).collect();

@@ -2,6 +2,32 @@
 //!
 //! A [`Target`] opens [`Session`]s; a session always starts on an empty store at the header's clock. Errors of a
 //! session are errors of the infrastructure only: whatever a server says, or fails to say, is a reply.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `mod.rs` | the table of targets: [`rows`] |
+//! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
+//! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
+//! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
+//! | `clock`, `shim.c`, `real_time` | time: frozen by the shim, or as near as real time allows |
+//! | `keyspace`, `cursor` | what every session does the same way: read the store, drive an iteration |
+
+mod clock;
+mod connection;
+mod cursor;
+mod embedded;
+mod exec;
+mod keyspace;
+mod process;
+mod real_time;
+pub mod recorded;
+mod remote;
+mod server;
+mod spawned;
+mod wire;
+
+use std::ffi::OsString;
+use std::time::Duration;
 
 use crate::diff::Keyspace;
 use crate::resp::Reply;
@@ -17,6 +43,11 @@ pub trait Target: Send + Sync {
     /// # Errors
     /// [`TargetError`] where it cannot be reached, may not be used, or does not become empty.
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError>;
+
+    /// True where every session is on one and the same store, so that only one may be open at a time.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// A replay in progress.
@@ -28,11 +59,11 @@ pub trait Session: Send {
     /// [`Reply::Closed`]; where dst started the server it is restarted before the next op.
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError>;
 
-    /// Everything that is stored, in canonical order.
+    /// Everything that is stored, in canonical order; `None` where it cannot be known, as of a recording.
     ///
     /// # Errors
     /// Infrastructure only.
-    fn keyspace(&mut self) -> Result<Keyspace, TargetError>;
+    fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError>;
 
     /// `Some` with what came instead where a connection is no longer in step: every connection is asked to
     /// ECHO a nonce, and must answer just that.
@@ -47,6 +78,90 @@ pub trait Session: Send {
     /// # Errors
     /// As [`Target::open`].
     fn reset(&mut self, header: &Header) -> Result<(), TargetError>;
+
+    /// True where the store's clock is the trace's. Otherwise replies of the fidelities `TimeLeft` and `UnixTime`
+    /// are as near as real time allows.
+    fn exact_clock(&self) -> bool {
+        true
+    }
+
+    /// What happened that no reply can say, for people: why a server died, what it sent that is no RESP. Each
+    /// note is returned once.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What holds for every target.
+#[derive(Clone, Debug)]
+pub struct TargetOptions {
+    /// The Redis to use for `redis`: a path, a name on PATH, or a URL. Otherwise it is looked for.
+    pub redis: Option<String>,
+    /// Allows emptying a server or a file that holds data dst did not make.
+    pub allow_flush: bool,
+    /// How long a reply may take.
+    pub reply_deadline: Duration,
+    /// Where programs are looked for, in the form of PATH; `None` for PATH itself.
+    pub search_path: Option<OsString>,
+}
+
+impl Default for TargetOptions {
+    fn default() -> Self {
+        Self { redis: None, allow_flush: false, reply_deadline: Duration::from_secs(10), search_path: None }
+    }
+}
+
+/// A kind of target: a row of the target table.
+pub struct Row {
+    /// What its name is, or starts with where the prefix ends with `:` or `/`.
+    prefix: &'static str,
+    /// As people write it.
+    pub form: &'static str,
+    /// One line for the help.
+    pub about: &'static str,
+    /// Makes the target from what follows the prefix.
+    make: fn(&str, &TargetOptions) -> Result<Box<dyn Target>, TargetError>,
+}
+
+/// The table of targets. Where several prefixes match, the longest does.
+#[rustfmt::skip]
+pub fn rows() -> &'static [Row] {
+    &[
+        Row { prefix: "redlite", form: "redlite", about: "embedded Redlite, in memory", make: embedded::in_memory },
+        Row { prefix: "redlite:", form: "redlite:FILE", about: "embedded Redlite on a file", make: embedded::on_file },
+        Row { prefix: "redis", form: "redis", about: "a Redis that dst finds, starts and ends", make: spawned::redis },
+        Row { prefix: "redis:", form: "redis:PATH", about: "this redis-server, or a version by its name on PATH (redis:7.0)", make: spawned::redis_named },
+        Row { prefix: "valkey", form: "valkey", about: "a Valkey that dst finds, starts and ends", make: spawned::valkey },
+        Row { prefix: "valkey:", form: "valkey:PATH", about: "this valkey-server, or a version by its name on PATH", make: spawned::valkey_named },
+        Row { prefix: "redis://", form: "redis://[USER:PASSWORD@]HOST[:PORT][/DB]", about: "a running server, which must be empty", make: remote::redis_url },
+        Row { prefix: "rediss://", form: "rediss://…", about: "the same with TLS: not built in", make: remote::tls_url },
+        Row { prefix: "unix:", form: "unix:PATH", about: "a running server on a unix socket, which must be empty", make: remote::unix_socket },
+        Row { prefix: "exec:", form: "exec:COMMAND", about: "any server: COMMAND starts it on {port} (or {socket}), with its files in {dir}", make: exec::command },
+    ]
+}
+
+/// The target that `spec` names.
+///
+/// # Errors
+/// [`TargetError`] where no row has that name, or the target cannot be had on this machine.
+pub fn parse(spec: &str, options: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
+    let matches = |row: &&Row| {
+        if row.prefix.ends_with([':', '/']) { spec.starts_with(row.prefix) } else { spec == row.prefix }
+    };
+    let Some(row) = rows().iter().filter(matches).max_by_key(|row| row.prefix.len()) else {
+        let forms: Vec<String> = rows().iter().map(|row| format!("  {:<28} {}", row.form, row.about)).collect();
+        return Err(TargetError::Unknown { spec: spec.to_owned(), forms: forms.join("\n") });
+    };
+    (row.make)(&spec[row.prefix.len()..], options)
+}
+
+/// A number of keys for people.
+fn describe_count(keys: Option<u64>) -> String {
+    match keys {
+        Some(1) => "1 key".to_owned(),
+        Some(keys) => format!("{keys} keys"),
+        None => "an unknown number of keys (it answers neither INFO nor DBSIZE)".to_owned(),
+    }
 }
 
 /// Why a target cannot be used.
@@ -60,4 +175,129 @@ pub enum TargetError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// No row of the table.
+    #[error("there is no target {spec:?}; there are:\n{forms}")]
+    Unknown {
+        /// What was asked for.
+        spec: String,
+        /// The table, a line each.
+        forms: String,
+    },
+    /// No server to start.
+    #[error(
+        "no {wanted} found. Do one of these:\n  \
+         1. give one: --redis PATH or --redis URL (or REDIS_URL in the environment)\n  \
+         2. install one, so that {programs} is on PATH (Debian, Ubuntu: apt install redis-server)\n  \
+         3. start Docker, which then runs the image {image}"
+    )]
+    NotFound {
+        /// The kind of server.
+        wanted: String,
+        /// The programs that were looked for.
+        programs: String,
+        /// The image that Docker would run.
+        image: String,
+    },
+    /// A server ended while it started.
+    #[error("{command} does not start: {why}\n{log}")]
+    Start {
+        /// What was run.
+        command: String,
+        /// What happened.
+        why: String,
+        /// The end of what it printed.
+        log: String,
+    },
+    /// A server runs but does not answer.
+    #[error("{command} does not start: {why}\n{log}")]
+    Unready {
+        /// What was run.
+        command: String,
+        /// What happened.
+        why: String,
+        /// The end of what it printed.
+        log: String,
+    },
+    /// An `exec:` command that cannot be run.
+    #[error("exec:{command}: {why}")]
+    BadCommand {
+        /// The command.
+        command: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A URL that cannot be used.
+    #[error("{url}: {why}")]
+    BadUrl {
+        /// The URL, without its password.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A server that does not answer.
+    #[error("{server} cannot be used: {why}")]
+    Unreachable {
+        /// The server.
+        server: String,
+        /// What happened.
+        why: String,
+    },
+    /// Somebody's data.
+    #[error(
+        "{store} holds {keys}, and dst did not make them. dst only uses an empty store; \
+         to let it delete everything there, say --allow-flush"
+    )]
+    NotEmpty {
+        /// The server or the file.
+        store: String,
+        /// How many keys.
+        keys: String,
+    },
+    /// Emptying did not empty.
+    #[error("{server} does not become empty: it still holds {keys} after FLUSHALL")]
+    NotEmptied {
+        /// The server.
+        server: String,
+        /// How many keys are left.
+        keys: String,
+    },
+    /// Two sessions on one store.
+    #[error("{store} serves one session at a time: run with --jobs 1, and compare it with another target")]
+    InUse {
+        /// The server or the file.
+        store: String,
+    },
+    /// A restart of a server that dst did not start.
+    #[error("the trace restarts the server, and {server} was not started by dst; use redis, valkey or exec:COMMAND")]
+    NotOurs {
+        /// The server.
+        server: String,
+    },
+    /// A fault on a target that has none.
+    #[error("this target cannot inject the fault {fault:?}; use the target faulty or sim")]
+    NoFaults {
+        /// The fault's name.
+        fault: String,
+    },
+    /// Raw bytes on a target without a connection.
+    #[error("the trace sends raw bytes, and an embedded store has no connection to send them on; use a server")]
+    NoRaw,
+    /// The recording is at its end.
+    #[error("the recording holds no reply to this op: only the ops that it was made of can be replayed on it")]
+    NotRecorded,
+    /// Redlite does not open.
+    #[error("{store}: {source}")]
+    Redlite {
+        /// The file, or `redlite`.
+        store: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl TargetError {
+    /// For `map_err`: `what` was tried.
+    fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| TargetError::Io { what: what.into(), source }
+    }
 }

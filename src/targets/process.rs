@@ -189,8 +189,7 @@ impl Drop for Process {
 
 /// True where a server at `endpoint` answers PING, with whatever it may be.
 pub(super) fn answers(endpoint: &Endpoint, within: Duration) -> bool {
-    Connection::open(endpoint, within)
-        .is_ok_and(|mut connection| connection.run(&[Argv::from(["PING"])]).is_ok())
+    Connection::open(endpoint, within).is_ok_and(|mut connection| connection.run(&[Argv::from(["PING"])]).is_ok())
 }
 
 fn fill_in(arg: &str, dir: &ServerDir, endpoint: &Endpoint) -> String {

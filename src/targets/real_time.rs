@@ -101,10 +101,15 @@ impl RealTime {
         self.trace_ms = trace_ms;
     }
 
+    /// The server's time, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    }
+
     /// Milliseconds from the trace's time to the server's, now.
     pub fn shift_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_sub(self.trace_ms)
+        self.now_ms().saturating_sub(self.trace_ms)
     }
 
     /// Moves the trace's clock by shortening the time that each key on the server has left; keys whose time is

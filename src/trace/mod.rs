@@ -17,7 +17,11 @@ mod error;
 mod reader;
 pub mod text;
 
+use std::fmt;
+use std::io::{Cursor, Write};
+
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::resp::{Argv, Reply};
 use crate::seed::Seed;
@@ -38,6 +42,62 @@ pub struct Trace {
     pub ops: Vec<Op>,
     /// One reply for each op, where a target has answered.
     pub replies: Option<Vec<Reply>>,
+}
+
+impl Trace {
+    /// Reads a text of ops, with a head or plain commands.
+    ///
+    /// # Errors
+    /// [`TraceError`] with the line that cannot be read.
+    pub fn parse(text: &str) -> Result<Self, TraceError> {
+        Reader::open(Box::new(Cursor::new(text.as_bytes().to_vec())), Limits::default())?.read_all()
+    }
+
+    /// Writes the binary form and returns the output.
+    ///
+    /// # Errors
+    /// Where `out` fails, or an op is one that readers refuse.
+    pub fn write_binary<W: Write>(&self, out: W) -> Result<W, TraceError> {
+        let mut writer = Writer::new(out, &self.header, self.replies.is_some())?;
+        self.each(|op, reply| writer.write(op, reply))?;
+        writer.finish()
+    }
+
+    /// Writes the text form and returns the output.
+    ///
+    /// # Errors
+    /// Where `out` fails.
+    pub fn write_text<W: Write>(&self, out: W) -> Result<W, TraceError> {
+        let mut writer = text::Writer::new(out, &self.header, self.replies.is_some())?;
+        self.each(|op, reply| writer.write(op, reply))?;
+        writer.finish()
+    }
+
+    fn each(&self, mut write: impl FnMut(&Op, Option<&Reply>) -> Result<(), TraceError>) -> Result<(), TraceError> {
+        let Some(replies) = &self.replies else {
+            return self.ops.iter().try_for_each(|op| write(op, None));
+        };
+        if replies.len() != self.ops.len() {
+            let (ops, replies) = (self.ops.len(), replies.len());
+            return Err(TraceError::Unwritable(format!("it has {ops} ops and {replies} replies")));
+        }
+        self.ops.iter().zip(replies).try_for_each(|(op, reply)| write(op, Some(reply)))
+    }
+
+    /// What the trace does, as 64 hexadecimal digits: the SHA-256 of the clock's start and of the ops as lines of
+    /// text. It does not depend on the replies, the rest of the header, or the form of the file.
+    pub fn content_hash(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut line = Vec::new();
+        hash.update(format!("{}\n", self.header.start_ms));
+        for op in &self.ops {
+            line.clear();
+            text::write_op(op, &mut line);
+            line.push(b'\n');
+            hash.update(&line);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// What a trace is and where it comes from.
@@ -77,6 +137,16 @@ pub struct TargetInfo {
     pub name: String,
     /// `7.0.15`; empty where the target does not say.
     pub version: String,
+}
+
+impl fmt::Display for TargetInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if !self.version.is_empty() {
+            write!(f, " {}", self.version)?;
+        }
+        Ok(())
+    }
 }
 
 /// One operation.

@@ -1,10 +1,25 @@
-use std::io::Read;
+use std::io::{self, BufReader, Cursor, Read};
 
-use super::{Header, Limits, Op, Trace, TraceError};
+use super::armor::{self, Unarmored};
+use super::{Header, Limits, Op, Trace, TraceError, codec, text};
 use crate::resp::Reply;
 
+/// How far into a text the armored block may begin, in bytes.
+const PROSE_BYTES_MAX: usize = 1 << 20;
+
+/// What was read ahead to tell the form, and then the rest.
+type Source = BufReader<io::Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
+
 /// Reads a trace in any of its forms, block by block, in bounded memory.
-pub struct Reader {}
+pub struct Reader {
+    form: Form,
+}
+
+enum Form {
+    Binary(Box<codec::Reader<Source>>),
+    Armor(Box<codec::Reader<BufReader<Unarmored<Source>>>>),
+    Text(Box<text::Reader<Source>>),
+}
 
 /// Consecutive ops of a trace with their replies, where it has them.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,13 +35,46 @@ impl Reader {
     ///
     /// # Errors
     /// [`TraceError`] where it is no trace, or one that this version cannot read.
-    pub fn open(_source: Box<dyn Read + Send>, _limits: Limits) -> Result<Self, TraceError> {
-        todo!()
+    pub fn open(mut source: Box<dyn Read + Send>, limits: Limits) -> Result<Self, TraceError> {
+        let mut start = Vec::new();
+        read_ahead(&mut source, &mut start, text::MAGIC.len())?;
+        let binary = start.first() == codec::MAGIC.first();
+        let headed = start.starts_with(text::MAGIC.as_bytes());
+        let mut armored = false;
+        if !binary && !headed {
+            armored = find_block(&mut source, &mut start)?;
+            if !armored && !is_text(&start) {
+                return Err(TraceError::Unrecognized("its first bytes are neither a binary trace nor text".into()));
+            }
+        }
+        let source = BufReader::with_capacity(1 << 16, Cursor::new(start).chain(source));
+        let form = if binary {
+            Form::Binary(Box::new(codec::Reader::open(source, limits)?))
+        } else if armored {
+            let bytes = BufReader::with_capacity(1 << 16, Unarmored::new(source));
+            Form::Armor(Box::new(codec::Reader::open(bytes, limits)?))
+        } else {
+            Form::Text(Box::new(text::Reader::open(source, limits)?))
+        };
+        Ok(Self { form })
     }
 
     /// What the trace says of itself.
     pub fn header(&self) -> &Header {
-        todo!()
+        match &self.form {
+            Form::Binary(reader) => reader.header(),
+            Form::Armor(reader) => reader.header(),
+            Form::Text(reader) => reader.header(),
+        }
+    }
+
+    /// Whether every op has its reply; if not, none has.
+    pub fn has_replies(&self) -> bool {
+        match &self.form {
+            Form::Binary(reader) => reader.has_replies(),
+            Form::Armor(reader) => reader.has_replies(),
+            Form::Text(reader) => reader.has_replies(),
+        }
     }
 
     /// The next ops, or `None` at the end.
@@ -34,14 +82,112 @@ impl Reader {
     /// # Errors
     /// [`TraceError`] where the file is damaged or beyond the limits; it says how far the trace is good.
     pub fn next_block(&mut self) -> Result<Option<Block>, TraceError> {
-        todo!()
+        match &mut self.form {
+            Form::Binary(reader) => reader.next_block(),
+            Form::Armor(reader) => reader.next_block(),
+            Form::Text(reader) => reader.next_block(),
+        }
     }
 
     /// Reads all that is left into memory.
     ///
     /// # Errors
     /// As [`Reader::next_block`].
-    pub fn read_all(self) -> Result<Trace, TraceError> {
-        todo!()
+    pub fn read_all(mut self) -> Result<Trace, TraceError> {
+        let mut ops = Vec::new();
+        let mut replies = self.has_replies().then(Vec::new);
+        while let Some(block) = self.next_block()? {
+            ops.extend(block.ops);
+            if let (Some(all), Some(more)) = (&mut replies, block.replies) {
+                all.extend(more);
+            }
+        }
+        Ok(Trace { header: self.header().clone(), ops, replies })
+    }
+}
+
+/// Reads until `start` has `len` bytes or the source ends; false where it ended.
+fn read_ahead(source: &mut dyn Read, start: &mut Vec<u8>, len: usize) -> io::Result<bool> {
+    let missing = len.saturating_sub(start.len());
+    Ok(source.take(missing as u64).read_to_end(start)? == missing)
+}
+
+/// Reads ahead until an armored block begins, as far as prose may reach.
+fn find_block(source: &mut dyn Read, start: &mut Vec<u8>) -> io::Result<bool> {
+    let mut searched = 0;
+    loop {
+        let more = start.len() < PROSE_BYTES_MAX && read_ahead(source, start, start.len() + 4096)?;
+        // A line that is cut off is searched again with the next portion.
+        let whole = if more { start.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1) } else { start.len() };
+        if start[searched..whole.max(searched)].split(|&b| b == b'\n').any(armor::begins_block) {
+            return Ok(true);
+        }
+        if !more {
+            return Ok(false);
+        }
+        searched = whole;
+    }
+}
+
+/// True where the bytes are UTF-8, possibly cut off, with no control characters but those of lines.
+fn is_text(bytes: &[u8]) -> bool {
+    let utf8 = std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true);
+    utf8 && !bytes.iter().any(|b| b.is_ascii_control() && !matches!(b, b'\t' | b'\n' | b'\r'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(bytes: &[u8]) -> Result<Trace, TraceError> {
+        Reader::open(Box::new(Cursor::new(bytes.to_vec())), Limits::default())?.read_all()
+    }
+
+    /// `input` is a trace of these ops, as text without its head, or an error.
+    #[track_caller]
+    fn check(input: &[u8], expected: &str) {
+        let got = open(input).map_or_else(
+            |error| error.to_string(),
+            |trace| trace.ops.iter().map(text::format_op).collect::<Vec<_>>().join("\n"),
+        );
+        assert_eq!(got, expected, "\"{}\"", input.escape_ascii());
+    }
+
+    const ADVICE: &str =
+        "A trace is a file that `dst record` wrote, a text of commands, or a block that `dst share` printed";
+
+    #[test]
+    fn every_form_is_recognized() {
+        let trace = open(b"SET a 1\nGET a\n").expect("it is a text");
+        let ops = "SET a 1\nGET a";
+        check(&trace.write_text(Vec::new()).expect("memory does not fail"), ops);
+        check(&trace.write_binary(Vec::new()).expect("memory does not fail"), ops);
+        check(&armor::write(&trace, Vec::new()).expect("memory does not fail"), ops);
+    }
+
+    #[test]
+    fn what_is_no_trace_is_one_clear_error() {
+        check(b"", &format!("this is no trace: it is empty. {ADVICE}"));
+        check(b"\x89PNG\r\n\x1a\n", &format!("this is no trace: it does not begin as one. {ADVICE}"));
+        let garbage = format!("this is no trace: its first bytes are neither a binary trace nor text. {ADVICE}");
+        check(b"\x00\x01\x02", &garbage);
+        check(b"\xff\xfe\xfd and more", &garbage);
+        check(
+            b"Hello,\n\nLRANGE is wrong.\n",
+            &format!(
+                "this is no trace: line 1: `Hello,` is no command of Redis (a text of other commands begins with the \
+                 line `# dst trace 1`). {ADVICE}"
+            ),
+        );
+    }
+
+    #[test]
+    fn a_block_is_found_behind_much_prose() {
+        let trace = open(b"SET a 1\n").expect("it is a text");
+        let block = armor::write(&trace, Vec::new()).expect("memory does not fail");
+        for prose in [0, 1, 4095, 4096, 4097, 50_000] {
+            let text = [&b"x".repeat(prose), &b"\n"[..], &block].concat();
+            assert_eq!(open(&text).map(|trace| trace.ops.len()).ok(), Some(1), "behind {prose} bytes");
+        }
     }
 }

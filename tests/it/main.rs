@@ -1,4 +1,10 @@
 //! Integration tests: one binary, one file a subject.
 
+mod cli;
+mod generate;
 mod house;
+mod reference;
 mod simulator;
+mod spec;
+mod targets;
+mod trace;

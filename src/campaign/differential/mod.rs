@@ -12,7 +12,7 @@ use std::thread;
 
 use crate::corpus::Known;
 use crate::diff::keyspace::{self, Difference};
-use crate::diff::{Class, Divergence, Excerpt, Settings};
+use crate::diff::{Class, ClockSkew, Divergence, Excerpt, Settings};
 use crate::resp::Reply;
 use crate::shrink::{self, Found, Limits, Shrunk};
 use crate::targets::{Session, TargetError};
@@ -136,6 +136,9 @@ const STEP: &str = "step";
 /// What stands for the command where a divergence is of the trace as a whole.
 const WHOLE_TRACE: &str = "TRACE";
 
+/// How times are compared where a store has the machine's clock: a trace takes a moment to run.
+const REAL_CLOCK: ClockSkew = ClockSkew::Real { ahead_ms: 0, tolerance_ms: 1000 };
+
 /// A comparison of a trace that is too long to hold: its ops come block by block.
 ///
 /// A divergence is not confirmed, and one that only shows in the end is laid to the whole trace.
@@ -169,7 +172,11 @@ impl<'a> Comparison<'a> {
     ) -> Result<Self, TargetError> {
         reference.reset(header)?;
         subject.reset(header)?;
-        Ok(Self { reference, judge: Judge::new(subject, *options), agreed_ops: 0, end: None })
+        let mut options = *options;
+        if !(reference.exact_clock() && subject.exact_clock()) {
+            options.settings.clock = REAL_CLOCK;
+        }
+        Ok(Self { reference, judge: Judge::new(subject, options), agreed_ops: 0, end: None })
     }
 
     /// Runs the next ops; false where a divergence has been found and nothing more should be sent.
@@ -267,7 +274,9 @@ impl<'a> Comparison<'a> {
         if !self.judge.options.keyspace || self.judge.taint.is_whole() {
             return Ok(());
         }
-        let (want, got) = (self.reference.keyspace()?, self.judge.subject.keyspace()?);
+        let (Some(want), Some(got)) = (self.reference.keyspace()?, self.judge.subject.keyspace()?) else {
+            return Ok(());
+        };
         let mut differences = keyspace::differences(&self.judge.options.settings, &want, &got);
         differences.retain(|difference| !self.judge.taint.has_key(&difference.key));
         self.judge.outcome.keyspace_compared = true;

@@ -45,8 +45,8 @@ impl Taint {
     /// True where the reply to `op` depends on tainted data. What `op` writes from that is tainted too, and what it
     /// empties is not any more.
     pub(super) fn reaches(&mut self, op: &Op) -> bool {
-        if self.whole {
-            return true;
+        if self.whole || self.keys.is_empty() {
+            return self.whole;
         }
         let Act::Call(argv) = &op.act else { return false };
         let command = argv.get(0).and_then(spec::lookup);

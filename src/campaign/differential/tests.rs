@@ -1,1 +1,314 @@
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::*;
+use crate::diff::{Entry, Keyspace};
+use crate::trace::text::{format_op, parse_op};
+
+/// A deliberate slip of a [`Fake`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bug {
+    None,
+    /// SCARD counts one too many from three members on.
+    ScardOffByOne,
+    /// DEL answers 1 and does not delete.
+    DelKeeps,
+    /// SRANDMEMBER invents a member.
+    InventsMember,
+    /// SPOP answers a member and does not remove it.
+    PopKeeps,
+    /// Every second run of GET answers something else.
+    Flaky,
+    /// An ECHO is not answered after a DEL.
+    LosesStep,
+    /// The first SCARD kills it.
+    Dies,
+}
+
+/// A store of sets, in a few lines: what a session must do and no more. It picks the first member, or the last.
+struct Fake {
+    sets: BTreeMap<String, BTreeSet<String>>,
+    picks_last: bool,
+    bug: Bug,
+    resets: usize,
+    dead: bool,
+    out_of_step: bool,
+}
+
+impl Fake {
+    fn new(picks_last: bool, bug: Bug) -> Self {
+        Self { sets: BTreeMap::new(), picks_last, bug, resets: 0, dead: false, out_of_step: false }
+    }
+
+    fn pick(&self, key: &str) -> Option<String> {
+        let set = self.sets.get(key)?;
+        if self.picks_last { set.last() } else { set.first() }.cloned()
+    }
+
+    fn call(&mut self, words: &[&str]) -> Reply {
+        let bulk = |member: Option<String>| member.map_or(Reply::NullBulk, Reply::bulk);
+        match *words {
+            _ if self.dead => Reply::Closed,
+            ["SADD", key, ref members @ ..] if !members.is_empty() => {
+                let set = self.sets.entry(key.to_owned()).or_default();
+                Reply::Int(members.iter().filter(|member| set.insert((**member).to_owned())).count() as i64)
+            }
+            ["SREM", key, ref members @ ..] => {
+                let set = self.sets.entry(key.to_owned()).or_default();
+                let removed = members.iter().filter(|member| set.remove(**member)).count();
+                self.sets.retain(|_, set| !set.is_empty());
+                Reply::Int(removed as i64)
+            }
+            ["SCARD", _] if self.bug == Bug::Dies => {
+                self.dead = true;
+                Reply::Closed
+            }
+            ["SCARD", key] => {
+                let count = self.sets.get(key).map_or(0, BTreeSet::len);
+                let more = self.bug == Bug::ScardOffByOne && count >= 3;
+                Reply::Int((count + usize::from(more)) as i64)
+            }
+            ["SMEMBERS", key] => {
+                let members = self.sets.get(key).cloned().unwrap_or_default();
+                let mut members: Vec<Reply> = members.into_iter().map(Reply::bulk).collect();
+                if self.picks_last {
+                    members.reverse();
+                }
+                Reply::Array(members)
+            }
+            ["SISMEMBER", key, member] => Reply::Int(self.sets.get(key).is_some_and(|set| set.contains(member)).into()),
+            ["SRANDMEMBER", key] if self.bug == Bug::InventsMember && self.sets.contains_key(key) => Reply::bulk("new"),
+            ["SRANDMEMBER", key] => bulk(self.pick(key)),
+            ["SPOP", key] => {
+                let member = self.pick(key);
+                if let Some(member) = member.as_deref().filter(|_| self.bug != Bug::PopKeeps) {
+                    self.call(&["SREM", key, member]);
+                }
+                bulk(member)
+            }
+            ["DEL", key] => {
+                self.out_of_step = self.bug == Bug::LosesStep;
+                let there = self.sets.contains_key(key);
+                if self.bug != Bug::DelKeeps {
+                    self.sets.remove(key);
+                }
+                Reply::Int(there.into())
+            }
+            ["GET", _] if self.bug == Bug::Flaky && self.resets == 1 => Reply::bulk("flaky"),
+            ["GET", _] => Reply::NullBulk,
+            _ => Reply::error("ERR unknown command"),
+        }
+    }
+}
+
+impl Session for Fake {
+    fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        for op in ops {
+            let line = format_op(op);
+            let words: Vec<&str> = line.split(' ').collect();
+            replies.push(self.call(&words));
+        }
+        Ok(())
+    }
+
+    fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        let entries = self.sets.iter().map(|(key, set)| Entry {
+            db: 0,
+            key: key.clone().into(),
+            kind: "set".into(),
+            value: Reply::Array(set.iter().map(|member| Reply::bulk(member.as_str())).collect()),
+            expires_ms: None,
+        });
+        Ok(Some(Keyspace { entries: entries.collect() }))
+    }
+
+    fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
+        Ok(self.out_of_step.then_some(Reply::Int(0)))
+    }
+
+    fn reset(&mut self, _: &Header) -> Result<(), TargetError> {
+        *self = Self { resets: self.resets + 1, ..Self::new(self.picks_last, self.bug) };
+        Ok(())
+    }
+}
+
+fn parse(lines: &[&str]) -> Vec<Op> {
+    lines.iter().map(|line| parse_op(line.as_bytes()).expect("a line of a trace")).collect()
+}
+
+fn run_with(bug: Bug, lines: &[&str], options: &Options) -> Outcome {
+    let (mut reference, mut subject) = (Fake::new(false, Bug::None), Fake::new(true, bug));
+    compare(&Header::default(), &parse(lines), &mut reference, &mut subject, options, &mut |_, _| {})
+        .expect("a fake never fails")
+}
+
+/// `AT CLASS` of the divergence, or `agree`.
+fn summary(outcome: &Outcome) -> String {
+    match &outcome.divergence {
+        Some(divergence) => format!("{} {}", divergence.at, divergence.class),
+        None => "agree".into(),
+    }
+}
+
+#[track_caller]
+fn check(bug: Bug, lines: &[&str], expected: &str) -> Outcome {
+    let known = Known::none();
+    let outcome = run_with(bug, lines, &Options::new(&known));
+    assert_eq!(summary(&outcome), expected, "{bug:?} {lines:?}: {outcome:?}");
+    // However a trace is cut into blocks, and whether they run ahead, must not matter.
+    for block_ops in [1, 2, 3] {
+        let options = Options { block_ops, ..Options::new(&known) };
+        assert_eq!(run_with(bug, lines, &options), outcome, "{bug:?} {lines:?} in blocks of {block_ops}");
+    }
+    outcome
+}
+
+#[test]
+fn two_right_stores_agree_though_they_pick_differently() {
+    let lines =
+        ["SADD k a b c d", "SRANDMEMBER k", "SPOP k", "SPOP k", "SMEMBERS k", "SPOP k", "SPOP k", "SPOP k", "GET k"];
+    let outcome = check(Bug::None, &lines, "agree");
+    assert_eq!((outcome.ops, outcome.replies, outcome.keyspace_compared), (9, 9, true));
+}
+
+#[test]
+fn a_wrong_reply() {
+    let outcome = check(Bug::ScardOffByOne, &["SADD k a b c", "SCARD k", "GET k"], "1 SCARD exact int-value");
+    assert_eq!(outcome.ops, 2);
+    let excerpt = outcome.excerpt.expect("there is one");
+    assert_eq!((excerpt.first, excerpt.ops.len(), &excerpt.got[1]), (0, 2, &Reply::Int(4)));
+    assert!(!outcome.flaky);
+}
+
+#[test]
+fn an_excerpt_holds_the_last_ops() {
+    let mut lines = vec!["GET k"; 20];
+    lines.extend(["SADD k a b c", "SCARD k"]);
+    let excerpt = check(Bug::ScardOffByOne, &lines, "21 SCARD exact int-value").excerpt.expect("there is one");
+    assert_eq!((excerpt.first, excerpt.ops.len()), (16, 6));
+    assert_eq!((excerpt.want.len(), excerpt.got.len()), (6, 6));
+}
+
+#[test]
+fn wrong_picks_and_pops() {
+    let outcome = check(Bug::InventsMember, &["SADD k a b", "SRANDMEMBER k"], "1 SRANDMEMBER random-pick not-a-member");
+    let note = outcome.divergence.expect("there is one").note;
+    assert_eq!(note, "SISMEMBER k new right after it: want (integer) 1, got (integer) 0");
+    check(Bug::PopKeeps, &["SADD k a b", "SPOP k"], "1 SPOP random-pop not-removed");
+}
+
+#[test]
+fn what_no_reply_shows_is_laid_to_its_op() {
+    let lines = ["SADD a x", "SADD k x", "GET k", "DEL k", "GET k", "SADD b x", "GET k", "SADD c x"];
+    let outcome = check(Bug::DelKeeps, &lines, "3 DEL keyspace extra-key");
+    let (divergence, excerpt) = (outcome.divergence.expect("there is one"), outcome.excerpt.expect("there is one"));
+    assert_eq!(divergence.note, "what both hold differs: extra-key of key \"k\" in database 0");
+    assert_eq!(excerpt.first + excerpt.ops.len() - 1, divergence.at);
+    check(Bug::PopKeeps, &["SADD k a", "SPOP k", "GET k"], "1 SPOP keyspace extra-key");
+}
+
+#[test]
+fn checkpoints_find_it_before_the_end() {
+    let known = Known::none();
+    let options = Options { checkpoint_ops: 2, ..Options::new(&known) };
+    let outcome = run_with(Bug::DelKeeps, &["SADD k x", "DEL k", "SADD k x", "GET k"], &options);
+    assert_eq!((summary(&outcome).as_str(), outcome.ops), ("1 DEL keyspace extra-key", 2));
+}
+
+#[test]
+fn a_reference_that_holds_nothing_is_not_compared_in_the_end() {
+    let known = Known::none();
+    let options = Options { keyspace: false, ..Options::new(&known) };
+    let outcome = run_with(Bug::DelKeeps, &["SADD k x", "DEL k"], &options);
+    assert_eq!((summary(&outcome).as_str(), outcome.keyspace_compared), ("agree", false));
+}
+
+#[test]
+fn a_connection_out_of_step() {
+    check(Bug::LosesStep, &["SADD k x", "DEL k"], "1 DEL step subject-out-of-step");
+}
+
+#[test]
+fn what_a_second_run_does_not_show_is_flaky() {
+    let known = Known::none();
+    let outcome = run_with(Bug::Flaky, &["GET k"], &Options::new(&known));
+    assert_eq!((summary(&outcome).as_str(), outcome.flaky), ("0 GET exact null-bulk/bulk", true));
+}
+
+/// Runs with these classes (`COMMAND RULE KIND`) known.
+#[track_caller]
+fn check_known(bug: Bug, known: &[&str], lines: &[&str], expected: &str) -> Outcome {
+    let classes = known.iter().map(|class| {
+        let [command, rule, kind] = class.split(' ').collect::<Vec<_>>()[..] else { panic!("{class}") };
+        Class { command: command.into(), rule: rule.into(), kind: kind.into() }
+    });
+    let known = Known::of_classes(classes);
+    let outcome = run_with(bug, lines, &Options::new(&known));
+    assert_eq!(summary(&outcome), expected, "{outcome:?}");
+    outcome
+}
+
+#[test]
+fn later_divergences_hide_behind_a_known_one() {
+    let class = "SCARD exact int-value";
+    let outcome = check_known(Bug::ScardOffByOne, &[class], &["SADD k a b c", "SCARD k", "SCARD k"], "agree");
+    assert_eq!((outcome.known, outcome.skipped, outcome.keyspace_compared), (2, 0, true));
+    let lines = ["SADD k a", "SADD l a", "DEL k", "SADD l b", "DEL l"];
+    let outcome = check_known(Bug::DelKeeps, &["DEL keyspace extra-key"], &lines, "agree");
+    assert_eq!(outcome.known, 2);
+}
+
+#[test]
+fn keys_that_a_known_divergence_left_different_are_passed_over() {
+    let lines = ["SADD k a b", "SADD l a b", "SPOP k", "SMEMBERS k", "SRANDMEMBER l", "SCARD l"];
+    let outcome = check_known(Bug::PopKeeps, &["SPOP random-pop not-removed"], &lines, "agree");
+    assert_eq!((outcome.known, outcome.skipped), (1, 1));
+}
+
+#[test]
+fn nothing_is_judged_after_a_known_death() {
+    let class = "SCARD exact int/closed";
+    let outcome = check_known(Bug::Dies, &[class], &["SADD k a", "SCARD k", "GET k"], "agree");
+    assert_eq!((outcome.known, outcome.skipped, outcome.keyspace_compared), (1, 1, false));
+    check(Bug::Dies, &["SADD k a", "SCARD k", "GET k"], "1 SCARD exact int/closed");
+}
+
+#[test]
+fn a_reference_that_runs_ahead_changes_nothing() {
+    let known = Known::none();
+    let mut lines = ["SADD k a b c", "SPOP k", "SMEMBERS k", "SRANDMEMBER k", "DEL k"].repeat(200);
+    let options = Options { block_ops: 64, ..Options::new(&known) };
+    for ending in ["GET k", "SCARD k"] {
+        lines.extend(["SADD k a b c", ending, "GET k"]);
+        let one = run_with(Bug::ScardOffByOne, &lines, &options);
+        let two = run_with(Bug::ScardOffByOne, &lines, &Options { parallel: true, ..options });
+        assert_eq!(one, two, "with {ending}");
+    }
+}
+
+#[test]
+fn a_stream_is_laid_to_the_whole_trace() {
+    let known = Known::none();
+    let (mut reference, mut subject) = (Fake::new(false, Bug::None), Fake::new(true, Bug::DelKeeps));
+    let options = Options::new(&known);
+    let mut comparison = Comparison::start(&Header::default(), &mut reference, &mut subject, &options).expect("starts");
+    let mut seen = 0;
+    for block in [&["SADD k a", "GET k"][..], &["DEL k"]] {
+        assert!(comparison.block(&parse(block), &mut |_, _| seen += 1).expect("runs"));
+    }
+    let outcome = comparison.finish().expect("ends");
+    assert_eq!((summary(&outcome).as_str(), seen), ("2 TRACE keyspace extra-key", 3));
+}
+
+#[test]
+fn a_divergence_is_shrunk_on_the_same_sessions() {
+    let known = Known::none();
+    let (mut reference, mut subject) = (Fake::new(false, Bug::None), Fake::new(true, Bug::DelKeeps));
+    let ops = parse(&["SADD a x", "SADD set-1 x", "SPOP a", "GET set-1", "DEL set-1", "GET set-1", "SADD b x"]);
+    let (header, options) = (Header::default(), Options::new(&known));
+    let found = compare(&header, &ops, &mut reference, &mut subject, &options, &mut |_, _| {}).expect("a fake");
+    let divergence = found.divergence.expect("there is one");
+    let shrunk = shrink(&header, &ops, &divergence, &mut reference, &mut subject, &options, &Limits::default());
+    let shrunk = shrunk.expect("a fake never fails").expect("the trace shows it");
+    assert_eq!(shrunk.ops.iter().map(format_op).collect::<Vec<_>>(), ["SADD k1 m1", "DEL k1"]);
+    assert!(shrunk.minimal && shrunk.at == 1, "{shrunk:?}");
+}

@@ -6,7 +6,7 @@ use super::{Context, Outcome, Row, picks, scan};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::long_double::{self, AddError, LongDouble};
 use crate::redlite::number;
-use crate::redlite::store::{Key, Type};
+use crate::redlite::store::{Field, Key, Type};
 use crate::resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
@@ -31,9 +31,6 @@ pub(super) const COMMANDS: &[Row] = &[
 /// A hash of no more fields answers HSCAN in one step, as Redis' compact encoding does: `hash-max-listpack-entries`.
 const SCAN_AT_ONCE_MAX: i64 = 512;
 
-/// A field and its value.
-type Pair = (Vec<u8>, Vec<u8>);
-
 /// The hash that the first argument names.
 fn find(context: &mut Context<'_>) -> Result<Option<Key>, Failure> {
     context.store.find_as(context.db(), context.arg(1), Type::Hash)
@@ -57,7 +54,7 @@ fn array(items: impl IntoIterator<Item = Vec<u8>>) -> Reply {
     Reply::Array(items.into_iter().map(Reply::Bulk).collect())
 }
 
-fn flatten(pairs: Vec<Pair>) -> impl Iterator<Item = Vec<u8>> {
+fn flatten(pairs: Vec<Field>) -> impl Iterator<Item = Vec<u8>> {
     pairs.into_iter().flat_map(|(field, value)| [field, value])
 }
 
@@ -167,7 +164,7 @@ fn hmget(context: &mut Context<'_>) -> Outcome {
 
 /// Sets the pairs of the request `command`; how many fields are new.
 fn set_fields(context: &mut Context<'_>, command: &str) -> Result<i64, Failure> {
-    if context.argv.len() % 2 != 0 {
+    if !context.argv.len().is_multiple_of(2) {
         return refuse(super::wrong_arity(command));
     }
     let mut key = find_or_create(context)?;
@@ -209,13 +206,13 @@ fn hrandfield(context: &mut Context<'_>) -> Outcome {
     })
 }
 
-fn pick(context: &mut Context<'_>, key: &Key) -> Result<Option<Pair>, Failure> {
+fn pick(context: &mut Context<'_>, key: &Key) -> Result<Option<Field>, Failure> {
     let ordinal = context.random.below(key.length as u64) as i64;
     Ok(context.store.fields_by_ordinal(key, ordinal..ordinal + 1)?.pop())
 }
 
 /// Picks `count` different fields, or where it is negative so many with repetition.
-fn pick_many(context: &mut Context<'_>, key: &Key, count: i64) -> Result<Vec<Pair>, Failure> {
+fn pick_many(context: &mut Context<'_>, key: &Key, count: i64) -> Result<Vec<Field>, Failure> {
     if count >= key.length {
         return context.store.fields_with_values(key);
     }
@@ -402,6 +399,6 @@ mod tests {
             call(format!("HDEL k {}", step * 2));
         }
         let missed: Vec<i64> = (1..fields).step_by(2).filter(|n| !seen.contains(n.to_string().as_bytes())).collect();
-        assert_eq!(missed, [], "fields that were there all the time");
+        assert!(missed.is_empty(), "fields that were there all the time: {missed:?}");
     }
 }

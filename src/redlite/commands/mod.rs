@@ -145,9 +145,13 @@ impl<'a> Context<'a> {
         (from.min(argv.len())..argv.len()).map(move |at| &argv[at])
     }
 
-    /// True where the argument at `at` is this word, in any case.
+    /// True where the argument at `at` is this word, in any case. Redis compares it as a C string: what follows a
+    /// zero byte does not count.
     pub fn is_word(&self, at: usize, word: &str) -> bool {
-        self.argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+        let Some((start, rest)) = self.argv.get(at).and_then(|arg| arg.split_at_checked(word.len())) else {
+            return false;
+        };
+        start.eq_ignore_ascii_case(word.as_bytes()) && rest.first().is_none_or(|&byte| byte == 0)
     }
 
     /// The argument at `at` as an integer; Redis' error for none otherwise.

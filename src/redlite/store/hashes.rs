@@ -10,6 +10,9 @@ use rusqlite::params;
 use super::{Key, Store, bytes};
 use crate::redlite::failure::Failure;
 
+/// A field and its value.
+pub(in crate::redlite) type Field = (Vec<u8>, Vec<u8>);
+
 impl Store {
     /// The value of a field.
     pub fn field(&self, key: &Key, field: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
@@ -59,7 +62,7 @@ impl Store {
     }
 
     /// Every field with its value, in the order of the fields' bytes.
-    pub fn fields_with_values(&self, key: &Key) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+    pub fn fields_with_values(&self, key: &Key) -> Result<Vec<Field>, Failure> {
         Ok(self.rows("SELECT field, value FROM hash_fields WHERE key_id = ?1 ORDER BY field", [key.id], |row| {
             Ok((bytes(row, 0)?, bytes(row, 1)?))
         })?)
@@ -76,7 +79,7 @@ impl Store {
     }
 
     /// The fields of these ordinals with their values, the highest ordinal first.
-    pub fn fields_by_ordinal(&self, key: &Key, ordinals: Range<i64>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Failure> {
+    pub fn fields_by_ordinal(&self, key: &Key, ordinals: Range<i64>) -> Result<Vec<Field>, Failure> {
         Ok(self.rows(
             "SELECT field, value FROM hash_fields WHERE key_id = ?1 AND ordinal >= ?2 AND ordinal < ?3
              ORDER BY ordinal DESC",

@@ -19,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
 
+pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
 pub(super) use sorted_sets::Scored;
@@ -50,6 +51,7 @@ impl Store {
     fn new(sqlite: Connection) -> Result<Self, OpenError> {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Without this promise SQLite parses a statement anew whenever the parameter of its LIMIT changes.
+        // Otherwise SQLite plans a statement with a range anew each time that its parameters change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         schema::prepare(&sqlite)?;
         Ok(Self { sqlite, now_ms: 0, in_transaction: false })

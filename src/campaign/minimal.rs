@@ -1,0 +1,51 @@
+//! The shortest trace that shows a divergence, with all that is told and kept of it.
+
+use super::CampaignError;
+use super::differential::{self, Options};
+use super::sessions::Sessions;
+use crate::diff::{Divergence, Excerpt};
+use crate::shrink::{Limits, Shrunk};
+use crate::trace::{Header, Op, TargetInfo, Trace};
+
+/// A shrunk trace, and what it shows.
+#[derive(Debug)]
+pub struct Minimal {
+    /// The ops that are left, with the replies of the reference.
+    pub trace: Trace,
+    /// What they show.
+    pub divergence: Divergence,
+    /// The replies around it.
+    pub excerpt: Option<Excerpt>,
+    /// What shrinking took.
+    pub shrunk: Shrunk,
+}
+
+/// Shrinks `ops`, which show `divergence`, and records the reference's replies to what is left. `note` is for people,
+/// and goes into the trace. `None` where `ops` do not show the divergence again.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn minimize(
+    header: &Header,
+    ops: &[Op],
+    divergence: &Divergence,
+    reference: &TargetInfo,
+    sessions: &mut Sessions,
+    options: &Options,
+    note: String,
+) -> Result<Option<Minimal>, CampaignError> {
+    let Sessions { reference: right, subject } = sessions;
+    let (right, tested) = (right.as_mut(), subject.as_mut());
+    let limits = Limits::default();
+    let Some(shrunk) = differential::shrink(header, ops, divergence, right, tested, options, &limits)? else {
+        return Ok(None);
+    };
+    let header = Header { seed: None, generator: 0, recorded_by: Some(reference.clone()), note, ..header.clone() };
+    let outcome = sessions.compare(&header, &shrunk.ops, options)?;
+    let Some(divergence) = outcome.divergence else { return Ok(None) };
+    let mut replies = Vec::with_capacity(shrunk.ops.len());
+    sessions.reference.reset(&header)?;
+    sessions.reference.replay(&shrunk.ops, &mut replies)?;
+    let trace = Trace { header, ops: shrunk.ops.clone(), replies: Some(replies) };
+    Ok(Some(Minimal { trace, divergence, excerpt: outcome.excerpt, shrunk }))
+}

@@ -1,0 +1,289 @@
+//! Random operations on two targets: finds, confirms, shrinks and files what differs.
+//!
+//! Seeds are run by several jobs, each with sessions of its own that it resets between two seeds. What is reported
+//! does not depend on the number of jobs: divergences are gathered by class, and each class is told by its lowest
+//! seed.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::differential::{self, Outcome};
+use super::minimal::{Minimal, minimize};
+use super::sessions::{Sessions, in_parallel};
+use super::{CampaignError, CommandLine, Pair, Progress, files, sequence};
+use crate::corpus::{Known, Store};
+use crate::diff::{Class, Settings};
+use crate::generate::Group;
+use crate::report::{Finding, Flaky, Report, Shrinking, Timing, Totals};
+use crate::seed::Seed;
+use crate::trace::TargetInfo;
+
+/// From so many commands on that differ in the same way, they are one systemic finding.
+const SYSTEMIC_COMMANDS_MIN: usize = 5;
+
+/// What to run.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The first seed.
+    pub first_seed: Seed,
+    /// How many seeds; they end at the largest there is.
+    pub seeds: u64,
+    /// Operations a seed.
+    pub ops: u64,
+    /// What they are about.
+    pub group: &'static Group,
+    /// Seeds run at a time.
+    pub jobs: NonZeroUsize,
+    /// What counts as the same reply.
+    pub settings: Settings,
+    /// Divergences that do not fail the run.
+    pub known: &'a Known,
+    /// How many classes are shrunk at most.
+    pub shrinks_max: usize,
+    /// Where minimal traces are kept.
+    pub store: &'a Store,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
+    /// Set where the user asks to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// Runs every seed, then shrinks the first of each class. Stops early where the user asks to, and reports what was done.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report, CampaignError> {
+    let started = Instant::now();
+    progress.start("comparing", options.seeds);
+    let tally = compare_seeds(options, pair, progress)?;
+    let comparing_seconds = started.elapsed().as_secs_f64();
+    let interrupted = options.stop.load(Ordering::Relaxed) && tally.totals.seeds < options.seeds;
+
+    let classes = fold_systemic(tally.classes);
+    let shrinks = classes.len().min(options.shrinks_max);
+    progress.start("shrinking", shrinks as u64);
+    let reference = pair.reference.info();
+    let described = in_parallel(pair.jobs(options.jobs), classes.len(), pair, |at, sessions| {
+        let shrinks = at < options.shrinks_max && !options.stop.load(Ordering::Relaxed);
+        let finding = describe(options, &classes[at], &reference, sessions, shrinks)?;
+        progress.step(0, false);
+        Ok(finding)
+    })?;
+    let mut flaky = tally.flaky;
+    let mut findings = Vec::new();
+    for (folded, described) in classes.into_iter().zip(described) {
+        match described {
+            Some(finding) => findings.push(finding),
+            None => flaky.push((folded.seen.first_seed, folded.class)),
+        }
+    }
+    flaky.sort();
+
+    let last = options.first_seed.0.saturating_add(options.seeds.saturating_sub(1));
+    Ok(Report {
+        campaign: "oracle",
+        subject: pair.subject.info().to_string(),
+        reference: pair.reference.info().to_string(),
+        scope: format!("{}, seeds {} to {last}, {} ops each", options.group.name, options.first_seed, options.ops),
+        findings,
+        flaky: flaky.into_iter().map(|(seed, class)| Flaky { found_in: format!("seed {seed}"), class }).collect(),
+        totals: tally.totals,
+        interrupted,
+        timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds },
+        ..Report::default()
+    })
+}
+
+/// What the seeds showed so far.
+#[derive(Default)]
+struct Tally {
+    totals: Totals,
+    classes: BTreeMap<Class, Occurrences>,
+    flaky: Vec<(Seed, Class)>,
+}
+
+/// How often a class was seen.
+#[derive(Clone, Copy)]
+struct Occurrences {
+    count: u64,
+    first_seed: Seed,
+}
+
+impl Tally {
+    fn add(&mut self, seed: Seed, outcome: &Outcome) {
+        self.totals.seeds += 1;
+        self.totals.add(outcome);
+        let Some(divergence) = &outcome.divergence else { return };
+        if outcome.flaky {
+            self.flaky.push((seed, divergence.class.clone()));
+        } else {
+            self.count(divergence.class.clone(), Occurrences { count: 1, first_seed: seed });
+        }
+    }
+
+    fn count(&mut self, class: Class, more: Occurrences) {
+        self.classes
+            .entry(class)
+            .and_modify(|seen| {
+                seen.count += more.count;
+                seen.first_seed = seen.first_seed.min(more.first_seed);
+            })
+            .or_insert(more);
+    }
+
+    fn merge(&mut self, other: Tally) {
+        self.totals.merge(&other.totals);
+        self.flaky.extend(other.flaky);
+        for (class, seen) in other.classes {
+            self.count(class, seen);
+        }
+    }
+}
+
+fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<Tally, CampaignError> {
+    let next = AtomicU64::new(0);
+    let jobs = usize::try_from(options.seeds).unwrap_or(usize::MAX).min(pair.jobs(options.jobs).get());
+    let settings = differential_options(options);
+    let tallies = in_parallel(pair.jobs(options.jobs), jobs, pair, |_, sessions| {
+        let mut tally = Tally::default();
+        while !options.stop.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let seed = options.first_seed.0.checked_add(at).filter(|_| at < options.seeds).map(Seed);
+            let Some(seed) = seed else { break };
+            let (header, ops) = sequence(seed, options.group, options.ops);
+            let outcome = sessions
+                .compare(&header, &ops, &settings)
+                .inspect_err(|_| next.store(options.seeds, Ordering::Relaxed))?;
+            progress.step(outcome.ops, outcome.divergence.is_some());
+            tally.add(seed, &outcome);
+        }
+        Ok(tally)
+    })?;
+    let mut sum = Tally::default();
+    tallies.into_iter().for_each(|tally| sum.merge(tally));
+    Ok(sum)
+}
+
+fn differential_options<'a>(options: &Options<'a>) -> differential::Options<'a> {
+    differential::Options { settings: options.settings, ..differential::Options::new(options.known) }
+}
+
+/// A class, or many that differ in the same way on different commands, told by the one with the lowest seed.
+struct Folded {
+    class: Class,
+    also: Vec<String>,
+    seen: Occurrences,
+}
+
+/// Folds the classes that share rule and kind over many commands. The result is in the order of the first seeds.
+fn fold_systemic(classes: BTreeMap<Class, Occurrences>) -> Vec<Folded> {
+    let mut by_kind: BTreeMap<(String, String), Vec<Folded>> = BTreeMap::new();
+    for (class, seen) in classes {
+        let kind = (class.rule.clone(), class.kind.clone());
+        by_kind.entry(kind).or_default().push(Folded { class, also: Vec::new(), seen });
+    }
+    let mut folded = Vec::new();
+    for mut alike in by_kind.into_values() {
+        alike.sort_by_key(|it| it.seen.first_seed);
+        if alike.len() < SYSTEMIC_COMMANDS_MIN {
+            folded.append(&mut alike);
+            continue;
+        }
+        let mut alike = alike.into_iter();
+        if let Some(mut first) = alike.next() {
+            for other in alike {
+                first.seen.count += other.seen.count;
+                first.also.push(other.class.command);
+            }
+            first.also.sort();
+            folded.push(first);
+        }
+    }
+    folded.sort_by(|a, b| (a.seen.first_seed, &a.class).cmp(&(b.seen.first_seed, &b.class)));
+    folded
+}
+
+/// Runs the first seed of a class again, shrinks it and files it; `None` where it does not show the class again.
+fn describe(
+    options: &Options,
+    folded: &Folded,
+    reference: &TargetInfo,
+    sessions: &mut Sessions,
+    shrinks: bool,
+) -> Result<Option<Finding>, CampaignError> {
+    let seed = folded.seen.first_seed;
+    let settings = differential_options(options);
+    let (header, ops) = sequence(seed, options.group, options.ops);
+    let whole = sessions.compare(&header, &ops, &settings)?;
+    let Some(divergence) = whole.divergence.as_ref().filter(|it| it.class == folded.class) else { return Ok(None) };
+
+    let found_in = format!("seed {seed}");
+    let note = format!("{}, shrunk from seed {seed} of {}", folded.class, options.group.name);
+    let minimal =
+        if shrinks { minimize(&header, &ops, divergence, reference, sessions, &settings, note)? } else { None };
+    let mut finding = match minimal {
+        Some(minimal) => file(&minimal, found_in, options)?,
+        None => Finding::new(found_in, divergence, whole.excerpt.as_ref()),
+    };
+    finding.first_seed = Some(seed);
+    finding.count = folded.seen.count;
+    finding.also.clone_from(&folded.also);
+    if finding.trace.is_none() {
+        finding.replay = options.command.seed(seed, options.group, options.ops);
+    }
+    Ok(Some(finding))
+}
+
+/// Puts a minimal trace into the store, and tells it.
+fn file(minimal: &Minimal, found_in: String, options: &Options) -> Result<Finding, CampaignError> {
+    let added = options.store.add(&minimal.divergence.class, &minimal.trace)?;
+    let path = added.item().path.display().to_string();
+    let mut finding = Finding::new(found_in, &minimal.divergence, minimal.excerpt.as_ref());
+    finding.replay = options.command.with(&format!("replay {}", files::quote(&path)));
+    finding.trace = Some(path);
+    finding.shrunk = Some(Shrinking::from(&minimal.shrunk));
+    Ok(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Folds classes given as `COMMAND rule kind` with count and first seed.
+    fn check(classes: &[(&str, u64, u64)], expected: &[&str]) {
+        let classes = classes.iter().map(|&(name, count, seed)| {
+            let mut words = name.split(' ').map(str::to_owned);
+            let mut word = || words.next().expect("three words");
+            let class = Class { command: word(), rule: word(), kind: word() };
+            (class, Occurrences { count, first_seed: Seed(seed) })
+        });
+        let tell = |it: &Folded| format!("{} x{} from {} {:?}", it.class, it.seen.count, it.seen.first_seed, it.also);
+        let folded: Vec<String> = fold_systemic(classes.collect()).iter().map(tell).collect();
+        assert_eq!(folded, expected);
+    }
+
+    #[test]
+    fn classes_come_in_the_order_of_their_first_seeds() {
+        check(
+            &[("GET exact int/bulk", 2, 9), ("SET exact int/bulk", 3, 4)],
+            &["SET exact int/bulk x3 from 4 []", "GET exact int/bulk x2 from 9 []"],
+        );
+    }
+
+    #[test]
+    fn a_difference_of_many_commands_is_one_finding() {
+        check(
+            &[
+                ("A exact closed", 1, 5),
+                ("B exact closed", 1, 3),
+                ("C exact closed", 1, 8),
+                ("D exact closed", 1, 7),
+                ("E exact closed", 4, 6),
+                ("E exact int-value", 1, 1),
+            ],
+            &["E exact int-value x1 from 1 []", r#"B exact closed x8 from 3 ["A", "C", "D", "E"]"#],
+        );
+    }
+}

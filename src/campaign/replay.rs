@@ -1,0 +1,269 @@
+//! Traces on a subject, one after the other, against a live reference or the replies that they hold.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::differential::{self, Comparison, Outcome};
+use super::{CampaignError, CommandLine, Progress, files, sequence};
+use crate::corpus::Known;
+use crate::diff::Settings;
+use crate::generate::Group;
+use crate::report::{Check, Finding, Flaky, Report, Verdict};
+use crate::seed::Seed;
+use crate::targets::recorded::Recorded;
+use crate::targets::{Session, Target};
+use crate::trace::{Block, Header, Op, Reader, TraceError};
+
+/// A trace of up to so many ops and bytes is held whole: its divergence is confirmed, and one of the keyspaces laid
+/// to the op that caused it. A longer one is streamed.
+const WHOLE_OPS_MAX: usize = 20_000;
+const WHOLE_BYTES_MAX: usize = 64 << 20;
+
+/// How traces are replayed.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// What counts as the same reply.
+    pub settings: Settings,
+    /// Divergences that do not fail the run.
+    pub known: &'a Known,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
+    /// For whoever watches.
+    pub progress: &'a Progress,
+    /// Set where the user asks to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// Replays in progress: the sessions serve one trace after the other.
+pub struct Replays<'a> {
+    options: Options<'a>,
+    subject: Box<dyn Session>,
+    reference: Option<Box<dyn Session>>,
+    report: Report,
+    started: Instant,
+}
+
+impl<'a> Replays<'a> {
+    /// Opens the sessions. Without a reference, the replies in the traces are what is right.
+    ///
+    /// # Errors
+    /// Where a target cannot be used.
+    pub fn start(
+        options: Options<'a>,
+        subject: &dyn Target,
+        reference: Option<&dyn Target>,
+    ) -> Result<Self, CampaignError> {
+        let header = Header::default();
+        let report = Report {
+            campaign: "replay",
+            subject: subject.info().to_string(),
+            reference: reference.map(|it| it.info().to_string()).unwrap_or_default(),
+            ..Report::default()
+        };
+        Ok(Self {
+            options,
+            subject: subject.open(&header)?,
+            reference: reference.map(|it| it.open(&header)).transpose()?,
+            report,
+            started: Instant::now(),
+        })
+    }
+
+    /// Replays one trace. `name` is for people, `file` is what a line to paste calls it.
+    /// `None` where the user stopped it.
+    ///
+    /// # Errors
+    /// [`CampaignError::NoReference`], a trace that cannot be read, and errors of the infrastructure.
+    pub fn trace(&mut self, name: &str, file: &str, reader: Reader) -> Result<Option<Check>, CampaignError> {
+        let started = Instant::now();
+        self.note_reference(reader.header());
+        let outcome = self.compare(name, reader);
+        if self.options.stop.load(Ordering::Relaxed) {
+            self.report.interrupted = true;
+            return Ok(None);
+        }
+        let outcome = outcome?;
+        let command = |verb| self.options.command.with(&format!("{verb} {}", files::quote(file)));
+        let paste = (command("replay"), Some(command("shrink")));
+        Ok(Some(self.note(name.to_owned(), &outcome, started, paste)))
+    }
+
+    /// Runs the first `count` operations of a seed. `None` where the user stopped it.
+    ///
+    /// # Errors
+    /// [`CampaignError::NoReference`] without a live reference, and errors of the infrastructure.
+    pub fn seed(&mut self, seed: Seed, group: &'static Group, count: u64) -> Result<Option<Check>, CampaignError> {
+        let started = Instant::now();
+        if self.options.stop.load(Ordering::Relaxed) {
+            self.report.interrupted = true;
+            return Ok(None);
+        }
+        let name = format!("seed {seed} of {}", group.name);
+        let Some(reference) = &mut self.reference else { return Err(CampaignError::NoReference { name }) };
+        let (header, ops) = sequence(seed, group, count);
+        let options =
+            differential::Options { settings: self.options.settings, ..differential::Options::new(self.options.known) };
+        let (right, tested) = (reference.as_mut(), self.subject.as_mut());
+        let outcome = differential::compare(&header, &ops, right, tested, &options, &mut |_, _| ())?;
+        self.report.totals.seeds += 1;
+        let paste = (self.options.command.seed(seed, group, count), None);
+        Ok(Some(self.note(name, &outcome, started, paste)))
+    }
+
+    /// What all of them came to.
+    pub fn finish(mut self) -> Report {
+        let seconds = self.started.elapsed().as_secs_f64();
+        self.report.timing.seconds = seconds;
+        self.report.timing.comparing_seconds = self.report.checks.iter().map(|check| check.seconds).sum();
+        let count = self.report.checks.len();
+        let noun = if self.report.totals.seeds > 0 { "seed" } else { "trace" };
+        self.report.scope = format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        self.report
+    }
+
+    /// Where replies are recorded, the report names who gave them.
+    fn note_reference(&mut self, header: &Header) {
+        let Some(by) = header.recorded_by.as_ref().filter(|_| self.reference.is_none()) else { return };
+        let by = format!("{by} (recorded)");
+        if !self.report.reference.split(", ").any(|known| known == by) {
+            if !self.report.reference.is_empty() {
+                self.report.reference.push_str(", ");
+            }
+            self.report.reference.push_str(&by);
+        }
+    }
+
+    /// Counts what a run came to. `paste` are the lines that replay and shrink it.
+    fn note(&mut self, name: String, outcome: &Outcome, started: Instant, paste: (String, Option<String>)) -> Check {
+        self.report.totals.add(outcome);
+        self.options.progress.step(0, outcome.divergence.is_some());
+        let mut check = Check {
+            name,
+            verdict: Verdict::Agree,
+            ops: outcome.ops,
+            seconds: started.elapsed().as_secs_f64(),
+            detail: String::new(),
+            diverged_at: None,
+        };
+        if let Some(divergence) = &outcome.divergence {
+            check.diverged_at = Some(divergence.at);
+            check.detail = format!("op {}: {}", divergence.at, divergence.class);
+            check.verdict = if outcome.flaky { Verdict::Flaky } else { Verdict::Diverge };
+            let found_in = check.name.clone();
+            if outcome.flaky {
+                self.report.flaky.push(Flaky { found_in, class: divergence.class.clone() });
+            } else if let Some(seen) = self.report.findings.iter_mut().find(|it| it.class == divergence.class) {
+                seen.count += 1;
+            } else {
+                let finding = Finding::new(found_in, divergence, outcome.excerpt.as_ref());
+                let (replay, shrink) = paste;
+                self.report.findings.push(Finding { replay, shrink, ..finding });
+            }
+        }
+        self.report.checks.push(check.clone());
+        check
+    }
+
+    fn compare(&mut self, name: &str, mut reader: Reader) -> Result<Outcome, CampaignError> {
+        let header = reader.header().clone();
+        let damaged = |source: TraceError| CampaignError::Trace { name: name.to_owned(), source };
+        let (held, whole) = hold(&mut reader).map_err(damaged)?;
+        let options =
+            differential::Options { settings: self.options.settings, ..differential::Options::new(self.options.known) };
+        let subject = self.subject.as_mut();
+        let run = Run { name, header: &header, options, replays: &self.options };
+        let Some(reference) = self.reference.as_mut() else {
+            let rest = (!whole).then_some(&mut reader);
+            return run.compare_recorded(&held, rest, subject);
+        };
+        if whole {
+            let ops: Vec<Op> = held.into_iter().flat_map(|block| block.ops).collect();
+            let outcome =
+                differential::compare(&header, &ops, reference.as_mut(), subject, &run.options, &mut |_, _| ())?;
+            self.options.progress.ops.fetch_add(outcome.ops, Ordering::Relaxed);
+            return Ok(outcome);
+        }
+        let run = Run { options: differential::Options { parallel: true, ..run.options }, ..run };
+        run.stream(&held, Some(&mut reader), reference.as_mut(), subject, None)
+    }
+}
+
+/// Reads until the end, or until a trace is too long to be held; true where that is all of it.
+fn hold(reader: &mut Reader) -> Result<(Vec<Block>, bool), TraceError> {
+    let (mut held, mut ops, mut bytes) = (Vec::new(), 0, 0);
+    while ops < WHOLE_OPS_MAX && bytes < WHOLE_BYTES_MAX {
+        let Some(block) = reader.next_block()? else { return Ok((held, true)) };
+        ops += block.ops.len();
+        bytes += block.ops.iter().filter_map(Op::argv).map(|argv| argv.bytes_len()).sum::<usize>();
+        held.push(block);
+    }
+    Ok((held, false))
+}
+
+/// The run of one trace.
+struct Run<'a> {
+    name: &'a str,
+    header: &'a Header,
+    options: differential::Options<'a>,
+    replays: &'a Options<'a>,
+}
+
+impl Run<'_> {
+    /// Compares with the replies in the trace. A divergence of a trace that is held whole is confirmed.
+    fn compare_recorded(
+        &self,
+        held: &[Block],
+        rest: Option<&mut Reader>,
+        subject: &mut dyn Session,
+    ) -> Result<Outcome, CampaignError> {
+        let recorded = Recorded::default();
+        let mut reference = recorded.open(self.header)?;
+        let whole = rest.is_none();
+        let mut outcome = self.stream(held, rest, reference.as_mut(), subject, Some(&recorded))?;
+        if let Some(divergence) = outcome.divergence.as_ref().filter(|_| whole) {
+            let again = self.stream(held, None, reference.as_mut(), subject, Some(&recorded))?;
+            outcome.flaky = again.divergence.is_none_or(|again| again.class != divergence.class);
+        }
+        Ok(outcome)
+    }
+
+    /// Compares block by block: those that are held, then the rest of the trace.
+    fn stream(
+        &self,
+        held: &[Block],
+        rest: Option<&mut Reader>,
+        reference: &mut dyn Session,
+        subject: &mut dyn Session,
+        recorded: Option<&Recorded>,
+    ) -> Result<Outcome, CampaignError> {
+        let mut comparison = Comparison::start(self.header, reference, subject, &self.options)?;
+        let mut goes_on = true;
+        for block in held {
+            goes_on = goes_on && self.step(&mut comparison, block, recorded)?;
+        }
+        if let Some(reader) = rest {
+            while goes_on {
+                let block = reader.next_block();
+                let block = block.map_err(|source| CampaignError::Trace { name: self.name.to_owned(), source })?;
+                let Some(block) = block else { break };
+                goes_on = self.step(&mut comparison, &block, recorded)?;
+            }
+        }
+        Ok(comparison.finish()?)
+    }
+
+    /// Compares one block; false where nothing more should be sent.
+    fn step(
+        &self,
+        comparison: &mut Comparison,
+        block: &Block,
+        recorded: Option<&Recorded>,
+    ) -> Result<bool, CampaignError> {
+        if let Some(recorded) = recorded {
+            let none = || CampaignError::NoReference { name: self.name.to_owned() };
+            recorded.feed(block.replies.clone().ok_or_else(none)?);
+        }
+        self.replays.progress.ops.fetch_add(block.ops.len() as u64, Ordering::Relaxed);
+        Ok(comparison.block(&block.ops, &mut |_, _| ())? && !self.replays.stop.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,134 @@
+//! Everything, small, in a few seconds.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::{CampaignError, CommandLine, Pair, Progress, files, oracle, replay};
+use crate::corpus::{Known, Store};
+use crate::diff::Settings;
+use crate::generate;
+use crate::report::{Check, Report, Verdict};
+use crate::seed::Seed;
+
+/// Seeds of each group, and operations of each seed.
+const SEEDS: u64 = 20;
+const OPS: u64 = 100;
+
+/// A smoke that fails is followed by an oracle run, which shrinks more.
+const SHRINKS_MAX: usize = 2;
+
+/// What to run.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// What counts as the same reply.
+    pub settings: Settings,
+    /// Divergences that do not fail the run.
+    pub known: &'a Known,
+    /// Seeds run at a time.
+    pub jobs: NonZeroUsize,
+    /// The folder of recorded traces.
+    pub traces: &'a Path,
+    /// The folder of shrunk divergences.
+    pub corpus: &'a Path,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
+    /// For whoever watches.
+    pub progress: &'a Progress,
+    /// Set where the user asks to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// A part of the smoke: pushes its checks and what they found.
+type Part = fn(&Options, Pair, &mut dyn FnMut(Report)) -> Result<(), CampaignError>;
+
+/// The table of parts, in their order.
+const PARTS: &[Part] = &[run_groups, replay_traces, replay_corpus];
+
+/// Runs every part. `tell` gets each check as soon as it is done.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn run(options: &Options, pair: Pair, tell: &mut dyn FnMut(&Check)) -> Result<Report, CampaignError> {
+    let mut whole = Report {
+        campaign: "smoke",
+        subject: pair.subject.info().to_string(),
+        reference: pair.reference.info().to_string(),
+        ..Report::default()
+    };
+    for part in PARTS {
+        part(options, pair, &mut |report| {
+            report.checks.iter().for_each(&mut *tell);
+            whole.absorb(report);
+        })?;
+    }
+    whole.scope = format!("{} checks", whole.checks.len());
+    Ok(whole)
+}
+
+fn run_groups(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
+    let progress = options.progress;
+    for group in generate::groups() {
+        let options = oracle::Options {
+            first_seed: Seed(0),
+            seeds: SEEDS,
+            ops: OPS,
+            group,
+            jobs: options.jobs,
+            settings: options.settings,
+            known: options.known,
+            shrinks_max: SHRINKS_MAX,
+            store: &Store::new(options.corpus),
+            command: options.command,
+            stop: options.stop,
+        };
+        let mut report = oracle::run(&options, pair, progress)?;
+        report.checks.push(Check {
+            name: format!("seeds of {}", group.name),
+            verdict: if report.agrees() { Verdict::Agree } else { Verdict::Diverge },
+            ops: report.totals.ops,
+            seconds: report.timing.comparing_seconds,
+            detail: report.findings.first().map(|first| first.class.to_string()).unwrap_or_default(),
+            diverged_at: None,
+        });
+        push(report);
+    }
+    Ok(())
+}
+
+fn replay_traces(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
+    replay_folder(options.traces, options, pair, push)
+}
+
+fn replay_corpus(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
+    replay_folder(options.corpus, options, pair, push)
+}
+
+/// Replays every trace below a folder against the replies in it. No folder, no checks: the report shows it.
+fn replay_folder(
+    folder: &Path,
+    options: &Options,
+    pair: Pair,
+    push: &mut dyn FnMut(Report),
+) -> Result<(), CampaignError> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let replay_options = replay::Options {
+        settings: options.settings,
+        known: options.known,
+        command: options.command,
+        progress: options.progress,
+        stop: options.stop,
+    };
+    options.progress.start("replaying", 0);
+    let mut replays = replay::Replays::start(replay_options, pair.subject, None)?;
+    for path in files::list(folder)? {
+        let name = path.display().to_string();
+        if replays.trace(&name, &name, files::open(&path)?)?.is_none() {
+            break;
+        }
+    }
+    push(replays.finish());
+    Ok(())
+}

@@ -1,0 +1,155 @@
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Subcommand;
+
+use super::inputs::Input;
+use super::options::{CorpusArgs, PairArgs, ReportArgs};
+use super::progress::Bar;
+use super::{Outcome, interrupt, output};
+use crate::campaign::replay::{self, Replays};
+use crate::campaign::sessions::Sessions;
+use crate::campaign::{Pair, Progress, differential, files};
+use crate::corpus::{Added, Known, KnownEntry};
+use crate::report::style::{FAINT, STRONG};
+use crate::trace::{Header, Limits, TargetInfo, Trace};
+
+/// The shrunk divergences: list, add, replay
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    dst corpus test                    every divergence ever found must stay fixed\n  \
+    dst corpus add minimal.trace")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the traces by class
+    List {
+        #[command(flatten)]
+        corpus: CorpusArgs,
+    },
+    /// Add a trace that diverges
+    Add {
+        /// The trace: a file, or `-` for stdin
+        #[arg(value_name = "TRACE")]
+        trace: PathBuf,
+
+        /// What is right
+        #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
+        against: String,
+
+        #[command(flatten)]
+        pair: PairArgs,
+
+        #[command(flatten)]
+        corpus: CorpusArgs,
+    },
+    /// Replay every trace: what was once fixed must agree, what is known must still diverge
+    Test {
+        /// What is right [default: the replies recorded in the traces]
+        #[arg(long, value_name = "TARGET", help_heading = "Targets")]
+        against: Option<String>,
+
+        #[command(flatten)]
+        pair: PairArgs,
+
+        #[command(flatten)]
+        corpus: CorpusArgs,
+
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
+    match args.command {
+        Command::List { corpus } => list(&corpus),
+        Command::Add { trace, against, pair, corpus } => add(&Input::one(&trace), &against, &pair, &corpus),
+        Command::Test { against, pair, corpus, report } => test(against.as_deref(), &pair, &corpus, &report),
+    }
+}
+
+fn list(corpus: &CorpusArgs) -> anyhow::Result<Outcome> {
+    let store = corpus.store();
+    let mut out = output::open_text(None)?;
+    for item in store.list()? {
+        let trace = store.load(&item, Limits::default())?;
+        let ops = trace.ops.len();
+        writeln!(
+            out,
+            "{STRONG}{}{STRONG:#}  {ops} op{}  {FAINT}{}{FAINT:#}",
+            item.path.display(),
+            if ops == 1 { "" } else { "s" },
+            trace.header.note
+        )?;
+    }
+    out.flush()?;
+    Ok(Outcome::Agree)
+}
+
+fn add(input: &Input, against: &str, pair: &PairArgs, corpus: &CorpusArgs) -> anyhow::Result<Outcome> {
+    let trace = input.read()?;
+    let subject = pair.subject()?;
+    let reference = pair.access.target(against)?;
+    let mut sessions = Sessions::open(Pair { reference: reference.as_ref(), subject: subject.as_ref() })?;
+    let known = Known::none();
+    let options = differential::Options { settings: pair.settings(), ..differential::Options::new(&known) };
+    let outcome = sessions.compare(&trace.header, &trace.ops, &options)?;
+    let divergence = outcome.divergence.filter(|_| !outcome.flaky).with_context(|| {
+        format!("{} does not diverge (or not every time): the corpus keeps divergences", input.name())
+    })?;
+    let trace = record(trace, reference.info(), &mut sessions)?;
+    let mut out = output::open_text(None)?;
+    match corpus.store().add(&divergence.class, &trace)? {
+        Added::New(item) => writeln!(out, "added {}", item.path.display())?,
+        Added::Known(item) => writeln!(out, "{} holds the same operations already", item.path.display())?,
+    }
+    out.flush()?;
+    Ok(Outcome::Agree)
+}
+
+/// The trace with the replies of this reference.
+fn record(trace: Trace, reference: TargetInfo, sessions: &mut Sessions) -> anyhow::Result<Trace> {
+    let mut replies = Vec::with_capacity(trace.ops.len());
+    sessions.reference.reset(&trace.header)?;
+    sessions.reference.replay(&trace.ops, &mut replies)?;
+    let header = Header { recorded_by: Some(reference), ..trace.header };
+    Ok(Trace { header, replies: Some(replies), ..trace })
+}
+
+fn test(against: Option<&str>, pair: &PairArgs, corpus: &CorpusArgs, report: &ReportArgs) -> anyhow::Result<Outcome> {
+    let subject = pair.subject()?;
+    let reference = against.map(|name| pair.access.target(name)).transpose()?;
+    let known = corpus.known(subject.as_ref())?;
+    let progress = Arc::new(Progress::default());
+    let options = replay::Options {
+        settings: pair.settings(),
+        known: &known,
+        command: &pair.command(against),
+        progress: &progress,
+        stop: interrupt::flag(),
+    };
+    let items = corpus.store().list()?;
+    let mut out = report.open()?;
+    let mut replays = Replays::start(options, subject.as_ref(), reference.as_deref())?;
+    progress.start("replaying", items.len() as u64);
+    let bar = Bar::follow(Arc::clone(&progress), "traces");
+    let width = items.iter().map(|item| item.path.display().to_string().chars().count()).max().unwrap_or(0);
+    for item in &items {
+        let name = item.path.display().to_string();
+        let Some(check) = replays.trace(&name, &name, files::open(&item.path)?)? else { break };
+        bar.suspend(|| report.format.check(&check, width, out.as_mut()).and_then(|()| out.flush()))?;
+    }
+    drop(bar);
+    let mut whole = replays.finish();
+    if !whole.interrupted {
+        let stale = |entry: &KnownEntry| format!("the known divergence {} no longer occurs: remove it", entry.class);
+        whole.failures.extend(known.unused().into_iter().map(stale));
+    }
+    report.finish(&whole, out.as_mut())
+}

@@ -1,0 +1,31 @@
+//! SIGINT and SIGTERM: the first asks the work to stop where it stands and report, the second ends it at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+
+use super::EXIT_TROUBLE;
+
+static REQUESTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on signals set [`requested`] instead of killing the process, so that servers that dst started are
+/// stopped and temporary files removed.
+pub(super) fn install() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if REQUESTED.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(EXIT_TROUBLE));
+        }
+    })
+    .context("cannot handle Ctrl-C")
+}
+
+/// The flag that long work looks at between two steps.
+pub(super) fn flag() -> &'static AtomicBool {
+    &REQUESTED
+}
+
+/// An error where the user asked to stop.
+pub(super) fn check() -> anyhow::Result<()> {
+    anyhow::ensure!(!REQUESTED.load(Ordering::SeqCst), "interrupted");
+    Ok(())
+}

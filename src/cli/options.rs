@@ -1,0 +1,241 @@
+//! Arguments that several subcommands share, each written once.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::ensure;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use super::{Outcome, output};
+use crate::campaign::{CommandLine, files};
+use crate::corpus::{Known, Store};
+use crate::diff::{ErrorMode, Settings};
+use crate::generate::{self, Group};
+use crate::report::{self, Format, Report};
+use crate::seed::Seed;
+use crate::targets::{self, Target, TargetOptions};
+
+/// What is tested unless the user says otherwise.
+const DEFAULT_SUBJECT: &str = "redlite";
+
+/// How targets are reached.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Targets")]
+pub(super) struct AccessArgs {
+    /// The redis-server to start for `redis`: a path, or the URL of a running one
+    #[arg(long, value_name = "PATH|URL", env = "REDIS_URL", hide_env_values = true)]
+    pub redis: Option<String>,
+
+    /// Allow emptying a server that dst did not start
+    #[arg(long)]
+    pub allow_flush: bool,
+
+    /// How long a reply may take before it counts as hung
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
+    pub timeout: Duration,
+}
+
+impl AccessArgs {
+    /// The target of this name. Nothing is started yet.
+    pub fn target(&self, name: &str) -> anyhow::Result<Box<dyn Target>> {
+        let options = TargetOptions {
+            redis: self.redis.clone(),
+            allow_flush: self.allow_flush,
+            reply_deadline: self.timeout,
+            ..TargetOptions::default()
+        };
+        Ok(targets::parse(name, &options)?)
+    }
+}
+
+/// What is tested, against what, and how strictly.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Targets")]
+pub(super) struct PairArgs {
+    /// What is tested
+    #[arg(long, value_name = "TARGET", default_value = DEFAULT_SUBJECT)]
+    pub subject: String,
+
+    #[command(flatten)]
+    pub strictness: StrictnessArgs,
+
+    #[command(flatten)]
+    pub access: AccessArgs,
+}
+
+impl PairArgs {
+    /// What is tested. Nothing is started yet.
+    pub fn subject(&self) -> anyhow::Result<Box<dyn Target>> {
+        self.access.target(&self.subject)
+    }
+
+    /// What counts as the same reply.
+    pub fn settings(&self) -> Settings {
+        let errors = match self.strictness.errors {
+            ErrorsArg::Exact => ErrorMode::Text,
+            ErrorsArg::Code => ErrorMode::Code,
+        };
+        Settings { errors, ..Settings::default() }
+    }
+
+    /// The words that lead to the same comparison again, for lines to paste.
+    pub fn command(&self, against: Option<&str>) -> CommandLine {
+        let mut flags = Vec::new();
+        if let Some(against) = against {
+            flags.push(format!("--against {}", files::quote(against)));
+        }
+        if self.subject != DEFAULT_SUBJECT {
+            flags.push(format!("--subject {}", files::quote(&self.subject)));
+        }
+        if let ErrorsArg::Code = self.strictness.errors {
+            flags.push("--errors code".to_owned());
+        }
+        if self.access.allow_flush {
+            flags.push("--allow-flush".to_owned());
+        }
+        CommandLine { program: program(), flags: flags.join(" ") }
+    }
+}
+
+/// How the user called this program: by its path, where that is how, so that a line to paste works as it stands.
+fn program() -> String {
+    std::env::args()
+        .next()
+        .filter(|name| name.contains('/'))
+        .map_or_else(|| "dst".to_owned(), |name| files::quote(&name))
+}
+
+/// How strictly replies are compared.
+#[derive(Debug, clap::Args)]
+pub(super) struct StrictnessArgs {
+    /// What of an error is compared
+    #[arg(long, value_name = "HOW", default_value = "exact")]
+    pub errors: ErrorsArg,
+}
+
+/// The values of `--errors`.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum ErrorsArg {
+    /// The whole text
+    Exact,
+    /// Only the first word, for servers that do not aim at Redis's texts
+    Code,
+}
+
+/// What operations are generated.
+#[derive(Debug, clap::Args)]
+pub(super) struct GroupArgs {
+    /// What the operations are about
+    #[arg(long, value_name = "GROUP", default_value = "mixed", value_parser = group_parser())]
+    pub group: &'static Group,
+}
+
+/// Which seeds a campaign runs, and how many at a time.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Seeds")]
+pub(super) struct SeedsArgs {
+    /// How many seeds to run
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub seeds: u64,
+
+    /// The first of them: seeds M to M+N-1 are run, so ranges can be split over machines
+    #[arg(long, value_name = "M", default_value = "0")]
+    pub first_seed: Seed,
+
+    /// Operations for each seed
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub ops: u64,
+
+    /// Seeds run at a time [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+impl ReportArgs {
+    /// Opens where the report goes.
+    pub fn open(&self) -> anyhow::Result<Box<dyn Write>> {
+        output::open_text(self.output.as_deref())
+    }
+
+    /// Writes the end of the report, and says what exit code it comes to.
+    pub fn finish(&self, report: &Report, out: &mut dyn Write) -> anyhow::Result<Outcome> {
+        self.format.finish(report, out)?;
+        out.flush()?;
+        match report.agrees() {
+            true => {
+                let count = report.totals.seeds.max(report.checks.len() as u64);
+                let unit = if report.totals.seeds > 0 { "seeds" } else { "traces" };
+                ensure!(!report.interrupted, "interrupted after {count} {unit}; these agree");
+                Ok(Outcome::Agree)
+            }
+            false => Ok(Outcome::Diverge),
+        }
+    }
+}
+
+impl SeedsArgs {
+    /// `--jobs`, or the number of cores.
+    pub fn jobs(&self) -> NonZeroUsize {
+        self.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+    }
+}
+
+/// How and where a report is written.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Report")]
+pub(super) struct ReportArgs {
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", default_value = "console", value_parser = format_parser())]
+    pub format: &'static dyn Format,
+
+    /// Write the report to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Where found divergences are kept.
+#[derive(Debug, clap::Args)]
+pub(super) struct CorpusArgs {
+    /// The directory of shrunk divergences
+    #[arg(long, value_name = "DIR", default_value = "corpus", help_heading = "Corpus")]
+    pub corpus: PathBuf,
+}
+
+impl CorpusArgs {
+    /// The shrunk traces.
+    pub fn store(&self) -> Store {
+        Store::new(&self.corpus)
+    }
+
+    /// The divergences of this subject that do not fail a run.
+    pub fn known(&self, subject: &dyn Target) -> anyhow::Result<Known> {
+        Ok(Known::load(&self.corpus.join("known.toml"), &subject.info().name)?)
+    }
+
+    /// The file of the seed bank.
+    pub fn seeds(&self) -> PathBuf {
+        self.corpus.join("seeds.txt")
+    }
+}
+
+fn group_parser() -> impl TypedValueParser<Value = &'static Group> {
+    let names = generate::groups().iter().map(|group| PossibleValue::new(group.name).help(group.about));
+    PossibleValuesParser::new(names)
+        .try_map(|name| generate::group(&name).ok_or_else(|| format!("there is no group {name}")))
+}
+
+fn format_parser() -> impl TypedValueParser<Value = &'static dyn Format> {
+    let names = report::formats().iter().map(|format| PossibleValue::new(format.name()).help(format.about()));
+    PossibleValuesParser::new(names)
+        .try_map(|name| report::format(&name).ok_or_else(|| format!("there is no format {name}")))
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(timeout) if !timeout.is_zero() => Ok(timeout),
+        _ => Err("must be above 0".to_owned()),
+    }
+}

@@ -1,0 +1,124 @@
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+
+use super::options::{AccessArgs, GroupArgs};
+use super::{Outcome, interrupt, output};
+use crate::generate::{self, Generator};
+use crate::resp::Reply;
+use crate::seed::Seed;
+use crate::targets::Session;
+use crate::trace::{Header, Op, TraceError, Writer, text};
+
+/// Generate a trace from a seed, and record a target's replies to it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    dst record --seed 5 | dst replay --against redis\n  \
+    dst record --seed 5 --group lists --ops 20 --text\n  \
+    dst record --seed 5 --from redis --output lists.trace")]
+pub(super) struct Args {
+    /// Everything follows from it: the same seed gives the same trace on every machine
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: Seed,
+
+    #[command(flatten)]
+    group: GroupArgs,
+
+    /// How many operations
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    ops: u64,
+
+    /// Record the replies of this target with the operations
+    #[arg(long, value_name = "TARGET")]
+    from: Option<String>,
+
+    /// A line for people, kept in the trace
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    note: String,
+
+    /// Write the readable form instead of the binary one
+    #[arg(long)]
+    text: bool,
+
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    access: AccessArgs,
+}
+
+/// How many ops are held in memory and go to the target at once.
+const BLOCK_OPS: usize = 512;
+
+pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
+    let path = args.output.as_deref();
+    ensure!(
+        args.text || !output::is_terminal(path),
+        "a binary trace does not belong on a terminal: add --text, or --output FILE, or pipe it into `dst replay`"
+    );
+    let mut generator = Generator::new(&generate::Options { seed: args.seed, group: args.group.group });
+    let mut header = Header { note: args.note, ..generator.header() };
+    let mut session = None;
+    if let Some(name) = &args.from {
+        let target = args.access.target(name)?;
+        session = Some(target.open(&header).with_context(|| format!("cannot record from {name}"))?);
+        header.recorded_by = Some(target.info());
+    }
+
+    let mut trace = Output::open(output::open_bytes(path)?, &header, session.is_some(), args.text)?;
+    let mut left = args.ops;
+    while left > 0 {
+        interrupt::check()?;
+        let count = left.min(BLOCK_OPS as u64);
+        let ops: Vec<Op> = (0..count).map(|_| generator.next_op()).collect();
+        trace.write(&ops, &ask(session.as_deref_mut(), &ops)?)?;
+        left -= count;
+    }
+    trace.finish()?;
+    Ok(Outcome::Agree)
+}
+
+/// The replies to `ops`; none without a session.
+fn ask(session: Option<&mut (dyn Session + 'static)>, ops: &[Op]) -> anyhow::Result<Vec<Reply>> {
+    let mut replies = Vec::new();
+    if let Some(session) = session {
+        session.replay(ops, &mut replies)?;
+    }
+    Ok(replies)
+}
+
+/// A trace being written in either form.
+enum Output {
+    Binary(Writer<Box<dyn Write>>),
+    Text(text::Writer<Box<dyn Write>>),
+}
+
+impl Output {
+    fn open(out: Box<dyn Write>, header: &Header, with_replies: bool, text: bool) -> Result<Self, TraceError> {
+        Ok(if text {
+            Output::Text(text::Writer::new(out, header, with_replies)?)
+        } else {
+            Output::Binary(Writer::new(out, header, with_replies)?)
+        })
+    }
+
+    fn write(&mut self, ops: &[Op], replies: &[Reply]) -> Result<(), TraceError> {
+        for (at, op) in ops.iter().enumerate() {
+            match self {
+                Output::Binary(writer) => writer.write(op, replies.get(at))?,
+                Output::Text(writer) => writer.write(op, replies.get(at))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), TraceError> {
+        let mut out = match self {
+            Output::Binary(writer) => writer.finish()?,
+            Output::Text(writer) => writer.finish()?,
+        };
+        Ok(out.flush()?)
+    }
+}

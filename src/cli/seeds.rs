@@ -1,0 +1,131 @@
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use clap::Subcommand;
+
+use super::options::{CorpusArgs, GroupArgs, PairArgs, ReportArgs};
+use super::progress::Bar;
+use super::{Outcome, interrupt, output};
+use crate::campaign::Progress;
+use crate::campaign::replay::{self, Replays};
+use crate::corpus::{SeedBank, SeedEntry};
+use crate::generate;
+use crate::report::style::{FAINT, STRONG};
+use crate::seed::Seed;
+
+/// Wide enough for most seeds with their groups.
+const NAME_WIDTH: usize = 32;
+
+/// The seed bank, corpus/seeds.txt: list, add, run
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    dst seeds add 17 --group lists \"LPOS with a negative RANK\"\n  \
+    dst seeds test")]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the bank
+    List {
+        #[command(flatten)]
+        corpus: CorpusArgs,
+    },
+    /// Add a seed
+    Add {
+        /// The seed
+        seed: Seed,
+
+        /// Why it is worth keeping
+        description: String,
+
+        #[command(flatten)]
+        group: GroupArgs,
+
+        #[command(flatten)]
+        corpus: CorpusArgs,
+    },
+    /// Run every seed of the bank
+    Test {
+        /// What is right
+        #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
+        against: String,
+
+        #[command(flatten)]
+        pair: PairArgs,
+
+        /// Operations for each seed
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        ops: u64,
+
+        #[command(flatten)]
+        corpus: CorpusArgs,
+
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
+    match args.command {
+        Command::List { corpus } => list(&corpus),
+        Command::Add { seed, description, group, corpus } => {
+            add(SeedEntry { seed, group: group.group.name.to_owned(), description }, &corpus)
+        }
+        Command::Test { against, pair, ops, corpus, report } => test(&against, &pair, ops, &corpus, &report),
+    }
+}
+
+fn list(corpus: &CorpusArgs) -> anyhow::Result<Outcome> {
+    let bank = SeedBank::load(&corpus.seeds())?;
+    let mut out = output::open_text(None)?;
+    let width = bank.entries.iter().map(|entry| entry.seed.to_string().len()).max().unwrap_or(0);
+    let group_width = bank.entries.iter().map(|entry| entry.group.len()).max().unwrap_or(0);
+    for SeedEntry { seed, group, description } in &bank.entries {
+        let seed = seed.to_string();
+        writeln!(out, "{STRONG}{seed:>width$}{STRONG:#}  {group:group_width$}  {FAINT}{description}{FAINT:#}")?;
+    }
+    out.flush()?;
+    Ok(Outcome::Agree)
+}
+
+fn add(entry: SeedEntry, corpus: &CorpusArgs) -> anyhow::Result<Outcome> {
+    let path = corpus.seeds();
+    let new = SeedBank::load(&path)?.add(&path, entry)?;
+    let mut out = output::open_text(None)?;
+    writeln!(out, "{}", if new { "added" } else { "the bank holds this seed and group already" })?;
+    out.flush()?;
+    Ok(Outcome::Agree)
+}
+
+fn test(against: &str, pair: &PairArgs, ops: u64, corpus: &CorpusArgs, report: &ReportArgs) -> anyhow::Result<Outcome> {
+    let path = corpus.seeds();
+    let bank = SeedBank::load(&path)?;
+    ensure!(!bank.entries.is_empty(), "{} holds no seeds: `dst seeds add` adds one", path.display());
+    let subject = pair.subject()?;
+    let reference = pair.access.target(against)?;
+    let known = corpus.known(subject.as_ref())?;
+    let progress = Arc::new(Progress::default());
+    let options = replay::Options {
+        settings: pair.settings(),
+        known: &known,
+        command: &pair.command(Some(against)),
+        progress: &progress,
+        stop: interrupt::flag(),
+    };
+    let mut out = report.open()?;
+    let mut replays = Replays::start(options, subject.as_ref(), Some(reference.as_ref()))?;
+    progress.start("comparing", bank.entries.len() as u64);
+    let bar = Bar::follow(Arc::clone(&progress), "seeds");
+    for SeedEntry { seed, group, .. } in &bank.entries {
+        let group = generate::group(group)
+            .with_context(|| format!("{}: there is no group {group:?} for seed {seed}", path.display()))?;
+        let Some(check) = replays.seed(*seed, group, ops)? else { break };
+        bar.suspend(|| report.format.check(&check, NAME_WIDTH, out.as_mut()).and_then(|()| out.flush()))?;
+    }
+    drop(bar);
+    report.finish(&replays.finish(), out.as_mut())
+}

@@ -1,0 +1,91 @@
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use super::inputs::Input;
+use super::options::{CorpusArgs, PairArgs};
+use super::{Outcome, output};
+use crate::campaign::minimal::{Minimal, minimize};
+use crate::campaign::sessions::Sessions;
+use crate::campaign::{Pair, differential, files};
+use crate::corpus::Known;
+use crate::diff;
+use crate::report::style::{BAD, FAINT, PASTE};
+
+/// Reduce a divergent trace to the fewest and simplest operations that show the same divergence
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  dst shrink found.trace --against redis --output minimal.trace")]
+pub(super) struct Args {
+    /// The trace: a file, or `-` for stdin
+    #[arg(value_name = "TRACE")]
+    trace: PathBuf,
+
+    /// What is right; it must be live, for the replies in a trace fit only the whole trace
+    #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
+    against: String,
+
+    #[command(flatten)]
+    pair: PairArgs,
+
+    /// Write the minimal trace to this file instead of the corpus
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    #[command(flatten)]
+    corpus: CorpusArgs,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
+    let input = Input::one(&args.trace);
+    let trace = input.read()?;
+    let subject = args.pair.subject()?;
+    let reference = args.pair.access.target(&args.against)?;
+    let mut sessions = Sessions::open(Pair { reference: reference.as_ref(), subject: subject.as_ref() })?;
+    let known = Known::none();
+    let options = differential::Options { settings: args.pair.settings(), ..differential::Options::new(&known) };
+
+    let whole = sessions.compare(&trace.header, &trace.ops, &options)?;
+    let Some(divergence) = &whole.divergence else {
+        anstream::eprintln!("{} agrees: there is nothing to shrink", input.name());
+        return Ok(Outcome::Agree);
+    };
+    let note = format!("{}, shrunk from {}", divergence.class, input.name());
+    let minimal = minimize(&trace.header, &trace.ops, divergence, &reference.info(), &mut sessions, &options, note)?
+        .with_context(|| format!("{}: {} did not show again: it is flaky", input.name(), divergence.class))?;
+    let path = file(&args, &minimal)?;
+    tell(&minimal);
+    minimal.trace.write_text(output::open_text(None)?)?.flush()?;
+    let line = args.pair.command(Some(&args.against)).with(&format!("replay {}", files::quote(&path)));
+    anstream::eprintln!("\nTo replay it:\n  {PASTE}{line}{PASTE:#}");
+    Ok(Outcome::Diverge)
+}
+
+/// Writes the minimal trace where the user wants it, or into the corpus.
+fn file(args: &Args, minimal: &Minimal) -> anyhow::Result<String> {
+    let Some(path) = &args.output else {
+        let added = args.corpus.store().add(&minimal.divergence.class, &minimal.trace)?;
+        return Ok(added.item().path.display().to_string());
+    };
+    minimal.trace.write_binary(output::open_bytes(Some(path))?)?.flush()?;
+    Ok(path.display().to_string())
+}
+
+/// What shrinking came to, for people: the trace alone goes to stdout.
+fn tell(minimal: &Minimal) {
+    let shrunk = &minimal.shrunk;
+    let sure = if shrunk.minimal { "yes" } else { "not proven: the evaluations ran out" };
+    anstream::eprintln!("{BAD}✗ {}{BAD:#}", minimal.divergence.class);
+    anstream::eprintln!(
+        "  {} → {} ops, {} evaluations, 1-minimal: {sure}\n",
+        shrunk.before,
+        shrunk.after,
+        shrunk.evaluations
+    );
+    if let Some(excerpt) = &minimal.excerpt {
+        for line in diff::render(excerpt, &minimal.divergence, true).lines() {
+            anstream::eprintln!("  {line}");
+        }
+    }
+    anstream::eprintln!("\n{FAINT}The trace with the reference's replies:{FAINT:#}");
+}

@@ -1,0 +1,65 @@
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use super::options::{CorpusArgs, PairArgs, ReportArgs};
+use super::progress::Bar;
+use super::{Outcome, interrupt};
+use crate::campaign::{Pair, Progress, smoke};
+
+/// Wide enough for the names of most checks.
+const NAME_WIDTH: usize = 32;
+
+/// Everything, small, in a few seconds: seeds of every group, the traces, the corpus, and a bug that must be found
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// What is right
+    #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
+    against: String,
+
+    #[command(flatten)]
+    pair: PairArgs,
+
+    /// The directory of recorded traces
+    #[arg(long, value_name = "DIR", default_value = "traces")]
+    traces: PathBuf,
+
+    #[command(flatten)]
+    corpus: CorpusArgs,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
+    let subject = args.pair.subject()?;
+    let reference = args.pair.access.target(&args.against)?;
+    let known = args.corpus.known(subject.as_ref())?;
+    let command = args.pair.command(Some(&args.against));
+    let progress = Arc::new(Progress::default());
+    let options = smoke::Options {
+        settings: args.pair.settings(),
+        known: &known,
+        jobs: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        traces: &args.traces,
+        corpus: &args.corpus.corpus,
+        command: &command,
+        progress: &progress,
+        stop: interrupt::flag(),
+    };
+    let mut out = args.report.open()?;
+    let bar = Bar::follow(Arc::clone(&progress), "checks");
+    let pair = Pair { reference: reference.as_ref(), subject: subject.as_ref() };
+    let mut told = Ok(());
+    let report = smoke::run(&options, pair, &mut |check| {
+        let line = bar.suspend(|| args.report.format.check(check, NAME_WIDTH, out.as_mut()).and_then(|()| out.flush()));
+        if told.is_ok() {
+            told = line;
+        }
+    });
+    drop(bar);
+    told?;
+    args.report.finish(&report?, out.as_mut())
+}

@@ -1,0 +1,192 @@
+//! The report for people.
+
+use std::io::{self, Write};
+
+use super::style::{BAD, FAINT, GOOD, PASTE, STRONG, WARN};
+use super::{Check, Finding, Format, Report, Verdict};
+
+/// How many findings are shown with their replies; the others only as a line.
+const DETAILS_MAX: usize = 5;
+
+/// `--format console`
+#[derive(Debug)]
+pub(super) struct Console;
+
+impl Format for Console {
+    fn name(&self) -> &'static str {
+        "console"
+    }
+
+    fn about(&self) -> &'static str {
+        "Text for people"
+    }
+
+    fn check(&self, check: &Check, name_width: usize, out: &mut dyn Write) -> io::Result<()> {
+        let (style, word) = match check.verdict {
+            Verdict::Agree => (GOOD, "agree"),
+            Verdict::Diverge => (BAD, "DIVERGE"),
+            Verdict::Flaky => (WARN, "FLAKY"),
+            Verdict::Missed => (BAD, "MISSED"),
+        };
+        let name = format!("{:name_width$}", check.name);
+        let ops = group_digits(check.ops);
+        let rate = rate(check.ops, check.seconds);
+        write!(out, "{style}{word:>9}{style:#}  {name}  {ops:>9} ops  {FAINT}{rate:>12}{FAINT:#}")?;
+        if !check.detail.is_empty() {
+            write!(out, "  {}", check.detail)?;
+        }
+        writeln!(out)
+    }
+
+    fn finish(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        if !report.checks.is_empty() {
+            writeln!(out)?;
+        }
+        for finding in report.findings.iter().take(DETAILS_MAX) {
+            write_details(finding, out)?;
+        }
+        if !report.findings.is_empty() {
+            write_classes(&report.findings, out)?;
+        }
+        for flaky in &report.flaky {
+            writeln!(out, "{WARN}flaky{WARN:#}  {}  {} (a second run did not show it)", flaky.class, flaky.found_in)?;
+        }
+        for failure in &report.failures {
+            writeln!(out, "{BAD}fails{BAD:#}  {failure}")?;
+        }
+        write_summary(report, out)?;
+        if let Some(first) = report.findings.first() {
+            writeln!(out, "\nTo replay the first:\n  {PASTE}{}{PASTE:#}", first.replay)?;
+            if let Some(shrink) = &first.shrink {
+                writeln!(out, "To shrink it:\n  {PASTE}{shrink}{PASTE:#}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_details(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let at = if finding.shrunk.is_some() { String::new() } else { format!("op {} of ", finding.at) };
+    writeln!(out, "{BAD}✗{BAD:#} {FAINT}{at}{}{FAINT:#}", finding.found_in)?;
+    for line in finding.diff_coloured.lines() {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out)
+}
+
+fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
+    let names: Vec<String> = findings.iter().map(name_class).collect();
+    let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (finding, name) in findings.iter().zip(&names) {
+        write!(out, "{STRONG}{name:name_width$}{STRONG:#}  {:>6}×", group_digits(finding.count))?;
+        match finding.first_seed {
+            Some(seed) => write!(out, "  first seed {seed}")?,
+            None => write!(out, "  {}", finding.found_in)?,
+        }
+        if let Some(shrunk) = &finding.shrunk {
+            let minimal = if shrunk.minimal { "1-minimal" } else { "not minimal" };
+            write!(out, "  {} → {} ops, {minimal}", shrunk.before, shrunk.after)?;
+        }
+        if let Some(trace) = &finding.trace {
+            write!(out, "  {trace}")?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)
+}
+
+/// A class on one line, with the commands that differ in the same way.
+fn name_class(finding: &Finding) -> String {
+    const SHOWN_MAX: usize = 3;
+    if finding.also.is_empty() {
+        return finding.class.to_string();
+    }
+    let shown = finding.also.iter().take(SHOWN_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if finding.also.len() > SHOWN_MAX { ", …" } else { "" };
+    format!("{} (and {} more commands: {shown}{more})", finding.class, finding.also.len())
+}
+
+fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let totals = &report.totals;
+    let seconds = report.timing.comparing_seconds;
+    let (style, verdict) = match (report.agrees(), report.findings.len()) {
+        (true, _) => (GOOD, "all agree".to_owned()),
+        (false, 0) => (BAD, "failed".to_owned()),
+        (false, 1) => (BAD, format!("1 divergence in {}", count_divergent(report))),
+        (false, classes) => (BAD, format!("{classes} classes of divergence in {}", count_divergent(report))),
+    };
+    write!(out, "{style}{verdict}{style:#}  {} against {}", report.subject, report.reference)?;
+    writeln!(out, "{FAINT} · {}{FAINT:#}", report.scope)?;
+    if totals.known + totals.skipped > 0 {
+        writeln!(
+            out,
+            "{WARN}known divergences occurred {} times; {} replies after them were not compared{WARN:#}",
+            group_digits(totals.known),
+            group_digits(totals.skipped)
+        )?;
+    }
+    if totals.seeds > 0 {
+        write!(out, "{} seeds, ", group_digits(totals.seeds))?;
+    }
+    write!(out, "{} ops in {:.2} s{FAINT}", group_digits(totals.ops), report.timing.seconds)?;
+    if totals.seeds > 0 {
+        write!(out, " · {} seeds/s", group_digits((totals.seeds as f64 / seconds.max(1e-9)) as u64))?;
+    }
+    writeln!(out, " · {}{FAINT:#}", rate(totals.ops, seconds))?;
+    if report.interrupted {
+        writeln!(out, "{WARN}interrupted: this is what was done so far{WARN:#}")?;
+    }
+    Ok(())
+}
+
+fn count_divergent(report: &Report) -> String {
+    let noun = if report.totals.seeds > 0 { "seed" } else { "trace" };
+    let plural = if report.totals.divergent == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", group_digits(report.totals.divergent))
+}
+
+/// `1234567` as `1 234 567`.
+fn group_digits(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Ops per second with three digits that matter.
+fn rate(ops: u64, seconds: f64) -> String {
+    let rate = ops as f64 / seconds.max(1e-9);
+    match rate {
+        1e6.. => format!("{:.2} M ops/s", rate / 1e6),
+        1e3.. => format!("{:.0} k ops/s", rate / 1e3),
+        _ => format!("{rate:.0} ops/s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_grouped() {
+        let check = |number, expected: &str| assert_eq!(group_digits(number), expected);
+        check(0, "0");
+        check(999, "999");
+        check(1000, "1 000");
+        check(1_234_567, "1 234 567");
+    }
+
+    #[test]
+    fn rates_have_three_digits() {
+        let check = |ops, seconds, expected: &str| assert_eq!(rate(ops, seconds), expected);
+        check(0, 1.0, "0 ops/s");
+        check(500, 1.0, "500 ops/s");
+        check(118_900, 1.0, "119 k ops/s");
+        check(2_468_000, 2.0, "1.23 M ops/s");
+    }
+}

@@ -1,0 +1,218 @@
+//! `redlite` and `redlite:FILE`: the embedded store, called directly.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::connection::Failure;
+use super::keyspace::{self, Requests};
+use super::server::Lease;
+use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};
+use crate::diff::Keyspace;
+use crate::redlite::env::{Clock, Env, Random};
+use crate::redlite::{Client, OpenError, Redlite};
+use crate::resp::{Argv, Reply};
+use crate::spec;
+use crate::trace::{Act, Header, Op, TargetInfo};
+
+/// How many notes a session keeps.
+const NOTES_MAX: usize = 100;
+
+/// Redlite in this process.
+struct Embedded {
+    /// `None` in memory.
+    file: Option<PathBuf>,
+    allow_flush: bool,
+    /// True while a session holds the file.
+    in_use: Arc<AtomicBool>,
+}
+
+/// `redlite`
+pub(super) fn in_memory(_: &str, options: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
+    Ok(Box::new(Embedded { file: None, allow_flush: options.allow_flush, in_use: Arc::default() }))
+}
+
+/// `redlite:FILE`
+pub(super) fn on_file(path: &str, options: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
+    let file = Some(PathBuf::from(path));
+    Ok(Box::new(Embedded { file, allow_flush: options.allow_flush, in_use: Arc::default() }))
+}
+
+impl Target for Embedded {
+    fn info(&self) -> TargetInfo {
+        TargetInfo { name: "redlite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+
+    fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
+        let place = Place { file: self.file.clone() };
+        let lease = match &self.file {
+            Some(_) => Some(Lease::take(&self.in_use).ok_or_else(|| TargetError::InUse { store: place.name() })?),
+            None => None,
+        };
+        let clock = Clock::manual(header.start_ms);
+        let store = place.open(&clock)?;
+        if self.file.is_some() && !self.allow_flush {
+            refuse_data(&place, &store)?;
+        }
+        let known_dbs = BTreeSet::from([0]);
+        let mut session = EmbeddedSession {
+            clients: BTreeMap::new(),
+            store,
+            place,
+            clock,
+            known_dbs,
+            notes: Vec::new(),
+            _lease: lease,
+        };
+        session.reset(header)?;
+        Ok(Box::new(session))
+    }
+
+    fn is_shared(&self) -> bool {
+        self.file.is_some()
+    }
+}
+
+fn refuse_data(place: &Place, store: &Redlite) -> Result<(), TargetError> {
+    let keys = keyspace::count_keys(&mut Admin(store.client()));
+    let keys = keys.map_err(|failure| TargetError::Unreachable { server: place.name(), why: failure.to_string() })?;
+    if keys == Some(0) {
+        return Ok(());
+    }
+    Err(TargetError::NotEmpty { store: place.name(), keys: describe_count(keys) })
+}
+
+/// Where the store is.
+struct Place {
+    file: Option<PathBuf>,
+}
+
+impl Place {
+    fn name(&self) -> String {
+        self.file.as_ref().map_or_else(|| "redlite".to_owned(), |file| format!("redlite:{}", file.display()))
+    }
+
+    fn open(&self, clock: &Clock) -> Result<Redlite, TargetError> {
+        // Picks at random are compared as what they are; the seed only makes a run repeatable.
+        let env = Env { clock: clock.clone(), random: Random::seeded(0) };
+        let opened = match &self.file {
+            Some(file) => Redlite::open_with(file, env),
+            None => Redlite::open_in_memory_with(env),
+        };
+        opened.map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: OpenError) -> TargetError {
+        TargetError::Redlite { store: self.name(), source: source.into() }
+    }
+}
+
+/// A replay in progress.
+struct EmbeddedSession {
+    clients: BTreeMap<u16, Client>,
+    store: Redlite,
+    place: Place,
+    clock: Clock,
+    known_dbs: BTreeSet<u32>,
+    notes: Vec<String>,
+    _lease: Option<Lease>,
+}
+
+impl EmbeddedSession {
+    /// Closes the store and opens it again. In memory, nothing is left.
+    fn restart(&mut self) -> Result<(), TargetError> {
+        self.clients.clear();
+        // A file must be closed before it is opened again.
+        self.store = Place { file: None }.open(&self.clock)?;
+        self.store = self.place.open(&self.clock)?;
+        Ok(())
+    }
+
+    fn client(&mut self, conn: u16) -> &mut Client {
+        self.clients.entry(conn).or_insert_with(|| self.store.client())
+    }
+
+    /// Runs one command, and an iteration to its end.
+    fn call(&mut self, conn: u16, argv: &Argv) -> Reply {
+        let client = self.client(conn);
+        let outcome = execute(client, argv).and_then(|first| match spec::start_of_iteration(argv) {
+            Some(cursor_at) => cursor::iterate(argv, cursor_at, first, |next| execute(client, next)),
+            None => Ok(first),
+        });
+        outcome.unwrap_or_else(|failure| {
+            // A server would have lost the connection, too. What the command did is rolled back by the next one.
+            self.clients.remove(&conn);
+            if self.notes.len() < NOTES_MAX {
+                self.notes.push(format!("Redlite panicked at {argv:?}"));
+            }
+            failure.reply()
+        })
+    }
+
+    fn perform(&mut self, op: &Op) -> Result<Reply, TargetError> {
+        match &op.act {
+            Act::Call(argv) => return Ok(self.call(op.conn, argv)),
+            Act::Raw(_) => return Err(TargetError::NoRaw),
+            Act::Open => {
+                self.client(op.conn);
+            }
+            Act::Close => {
+                self.clients.remove(&op.conn);
+            }
+            // No command blocks here.
+            Act::Await => {}
+            Act::Advance { ms } => self.clock.set(self.clock.now_ms().saturating_add_unsigned(*ms)),
+            // A process cannot kill itself and go on: what a crash loses is a matter of the faulty target.
+            Act::Restart | Act::Crash => self.restart()?,
+            Act::Fault(fault) => return Err(TargetError::NoFaults { fault: fault.name.clone() }),
+        }
+        Ok(Reply::ok())
+    }
+}
+
+impl Session for EmbeddedSession {
+    fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        replies.reserve(ops.len());
+        for op in ops {
+            replies.push(self.perform(op)?);
+        }
+        Ok(())
+    }
+
+    fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        let read = keyspace::read(&mut Admin(self.store.client()), &mut self.known_dbs, self.clock.now_ms());
+        // As of a server that dies when it is asked for a value.
+        Ok(read.unwrap_or_else(|_| Some(Keyspace::default())))
+    }
+
+    /// Replies are return values here: there is nothing that could get out of step.
+    fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
+        Ok(None)
+    }
+
+    fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
+        self.clients.clear();
+        self.clock.set(header.start_ms);
+        self.store.clear().map_err(|source| self.place.failed(source))
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+/// A client of dst's own.
+struct Admin(Client);
+
+impl Requests for Admin {
+    fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
+        requests.iter().map(|request| execute(&mut self.0, request)).collect()
+    }
+}
+
+/// A panic counts as a lost connection: the campaign that found it goes on.
+fn execute(client: &mut Client, argv: &Argv) -> Result<Reply, Failure> {
+    catch_unwind(AssertUnwindSafe(|| client.execute(argv))).map_err(|_| Failure::Closed)
+}

@@ -1,0 +1,149 @@
+//! A server as a session sees it: where it listens, how a client introduces itself, and whether dst may restart it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::TargetError;
+use super::connection::{Connection, Endpoint, Failure};
+use super::keyspace::{self, Requests};
+use super::process::{Launch, Process, ServerDir, answers};
+use crate::resp::{Argv, Reply};
+
+/// A running server.
+pub(super) struct Server {
+    endpoint: Endpoint,
+    /// What every connection starts with (AUTH, SELECT); each must answer `+OK`.
+    setup: Vec<Argv>,
+    deadline: Duration,
+    /// A connection of dst's own: the trace's connections and what they have selected stay untouched.
+    admin: Option<Connection>,
+    owner: Owner,
+}
+
+enum Owner {
+    /// dst started it. The process comes first, as it ends before its directory does.
+    Dst { process: Option<Process>, launch: Launch, dir: ServerDir },
+    /// Somebody else did; the lease says that one session at a time uses it.
+    Other(#[expect(dead_code, reason = "held until it is dropped")] Lease),
+}
+
+/// The right to use a server that dst did not start: what one session writes, another must not find.
+pub(super) struct Lease(Arc<AtomicBool>);
+
+impl Lease {
+    /// Takes the lease, or `None` where another session holds it.
+    pub fn take(in_use: &Arc<AtomicBool>) -> Option<Self> {
+        let taken = in_use.swap(true, Ordering::AcqRel);
+        (!taken).then(|| Self(Arc::clone(in_use)))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Server {
+    /// Starts a server in `dir`.
+    pub fn start(launch: Launch, dir: ServerDir, deadline: Duration) -> Result<Self, TargetError> {
+        let (process, endpoint) = Process::start(&launch, &dir)?;
+        let owner = Owner::Dst { process: Some(process), launch, dir };
+        Ok(Self { endpoint, setup: Vec::new(), deadline, admin: None, owner })
+    }
+
+    /// A server that somebody else started.
+    pub fn of_other(endpoint: Endpoint, setup: Vec<Argv>, deadline: Duration, lease: Lease) -> Self {
+        Self { endpoint, setup, deadline, admin: None, owner: Owner::Other(lease) }
+    }
+
+    /// Where it listens.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What every connection starts with.
+    pub fn setup(&self) -> &[Argv] {
+        &self.setup
+    }
+
+    /// True where dst started it.
+    pub fn is_own(&self) -> bool {
+        matches!(self.owner, Owner::Dst { .. })
+    }
+
+    /// Opens a connection and introduces it.
+    pub fn connect(&self) -> Result<Connection, Failure> {
+        let mut connection = Connection::open(&self.endpoint, self.deadline).map_err(|_| Failure::Closed)?;
+        let replies = connection.run(&self.setup)?;
+        if replies.iter().any(|reply| *reply != Reply::ok()) {
+            return Err(Failure::Closed);
+        }
+        Ok(connection)
+    }
+
+    /// True where it still answers a new client.
+    pub fn is_alive(&self) -> bool {
+        answers(&self.endpoint, self.deadline)
+    }
+
+    /// Removes every key. Returns how many are left, where the server tells.
+    pub fn empty(&mut self) -> Result<Option<u64>, Failure> {
+        let flushed = self.run(&[Argv::from(["FLUSHALL"])])?;
+        if flushed != [Reply::ok()] {
+            keyspace::delete_all(self)?;
+        }
+        keyspace::count_keys(self)
+    }
+
+    /// Kills the server and starts it again with no files. Does nothing to a server that dst did not start.
+    pub fn restart_empty(&mut self) -> Result<(), TargetError> {
+        self.admin = None;
+        if let Owner::Dst { process, launch, dir } = &mut self.owner {
+            *process = None;
+            dir.clear_data()?;
+            let (started, endpoint) = Process::start(launch, dir)?;
+            *process = Some(started);
+            self.endpoint = endpoint;
+        }
+        Ok(())
+    }
+
+    /// Ends the server, in good order or by SIGKILL, and starts it again on its files.
+    ///
+    /// # Errors
+    /// [`TargetError::NotOurs`] where dst did not start it.
+    pub fn restart(&mut self, in_order: bool) -> Result<(), TargetError> {
+        self.admin = None;
+        let Owner::Dst { process, launch, dir } = &mut self.owner else {
+            return Err(TargetError::NotOurs { server: self.endpoint.to_string() });
+        };
+        match process.take() {
+            Some(process) if in_order => process.stop(),
+            process => drop(process),
+        }
+        let (started, endpoint) = Process::start(launch, dir)?;
+        *process = Some(started);
+        self.endpoint = endpoint;
+        Ok(())
+    }
+
+    /// How the server ended and what it said last, for people; empty where it runs or is not dst's.
+    pub fn last_words(&mut self) -> String {
+        let Owner::Dst { process: Some(process), dir, .. } = &mut self.owner else { return String::new() };
+        process.exited().map(|status| format!("{status}\n{}", dir.last_words())).unwrap_or_default()
+    }
+}
+
+impl Requests for Server {
+    fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
+        let mut admin = match self.admin.take() {
+            Some(admin) => admin,
+            None => self.connect()?,
+        };
+        let replies = admin.run(requests)?;
+        self.admin = Some(admin);
+        Ok(replies)
+    }
+}

@@ -1,0 +1,404 @@
+//! Replays traces on any server that speaks RESP.
+//!
+//! Consecutive commands on a connection are one pipeline. A change of connection waits until the replies to the
+//! commands before it have come, so that commands run in exactly the trace's order.
+//!
+//! Where a reply does not come, it must be known which command is to blame. With one command under way it is that
+//! one. In a pipeline it can be any, as a server may die with replies unsent; so where the failure falls in the
+//! first replay since the store was emptied, that part is replayed from the start, one command at a time. In a
+//! later part of a long trace the failure is the first unanswered command's. From there on to the end of the
+//! part, commands go out one at a time.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::clock::Clock;
+use super::connection::{Broken, Connection, Dialogue, Failure};
+use super::keyspace;
+use super::real_time::{RealTime, ReplyTime};
+use super::server::Server;
+use super::{Session, TargetError, cursor, describe_count};
+use crate::diff::Keyspace;
+use crate::resp::{Argv, Reply};
+use crate::spec;
+use crate::trace::{Act, Header, Op};
+
+/// How many notes a session keeps.
+const NOTES_MAX: usize = 100;
+
+/// A replay in progress on a server.
+pub(super) struct WireSession {
+    server: Server,
+    clock: Clock,
+    connections: BTreeMap<u16, Connection>,
+    /// The databases that have held keys: reading them first makes reading the keyspace cheap.
+    known_dbs: BTreeSet<u32>,
+    start_ms: i64,
+    /// True until the first op after the store was emptied.
+    untouched: bool,
+    nonces: u64,
+    notes: Vec<String>,
+}
+
+/// Why a part of a replay stopped.
+enum Stop {
+    Broken(Broken),
+    Target(TargetError),
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Self {
+        Stop::Broken(broken)
+    }
+}
+
+impl From<TargetError> for Stop {
+    fn from(error: TargetError) -> Self {
+        Stop::Target(error)
+    }
+}
+
+/// A failure of the only request under way.
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Stop::Broken(Broken { failure, in_flight: 1 })
+    }
+}
+
+impl WireSession {
+    /// A session on `server`, whose store is emptied.
+    pub fn open(server: Server, clock: Clock, header: &Header) -> Result<Self, TargetError> {
+        let mut session = Self {
+            server,
+            clock,
+            connections: BTreeMap::new(),
+            known_dbs: BTreeSet::from([0]),
+            start_ms: header.start_ms,
+            untouched: true,
+            nonces: 0,
+            notes: Vec::new(),
+        };
+        session.reset(header)?;
+        Ok(session)
+    }
+
+    fn set_clock(&mut self, now_ms: i64) -> Result<(), TargetError> {
+        match &mut self.clock {
+            Clock::Frozen(clock) => clock.set(now_ms),
+            Clock::Real(clock) => {
+                clock.set(now_ms);
+                Ok(())
+            }
+        }
+    }
+
+    fn connection(&mut self, conn: u16) -> Result<&mut Connection, Failure> {
+        use std::collections::btree_map::Entry;
+        match self.connections.entry(conn) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(self.server.connect()?)),
+        }
+    }
+
+    /// Replays `ops` in pipelines until one breaks.
+    fn replay_pipelined(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), Stop> {
+        let mut at = 0;
+        while let Some(op) = ops.get(at) {
+            let run = if let Act::Call(_) = op.act { calls_at_start(&ops[at..]) } else { 1 };
+            match &op.act {
+                Act::Call(_) => self.call(&ops[at..at + run], replies)?,
+                act => replies.push(self.perform(op.conn, act)?),
+            }
+            at += run;
+        }
+        Ok(())
+    }
+
+    /// Replays `ops` one at a time, through every failure.
+    fn replay_in_step(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        for op in ops {
+            match self.replay_pipelined(std::slice::from_ref(op), replies) {
+                Ok(()) => {}
+                Err(Stop::Target(error)) => return Err(error),
+                Err(Stop::Broken(broken)) => {
+                    replies.push(broken.failure.reply());
+                    self.recover(op.conn, &broken.failure)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs calls of one connection, of which at most the last starts an iteration.
+    fn call(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), Stop> {
+        let Some(last) = ops.last() else { return Ok(()) };
+        self.connection(last.conn)?;
+        let Some(connection) = self.connections.get_mut(&last.conn) else { return Ok(()) };
+        let real_time = match &self.clock {
+            Clock::Frozen(_) => None,
+            Clock::Real(clock) => Some(clock),
+        };
+        let in_multi = connection.in_multi;
+        let mut calls =
+            Calls { ops, encoded: 0, taken: 0, replies: &mut *replies, marks: VecDeque::new(), in_multi, real_time };
+        let outcome = connection.exchange(&mut calls);
+        connection.in_multi = calls.in_multi;
+        outcome?;
+        if let Some(argv) = last.argv()
+            && let Some(cursor_at) = spec::start_of_iteration(argv)
+            && let Some(first) = replies.pop()
+        {
+            replies.push(cursor::iterate(argv, cursor_at, first, |next| connection.run_one(next))?);
+        }
+        Ok(())
+    }
+
+    /// Does what is no command.
+    fn perform(&mut self, conn: u16, act: &Act) -> Result<Reply, Stop> {
+        match act {
+            Act::Raw(bytes) => return Ok(self.connection(conn)?.run_raw(bytes)?),
+            Act::Open => {
+                self.connection(conn)?;
+            }
+            Act::Close => {
+                self.connections.remove(&conn);
+            }
+            Act::Advance { ms } => match &mut self.clock {
+                Clock::Frozen(clock) => clock.advance(*ms)?,
+                Clock::Real(clock) => clock.advance(*ms, &mut self.server)?,
+            },
+            Act::Restart | Act::Crash => {
+                self.connections.clear();
+                self.server.restart(*act == Act::Restart)?;
+            }
+            // Every call awaits its reply, so that none is ever pending here.
+            Act::Await | Act::Call(_) => {}
+            Act::Fault(fault) => return Err(TargetError::NoFaults { fault: fault.name.clone() }.into()),
+        }
+        Ok(Reply::ok())
+    }
+
+    /// Makes the server usable again after a failure on `conn`. One that hung or died is restarted, empty, where
+    /// dst started it; one that closed a connection and goes on keeps its store.
+    fn recover(&mut self, conn: u16, failure: &Failure) -> Result<(), TargetError> {
+        self.connections.remove(&conn);
+        let alive = *failure != Failure::Hung && self.server.is_alive();
+        let words = self.server.last_words();
+        self.note(match failure {
+            Failure::Hung => "the server hung".to_owned(),
+            Failure::Closed if alive => "the server closed a connection".to_owned(),
+            Failure::Closed => format!("the server died: {words}"),
+            Failure::Malformed(error) => format!("the server sent what is no RESP: {error}"),
+        });
+        if !alive && self.server.is_own() {
+            self.connections.clear();
+            self.server.restart_empty()?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, note: String) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(note);
+        }
+    }
+
+    /// Empties the store and brings connection 0 back to its start, in one round trip. False where the server
+    /// does not go along.
+    fn reset_in_one_trip(&mut self) -> bool {
+        let mut requests = vec![Argv::from(["RESET"])];
+        requests.extend_from_slice(self.server.setup());
+        requests.push(Argv::from(["FLUSHALL"]));
+        requests.push(keyspace::info_request());
+        let Ok(connection) = self.connection(0) else { return false };
+        let Ok(replies) = connection.run(&requests) else { return false };
+        connection.in_multi = false;
+        let Some(([reset, oks @ ..], [info])) = replies.split_last_chunk::<1>() else { return false };
+        *reset == Reply::Simple(b"RESET".to_vec())
+            && oks.iter().all(|reply| *reply == Reply::ok())
+            && keyspace::parse_info(info).is_some_and(|databases| databases.is_empty())
+    }
+
+    fn reset_step_by_step(&mut self) -> Result<(), TargetError> {
+        self.connections.clear();
+        let server = self.server.endpoint().to_string();
+        match self.server.empty() {
+            Ok(Some(0)) => Ok(()),
+            _ if self.server.is_own() => self.server.restart_empty(),
+            Ok(keys) => Err(TargetError::NotEmptied { server, keys: describe_count(keys) }),
+            Err(failure) => Err(TargetError::Unreachable { server, why: failure.to_string() }),
+        }
+    }
+}
+
+impl Session for WireSession {
+    fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        let start = replies.len();
+        let untouched = self.untouched;
+        self.untouched &= ops.is_empty();
+        let broken = match self.replay_pipelined(ops, replies) {
+            Ok(()) => return Ok(()),
+            Err(Stop::Target(error)) => return Err(error),
+            Err(Stop::Broken(broken)) => broken,
+        };
+        let conn = ops[replies.len() - start].conn;
+        self.recover(conn, &broken.failure)?;
+        if untouched && broken.in_flight > 1 {
+            replies.truncate(start);
+            self.set_clock(self.start_ms)?;
+            self.reset_step_by_step()?;
+        } else {
+            replies.push(broken.failure.reply());
+        }
+        self.replay_in_step(&ops[replies.len() - start..], replies)
+    }
+
+    fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        let now_ms = match &self.clock {
+            Clock::Frozen(clock) => clock.now_ms(),
+            Clock::Real(clock) => clock.now_ms(),
+        };
+        let mut keyspace = match keyspace::read(&mut self.server, &mut self.known_dbs, now_ms) {
+            Ok(keyspace) => keyspace,
+            Err(failure) => {
+                // A server that hangs or dies when it is asked for a value holds nothing.
+                self.note("the failure came when the keyspace was read".to_owned());
+                self.recover(0, &failure)?;
+                return Ok(Some(Keyspace::default()));
+            }
+        };
+        if let (Some(keyspace), Clock::Real(clock)) = (&mut keyspace, &self.clock) {
+            let shift_ms = clock.shift_ms();
+            let expiries = keyspace.entries.iter_mut().filter_map(|entry| entry.expires_ms.as_mut());
+            expiries.for_each(|expires_ms| *expires_ms = expires_ms.saturating_sub(shift_ms));
+        }
+        Ok(keyspace)
+    }
+
+    fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
+        let conns: Vec<u16> = self.connections.keys().copied().collect();
+        for conn in conns {
+            self.nonces += 1;
+            let nonce = format!("dst-{conn}-{}", self.nonces);
+            let Some(connection) = self.connections.get_mut(&conn).filter(|connection| !connection.in_multi) else {
+                continue;
+            };
+            match connection.run_one(&Argv::from(["ECHO", &nonce])) {
+                Ok(reply) if reply == Reply::bulk(nonce) => {}
+                Ok(reply) => return Ok(Some(reply)),
+                Err(failure) => {
+                    self.recover(conn, &failure)?;
+                    return Ok(Some(failure.reply()));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
+        self.start_ms = header.start_ms;
+        self.untouched = true;
+        self.set_clock(header.start_ms)?;
+        self.connections.retain(|&conn, _| conn == 0);
+        if self.reset_in_one_trip() { Ok(()) } else { self.reset_step_by_step() }
+    }
+
+    fn exact_clock(&self) -> bool {
+        matches!(self.clock, Clock::Frozen(_))
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+}
+
+impl Drop for WireSession {
+    fn drop(&mut self) {
+        if !self.server.is_own() {
+            // What dst wrote to a server that goes on is taken away again, as far as it still answers.
+            let _ = self.server.empty();
+        }
+    }
+}
+
+/// How many ops at the start of `ops` are calls on one connection that can go out together: an iteration needs
+/// the replies before its next step, so it comes last.
+fn calls_at_start(ops: &[Op]) -> usize {
+    let conn = ops[0].conn;
+    let mut count = 0;
+    for op in ops {
+        let Some(argv) = op.argv().filter(|_| op.conn == conn) else { break };
+        count += 1;
+        if spec::start_of_iteration(argv).is_some() {
+            break;
+        }
+    }
+    count
+}
+
+/// Something about the reply to the call at an index.
+enum Mark {
+    /// A reply comes before it that is no reply of the trace.
+    DiscardOne,
+    /// It is a time of the server's clock.
+    Time(ReplyTime),
+}
+
+/// Calls of one connection on their way.
+struct Calls<'a> {
+    ops: &'a [Op],
+    encoded: usize,
+    taken: usize,
+    replies: &'a mut Vec<Reply>,
+    marks: VecDeque<(usize, Mark)>,
+    in_multi: bool,
+    real_time: Option<&'a RealTime>,
+}
+
+impl Calls<'_> {
+    /// Encodes what must go before `argv`; returns the number of replies to it.
+    ///
+    /// DBSIZE counts keys that have expired and are not yet reaped, and when Redis reaps is a matter of its timer.
+    /// A SCAN of everything reaps them all.
+    fn prepare(&mut self, argv: &Argv, out: &mut Vec<u8>) -> usize {
+        if argv.len() != 1 {
+            return 0;
+        }
+        let is = |name: &[u8]| argv[0].eq_ignore_ascii_case(name);
+        if is(b"MULTI") {
+            self.in_multi = true;
+        } else if is(b"EXEC") || is(b"DISCARD") || is(b"RESET") {
+            self.in_multi = false;
+        } else if is(b"DBSIZE") && !self.in_multi {
+            Argv::from(["SCAN", "0", "COUNT", "1000000000"]).encode(out);
+            self.marks.push_back((self.encoded, Mark::DiscardOne));
+            return 1;
+        }
+        0
+    }
+}
+
+impl Dialogue for Calls<'_> {
+    fn encode_next(&mut self, out: &mut Vec<u8>) -> usize {
+        let Some(argv) = self.ops.get(self.encoded).and_then(Op::argv) else { return 0 };
+        let discarded = self.prepare(argv, out);
+        match self.real_time.and_then(|clock| clock.move_request(argv)) {
+            Some(moved) => {
+                moved.argv.encode(out);
+                self.marks.extend(moved.reply.map(|time| (self.encoded, Mark::Time(time))));
+            }
+            None => argv.encode(out),
+        }
+        self.encoded += 1;
+        discarded + 1
+    }
+
+    fn take(&mut self, reply: Reply) {
+        let reply = match self.marks.pop_front_if(|(at, _)| *at == self.taken) {
+            Some((_, Mark::DiscardOne)) => return,
+            Some((_, Mark::Time(time))) => time.bring_back(reply),
+            None => reply,
+        };
+        self.replies.push(reply);
+        self.taken += 1;
+    }
+}

@@ -1,0 +1,199 @@
+//! The command tables against what a real Redis says of its commands.
+
+use std::collections::BTreeSet;
+
+use redis::Value;
+use redlite_dst::generate::{Generator, Options, group};
+use redlite_dst::resp::Argv;
+use redlite_dst::seed::Seed;
+use redlite_dst::spec::syntax::Node;
+use redlite_dst::spec::{Command, Fidelity, Keys, commands, lookup};
+
+use crate::reference::Reference;
+
+#[test]
+fn rows_say_what_command_info_says() {
+    let server = Reference::start();
+    let mut connection = server.connect();
+    for command in commands() {
+        let name = command.name;
+        let info: Vec<Vec<Value>> =
+            redis::cmd("COMMAND").arg("INFO").arg(name).query(&mut connection).expect("COMMAND INFO");
+        let info = &info[0];
+        let flags = texts(&info[2]);
+        let hints = texts(&info[7]);
+        assert_eq!(info[1], Value::Int(command.arity.into()), "arity of {name}");
+        assert_eq!(command.writes, flags.contains("write"), "whether {name} writes");
+        assert_eq!(info[3..6].to_vec(), key_range(command).map(Value::Int), "first key, last key, step of {name}");
+        assert_eq!(fidelity_of_hints(command), hints_fidelity(&hints), "fidelity of {name}, whose hints are {hints:?}");
+    }
+}
+
+/// The key positions that COMMAND INFO gives for a row: those that do not depend on an argument.
+fn key_range(command: &Command) -> [i64; 3] {
+    match command.keys {
+        Keys::Range { first, last, step } => [first as i64, last as i64, step as i64],
+        Keys::Counted { destination: Some(at), .. } => [at as i64, at as i64, 1],
+        Keys::Counted { destination: None, .. } | Keys::None => [0, 0, 0],
+    }
+}
+
+/// What Redis can say of a fidelity by its hints.
+#[derive(Debug, PartialEq)]
+enum Hint {
+    Deterministic,
+    AnyOrder,
+    AnyOutput,
+}
+
+fn hints_fidelity(hints: &BTreeSet<String>) -> Hint {
+    if hints.contains("nondeterministic_output") {
+        Hint::AnyOutput
+    } else if hints.contains("nondeterministic_output_order") {
+        Hint::AnyOrder
+    } else {
+        Hint::Deterministic
+    }
+}
+
+/// Redis hints nothing for an absolute time, for HELLO, and that HSCAN's and SPOP's replies are as random as SCAN's.
+fn fidelity_of_hints(command: &Command) -> Hint {
+    match command.fidelity {
+        Fidelity::Exact | Fidelity::UnixTime => Hint::Deterministic,
+        Fidelity::Unordered | Fidelity::UnorderedPairs => Hint::AnyOrder,
+        Fidelity::ServerFact if command.name == "HELLO" => Hint::Deterministic,
+        Fidelity::Cursor | Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::TimeLeft | Fidelity::ServerFact => {
+            Hint::AnyOutput
+        }
+    }
+}
+
+#[test]
+fn syntaxes_have_the_words_of_command_docs() {
+    let server = Reference::start();
+    let mut connection = server.connect();
+    for command in commands() {
+        let docs: Vec<Value> =
+            redis::cmd("COMMAND").arg("DOCS").arg(command.name).query(&mut connection).expect("COMMAND DOCS");
+        let mut documented = BTreeSet::new();
+        collect_documented(&docs[1], &mut documented);
+        let mut ours = BTreeSet::new();
+        collect_words(command.tree(), &mut ours);
+        assert_eq!(ours, documented, "words in the syntax of {}", command.name);
+    }
+}
+
+/// Every value of the key `token` in the nested, flat maps of COMMAND DOCS.
+fn collect_documented(docs: &Value, words: &mut BTreeSet<String>) {
+    let Value::Array(items) = docs else { return };
+    for (at, item) in items.iter().enumerate() {
+        if let (Some(key), Value::BulkString(word)) = (at.checked_sub(1).map(|at| &items[at]), item)
+            && *key == Value::BulkString(b"token".to_vec())
+        {
+            words.insert(String::from_utf8_lossy(word).into_owned());
+        }
+        collect_documented(item, words);
+    }
+}
+
+fn collect_words(nodes: &[Node], words: &mut BTreeSet<String>) {
+    for node in nodes {
+        match node {
+            Node::Token(word) => {
+                words.insert((*word).to_owned());
+            }
+            Node::Slot(_) => {}
+            Node::Options(parts) | Node::Choice(parts) => parts.iter().for_each(|part| collect_words(part, words)),
+            Node::Repeat(nodes) | Node::Counted(nodes) => collect_words(nodes, words),
+        }
+    }
+}
+
+#[test]
+fn no_command_of_the_families_is_missing() {
+    /// Of these families, and for later.
+    const LATER: [&str; 17] = [
+        "BLMOVE",
+        "BLMPOP",
+        "BLPOP",
+        "BRPOP",
+        "BRPOPLPUSH",
+        "BZMPOP",
+        "BZPOPMAX",
+        "BZPOPMIN",
+        "DUMP",
+        "MIGRATE",
+        "OBJECT",
+        "RESTORE",
+        "SORT",
+        "SORT_RO",
+        "WAIT",
+        "RESTORE-ASKING",
+        "MONITOR",
+    ];
+    let server = Reference::start();
+    let mut connection = server.connect();
+    for category in ["string", "list", "hash", "set", "sortedset", "keyspace"] {
+        let names: Vec<String> = redis::cmd("COMMAND")
+            .arg(&["LIST", "FILTERBY", "ACLCAT", category])
+            .query(&mut connection)
+            .expect("COMMAND LIST");
+        let later: BTreeSet<&str> = LATER.into();
+        let missing: Vec<String> = names
+            .into_iter()
+            .map(|name| name.to_ascii_uppercase())
+            .filter(|name| lookup(name.as_bytes()).is_none() && !later.contains(name.as_str()) && !name.contains('|'))
+            .collect();
+        assert!(missing.is_empty(), "category {category}: no row for {missing:?}");
+    }
+}
+
+#[test]
+fn keys_are_those_that_redis_finds() {
+    let server = Reference::start();
+    let mut connection = server.connect();
+    let mut compared = 0;
+    for seed in 0..20 {
+        let mut generator = Generator::new(&Options { seed: Seed(seed), group: group("mixed").expect("a group") });
+        for op in (0..500).map(|_| generator.next_op()) {
+            let Some((command, argv)) = op.argv().and_then(|argv| Some((lookup(argv.get(0)?)?, argv))) else {
+                continue;
+            };
+            let mut getkeys = redis::cmd("COMMAND");
+            getkeys.arg("GETKEYS");
+            argv.iter().for_each(|arg| {
+                getkeys.arg(arg);
+            });
+            // An error says that Redis finds the request malformed, or that the command has no keys. Redis reads a
+            // number of keys such as "1.0" up to the first byte that is no digit; a row takes it for none.
+            if let (true, Ok(want)) = (counts_well(command, argv), getkeys.query::<Vec<Vec<u8>>>(&mut connection)) {
+                let want = readable(want.iter().map(Vec::as_slice));
+                let got = readable(command.keys(argv).into_iter());
+                assert_eq!(got, want, "keys of {argv:?}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 5000, "only {compared} requests were compared");
+}
+
+/// The distinct keys, in order.
+fn readable<'a>(keys: impl Iterator<Item = &'a [u8]>) -> BTreeSet<String> {
+    keys.map(|key| key.escape_ascii().to_string()).collect()
+}
+
+/// True where a number of keys, if the command has one, is in digits.
+fn counts_well(command: &Command, argv: &Argv) -> bool {
+    let Keys::Counted { count_at, .. } = command.keys else { return true };
+    argv.get(count_at).is_some_and(|count| count.iter().all(u8::is_ascii_digit))
+}
+
+fn texts(value: &Value) -> BTreeSet<String> {
+    let Value::Array(items) = value else { return BTreeSet::new() };
+    let text = |item: &Value| match item {
+        Value::SimpleString(text) => Some(text.clone()),
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
+    };
+    items.iter().filter_map(text).collect()
+}
