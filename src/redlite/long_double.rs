@@ -169,7 +169,7 @@ fn from_short_decimal(value: u64, exponent: i64) -> Option<Option<Magnitude>> {
     }
     let places = value.leading_zeros() + u64::BITS - 1;
     let shifted = u128::from(value) << places;
-    let quotient = shifted / power | u128::from(shifted % power != 0);
+    let quotient = (shifted / power) | u128::from(!shifted.is_multiple_of(power));
     Some(round(quotient, exponent - i64::from(places)))
 }
 
