@@ -250,6 +250,16 @@ fn the_seed_bank_is_kept_and_run() {
     place.run("dst seeds test --subject redis").check(0, &["agree  seed 17 of lists", "all agree"]);
 }
 
+#[test]
+fn smoke_runs_every_part_and_misses_none() {
+    let place = Place::new();
+    let run = place.run("dst smoke --subject redis");
+    run.check(1, &["agree  seeds of sorted-sets", "traces is missing: a skipped check is no pass"]);
+    fs::create_dir(place.path().join("traces")).expect("a directory");
+    place.write("traces/a.trace", AGREES);
+    place.run("dst smoke --subject redis").check(0, &["agree  traces/a.trace", "all agree"]);
+}
+
 fn wait_for(child: &mut Child, what: &str, mut done: impl FnMut(&mut Child) -> bool) {
     let started = Instant::now();
     while !done(child) {
