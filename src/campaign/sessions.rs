@@ -72,7 +72,7 @@ pub fn in_parallel<T: Send>(
         }
     };
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..jobs.get().min(count)).map(|_| scope.spawn(&work)).collect();
+        let threads: Vec<_> = (0..jobs.get().min(count)).map(|_| scope.spawn(work)).collect();
         threads
             .into_iter()
             .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))

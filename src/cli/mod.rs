@@ -99,10 +99,24 @@ pub fn main() -> ExitCode {
         Err(error) if output::is_pipe_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let (bad, reset) = (style::BAD, style::BAD.render_reset());
-            anstream::eprintln!("{bad}dst:{reset} {error:#}");
+            anstream::eprintln!("{bad}dst:{reset} {}", describe(&error));
             ExitCode::from(EXIT_TROUBLE)
         }
     }
+}
+
+/// The error and its causes on one line. Many of the library's errors tell their cause themselves: it is not repeated.
+fn describe(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.ends_with(&cause) {
+            told.push_str(": ");
+            told.push_str(&cause);
+        }
+    }
+    told
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ fn ask(session: Option<&mut (dyn Session + 'static)>, ops: &[Op]) -> anyhow::Res
 
 /// A trace being written in either form.
 enum Output {
-    Binary(Writer<Box<dyn Write>>),
+    Binary(Box<Writer<Box<dyn Write>>>),
     Text(text::Writer<Box<dyn Write>>),
 }
 
@@ -100,7 +100,7 @@ impl Output {
         Ok(if text {
             Output::Text(text::Writer::new(out, header, with_replies)?)
         } else {
-            Output::Binary(Writer::new(out, header, with_replies)?)
+            Output::Binary(Box::new(Writer::new(out, header, with_replies)?))
         })
     }
 

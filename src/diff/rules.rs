@@ -252,8 +252,7 @@ fn compare_cursor(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -
         return compare_exact(settings, argv, want, got);
     };
     let of_keys = argv[0].eq_ignore_ascii_case(b"SCAN");
-    let from_start = argv.get(if of_keys { 1 } else { 2 }).is_some_and(|cursor| cursor.iter().all(|&b| b == b'0'));
-    if !from_start {
+    if spec::start_of_iteration(argv).is_none() {
         // A cursor that no server gave: where the iteration then starts is the server's own.
         return (want_cursor.kind() != got_cursor.kind()).then(|| kind::element_kind("array", want_cursor, got_cursor));
     }

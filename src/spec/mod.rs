@@ -163,6 +163,31 @@ impl Command {
     }
 }
 
+/// The index of the cursor where `argv` starts an iteration (`SCAN 0`), and `None` for any other request.
+pub fn start_of_iteration(argv: &Argv) -> Option<usize> {
+    // Cheaper than looking up every command: only these two places hold a cursor.
+    let zero = |at: usize| argv.get(at).is_some_and(reads_as_zero);
+    if !zero(1) && !zero(2) {
+        return None;
+    }
+    let command = lookup(argv.get(0)?).filter(|command| command.fidelity == Fidelity::Cursor)?;
+    let at = match command.keys {
+        Keys::Range { first, .. } => first + 1,
+        Keys::None | Keys::Counted { .. } => 1,
+    };
+    zero(at).then_some(at)
+}
+
+/// True for a cursor that Redis reads as 0: with C's `strtoul`, so `-0` and `00` are 0, nothing at all too, and a
+/// zero byte ends the number.
+fn reads_as_zero(arg: &[u8]) -> bool {
+    let number = arg.split(|&byte| byte == 0).next().unwrap_or_default();
+    match number {
+        [] => true,
+        [b'+' | b'-', digits @ ..] | digits => !digits.is_empty() && digits.iter().all(|&digit| digit == b'0'),
+    }
+}
+
 /// A number of keys as a request gives it.
 fn parse_count(arg: &[u8]) -> Option<usize> {
     std::str::from_utf8(arg).ok()?.parse().ok()
@@ -204,6 +229,22 @@ mod tests {
         check("ZUNIONSTORE d", &["d"]);
         check("ZUNIONSTORE d x a b", &["d"]);
         check("ZUNIONSTORE", &[]);
+    }
+
+    #[test]
+    fn an_iteration_starts_at_whatever_reads_as_zero() {
+        let check = |args: &[&[u8]], expected: Option<usize>| {
+            assert_eq!(start_of_iteration(&args.iter().collect()), expected, "{args:?}");
+        };
+        check(&[b"SCAN", b"0"], Some(1));
+        check(&[b"hscan", b"k", b"0", b"COUNT", b"3"], Some(2));
+        check(&[b"HSCAN", b"0", b""], Some(2));
+        check(&[b"SSCAN", b"k", b"-0"], Some(2));
+        check(&[b"ZSCAN", b"k", b"00\0x"], Some(2));
+        check(&[b"SCAN", b"17"], None);
+        check(&[b"SCAN", b"+"], None);
+        check(&[b"HSCAN", b"0", b"17"], None);
+        check(&[b"LRANGE", b"k", b"0", b"0"], None);
     }
 
     #[test]

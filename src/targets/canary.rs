@@ -2,7 +2,8 @@
 //! broken.
 //!
 //! A slip stands between the trace and Redlite's client: it rewrites a request or a reply, or undoes an effect. The
-//! keyspace is read past it, so it shows what a slip did to the store and nothing else. Redlite itself knows no slip. Slips speak RESP2.
+//! keyspace is read past it, so it shows what a slip did to the store and nothing else. Redlite itself knows no slip.
+//! Slips speak RESP2.
 //!
 //! To add one: a row in [`CANARIES`] and its function.
 

@@ -1,31 +1,13 @@
 //! Whole iterations for SCAN and its kin.
 //!
 //! A cursor means something only to the server that gave it, so a recorded one could not be replayed elsewhere.
-//! A session therefore drives an iteration that starts at cursor 0 to its end, and its one reply is
-//! `["0", [every element, in order of arrival]]`. An element may come twice: Redis allows that.
+//! A session therefore drives an iteration that starts (`spec::start_of_iteration`) to its end, and its one reply
+//! is `["0", [every element, in order of arrival]]`. An element may come twice: Redis allows that.
 
 use crate::resp::{Argv, Reply};
-use crate::spec::{self, Fidelity, Keys};
 
 /// The most steps of one iteration; one that is longer counts as hung, as it may never end.
 const STEPS_MAX: usize = 1_000_000;
-
-/// The index of the cursor where `argv` starts an iteration.
-pub(super) fn start_of_iteration(argv: &Argv) -> Option<usize> {
-    // Cheaper than looking up every command: only these two places hold a cursor.
-    if argv.get(1) != Some(b"0") && argv.get(2) != Some(b"0") {
-        return None;
-    }
-    let command = spec::lookup(argv.get(0)?)?;
-    if command.fidelity != Fidelity::Cursor {
-        return None;
-    }
-    let at = match command.keys {
-        Keys::Range { first, .. } => first + 1,
-        Keys::None | Keys::Counted { .. } => 1,
-    };
-    (argv.get(at) == Some(b"0")).then_some(at)
-}
 
 /// Drives the iteration that `argv` started to its end. `first` is the reply to `argv` and `step` runs a request.
 /// A reply that is no step of an iteration ends it, and is the reply of the whole.

@@ -14,6 +14,7 @@ use crate::diff::Keyspace;
 use crate::redlite::env::{Clock, Env, Random};
 use crate::redlite::{Client, OpenError, Redlite};
 use crate::resp::{Argv, Reply};
+use crate::spec;
 use crate::trace::{Act, Header, Op, TargetInfo};
 
 /// How many notes a session keeps.
@@ -154,7 +155,7 @@ impl EmbeddedSession {
     fn call(&mut self, conn: u16, argv: &Argv) -> Reply {
         let client = self.clients.entry(conn).or_insert_with(|| self.store.client());
         let mut run = |argv: &Argv| catch(|| (self.execute)(client, argv));
-        let outcome = run(argv).and_then(|first| match cursor::start_of_iteration(argv) {
+        let outcome = run(argv).and_then(|first| match spec::start_of_iteration(argv) {
             Some(cursor_at) => cursor::iterate(argv, cursor_at, first, run),
             None => Ok(first),
         });
@@ -212,6 +213,8 @@ impl Session for EmbeddedSession {
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
         self.clients.clear();
         self.clock.set(header.start_ms);
+        // What a trace's picks are follows from the trace, not from those that were replayed before it.
+        self.store.set_random(Random::seeded(0));
         self.store.clear().map_err(|source| self.place.failed(source))
     }
 

@@ -19,6 +19,7 @@ use super::server::Server;
 use super::{Session, TargetError, cursor, describe_count};
 use crate::diff::Keyspace;
 use crate::resp::{Argv, Reply};
+use crate::spec;
 use crate::trace::{Act, Header, Op};
 
 /// How many notes a session keeps.
@@ -143,7 +144,7 @@ impl WireSession {
         connection.in_multi = calls.in_multi;
         outcome?;
         if let Some(argv) = last.argv()
-            && let Some(cursor_at) = cursor::start_of_iteration(argv)
+            && let Some(cursor_at) = spec::start_of_iteration(argv)
             && let Some(first) = replies.pop()
         {
             replies.push(cursor::iterate(argv, cursor_at, first, |next| connection.run_one(next))?);
@@ -327,7 +328,7 @@ fn calls_at_start(ops: &[Op]) -> usize {
     for op in ops {
         let Some(argv) = op.argv().filter(|_| op.conn == conn) else { break };
         count += 1;
-        if cursor::start_of_iteration(argv).is_some() {
+        if spec::start_of_iteration(argv).is_some() {
             break;
         }
     }

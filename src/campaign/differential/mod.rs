@@ -191,7 +191,7 @@ impl<'a> Comparison<'a> {
             let (piece, later) = rest.split_at(until.min(rest.len()));
             self.replay(piece, observer)?;
             rest = later;
-            if every > 0 && self.judge.ops() % every == 0 && self.agrees() {
+            if every > 0 && self.judge.ops().is_multiple_of(every) && self.agrees() {
                 self.compare_keyspaces()?;
             }
         }
