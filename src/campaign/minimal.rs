@@ -20,6 +20,14 @@ pub struct Minimal {
     pub shrunk: Shrunk,
 }
 
+impl Minimal {
+    /// Ops, then bytes of arguments: less is simpler.
+    pub fn size(&self) -> (usize, usize) {
+        let bytes = self.trace.ops.iter().filter_map(Op::argv).map(|argv| argv.len() + argv.bytes_len()).sum();
+        (self.trace.ops.len(), bytes)
+    }
+}
+
 /// Shrinks `ops`, which show `divergence`, and records the reference's replies to what is left. `note` is for people,
 /// and goes into the trace. `None` where `ops` do not show the divergence again.
 ///

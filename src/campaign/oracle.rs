@@ -76,7 +76,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     for (folded, described) in classes.into_iter().zip(described) {
         match described {
             Some(finding) => findings.push(finding),
-            None => flaky.push((folded.seen.first_seed, folded.class)),
+            None => flaky.push((folded.seen.first_seed(), folded.class)),
         }
     }
     flaky.sort();
@@ -104,11 +104,28 @@ struct Tally {
     flaky: Vec<(Seed, Class)>,
 }
 
+/// So many seeds of a class are shrunk, and the shortest result is kept: what one seed holds may not shrink as far.
+const SEEDS_SHRUNK_MAX: usize = 5;
+
 /// How often a class was seen.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Occurrences {
     count: u64,
-    first_seed: Seed,
+    /// Its lowest seeds, the first of all first; up to [`SEEDS_SHRUNK_MAX`].
+    seeds: Vec<Seed>,
+}
+
+impl Occurrences {
+    fn first_seed(&self) -> Seed {
+        self.seeds.first().copied().unwrap_or_default()
+    }
+
+    fn add(&mut self, more: &Occurrences) {
+        self.count += more.count;
+        self.seeds.extend(&more.seeds);
+        self.seeds.sort();
+        self.seeds.truncate(SEEDS_SHRUNK_MAX);
+    }
 }
 
 impl Tally {
@@ -119,18 +136,12 @@ impl Tally {
         if outcome.flaky {
             self.flaky.push((seed, divergence.class.clone()));
         } else {
-            self.count(divergence.class.clone(), Occurrences { count: 1, first_seed: seed });
+            self.count(divergence.class.clone(), Occurrences { count: 1, seeds: vec![seed] });
         }
     }
 
     fn count(&mut self, class: Class, more: Occurrences) {
-        self.classes
-            .entry(class)
-            .and_modify(|seen| {
-                seen.count += more.count;
-                seen.first_seed = seen.first_seed.min(more.first_seed);
-            })
-            .or_insert(more);
+        self.classes.entry(class).and_modify(|seen| seen.add(&more)).or_insert(more);
     }
 
     fn merge(&mut self, other: Tally) {
@@ -186,7 +197,7 @@ fn fold_systemic(classes: BTreeMap<Class, Occurrences>) -> Vec<Folded> {
     }
     let mut folded = Vec::new();
     for mut alike in by_kind.into_values() {
-        alike.sort_by_key(|it| it.seen.first_seed);
+        alike.sort_by_key(|it| it.seen.first_seed());
         if alike.len() < SYSTEMIC_COMMANDS_MIN {
             folded.append(&mut alike);
             continue;
@@ -201,11 +212,12 @@ fn fold_systemic(classes: BTreeMap<Class, Occurrences>) -> Vec<Folded> {
             folded.push(first);
         }
     }
-    folded.sort_by(|a, b| (a.seen.first_seed, &a.class).cmp(&(b.seen.first_seed, &b.class)));
+    folded.sort_by(|a, b| (a.seen.first_seed(), &a.class).cmp(&(b.seen.first_seed(), &b.class)));
     folded
 }
 
-/// Runs the first seed of a class again, shrinks it and files it; `None` where it does not show the class again.
+/// Runs the first seeds of a class again, shrinks them and files the shortest; `None` where the first does not show the
+/// class again.
 fn describe(
     options: &Options,
     folded: &Folded,
@@ -213,16 +225,21 @@ fn describe(
     sessions: &mut Sessions,
     shrinks: bool,
 ) -> Result<Option<Finding>, CampaignError> {
-    let seed = folded.seen.first_seed;
+    let seed = folded.seen.first_seed();
     let settings = differential_options(options);
     let (header, ops) = sequence(seed, options.group, options.ops);
     let whole = sessions.compare(&header, &ops, &settings)?;
     let Some(divergence) = whole.divergence.as_ref().filter(|it| it.class == folded.class) else { return Ok(None) };
 
+    let mut minimal: Option<Minimal> = None;
+    for &seed in folded.seen.seeds.iter().filter(|_| shrinks) {
+        let (header, ops) = sequence(seed, options.group, options.ops);
+        let note = format!("{}, shrunk from seed {seed} of {}", folded.class, options.group.name);
+        let shorter = minimize(&header, &ops, divergence, reference, sessions, &settings, note)?
+            .filter(|it| minimal.as_ref().is_none_or(|least| it.size() < least.size()));
+        minimal = shorter.or(minimal);
+    }
     let found_in = format!("seed {seed}");
-    let note = format!("{}, shrunk from seed {seed} of {}", folded.class, options.group.name);
-    let minimal =
-        if shrinks { minimize(&header, &ops, divergence, reference, sessions, &settings, note)? } else { None };
     let mut finding = match minimal {
         Some(minimal) => file(&minimal, found_in, options)?,
         None => Finding::new(found_in, divergence, whole.excerpt.as_ref()),
@@ -257,9 +274,9 @@ mod tests {
             let mut words = name.split(' ').map(str::to_owned);
             let mut word = || words.next().expect("three words");
             let class = Class { command: word(), rule: word(), kind: word() };
-            (class, Occurrences { count, first_seed: Seed(seed) })
+            (class, Occurrences { count, seeds: vec![Seed(seed)] })
         });
-        let tell = |it: &Folded| format!("{} x{} from {} {:?}", it.class, it.seen.count, it.seen.first_seed, it.also);
+        let tell = |it: &Folded| format!("{} x{} from {} {:?}", it.class, it.seen.count, it.seen.first_seed(), it.also);
         let folded: Vec<String> = fold_systemic(classes.collect()).iter().map(tell).collect();
         assert_eq!(folded, expected);
     }

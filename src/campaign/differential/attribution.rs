@@ -1,4 +1,4 @@
-//! Finds the op that a difference is due to where no reply showed it.
+//! Finds the op that a difference is due to: often the stores differ long before a reply shows it.
 
 use crate::diff::keyspace::Difference;
 use crate::diff::{Divergence, Excerpt, rules};
@@ -9,7 +9,8 @@ use crate::trace::{Header, Op};
 use super::judge::Judge;
 use super::{Comparison, End, Observer, Options, Outcome, keyspace_divergence, step_divergence};
 
-/// Runs a trace once, and prefixes of it where a difference shows only in the end.
+/// Runs a trace once, and prefixes of it where what both hold differs: in the end, or before a reply that differs.
+/// Then that is the divergence, at the op that caused it, and not the reply that showed it.
 pub(super) fn run(
     header: &Header,
     ops: &[Op],
@@ -22,10 +23,21 @@ pub(super) fn run(
     comparison.block(ops, observer)?;
     comparison.compare_end()?;
     let Comparison { judge, agreed_ops, end, .. } = comparison;
-    let Judge { mut outcome, tail, .. } = judge;
-    let Some(end) = end else { return Ok(outcome) };
-    let ran = &ops[..outcome.ops as usize];
+    let Judge { mut outcome, mut tail, .. } = judge;
     let options = &Options { checkpoint_ops: 0, parallel: false, ..*options };
+    let (ran, end) = match (end, &outcome.divergence) {
+        (Some(end), _) => (&ops[..outcome.ops as usize], end),
+        (None, Some(shown)) if options.keyspace => {
+            let before = &ops[..shown.at];
+            let mut comparison = Comparison::start(header, reference, subject, options)?;
+            comparison.block(before, &mut |_, _| {})?;
+            comparison.compare_end()?;
+            let Some(end @ End::Keyspace(_)) = comparison.end else { return Ok(outcome) };
+            tail = comparison.judge.tail;
+            (before, end)
+        }
+        (None, _) => return Ok(outcome),
+    };
     let mut search = Search { header, ops: ran, agreed_ops, reference, subject, options };
     for sought in sought(end) {
         let (divergence, excerpt) = search.first_op_that_shows(sought, tail.clone())?;

@@ -84,7 +84,7 @@ pub type Observer<'a> = &'a mut dyn FnMut(&Op, &Reply);
 /// Resets both sessions, runs `ops` on both and compares every reply, then what both hold.
 ///
 /// A difference of the keyspaces is laid to the first op after which they differ, found by running prefixes
-/// again. Stops at the first divergence that is not known.
+/// again; it counts before a reply that shows it later. Stops at the first divergence that is not known.
 ///
 /// # Errors
 /// Infrastructure only.
@@ -119,11 +119,8 @@ pub fn shrink(
     options: &Options,
     limits: &Limits,
 ) -> Result<Option<Shrunk>, TargetError> {
-    let class = &divergence.class;
-    // What both hold need not be read where the divergence is one of replies.
-    let keyspace = options.keyspace && class.rule == KEYSPACE;
-    let options = Options { keyspace, confirm: false, parallel: false, ..*options };
-    shrink::shrink(ops, class, limits, &mut |candidate| {
+    let options = Options { confirm: false, parallel: false, ..*options };
+    shrink::shrink(ops, &divergence.class, limits, &mut |candidate| {
         let outcome = attribution::run(header, candidate, reference, subject, &options, &mut |_, _| {})?;
         Ok(outcome.divergence.map(|found| Found { class: found.class, at: found.at }))
     })
