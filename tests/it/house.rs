@@ -168,6 +168,10 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
         let indent = line.len() - code.len();
         let head = ["fn ", "pub fn ", "pub(super) fn ", "pub(crate) fn ", "async fn ", "const fn "];
         let Some(rest) = head.iter().find_map(|head| code.strip_prefix(head)) else { continue };
+        // A trait's function without a body.
+        if code.ends_with(';') {
+            continue;
+        }
         let closing = format!("{}}}", " ".repeat(indent));
         if let Some(length) = lines[at..].iter().position(|line| *line == closing) {
             found.push((rest.split(['(', '<']).next().unwrap_or(rest).to_owned(), at + 1, length + 1));

@@ -501,9 +501,17 @@ fn the_embedded_store_answers_and_tells_its_keyspace() {
     let mut session = open("redlite");
     check(
         &mut *session,
-        &["SET k v PX 1500 => +OK", "1> SELECT 3 => +OK", "1> SET k w => +OK", "GET k => \"v\"", "advance 1501 => +OK", "GET k => nil"],
+        &[
+            "SET k v PX 1500 => +OK",
+            "1> SELECT 3 => +OK",
+            "1> SET k w => +OK",
+            "GET k => \"v\"",
+            "advance 1501 => +OK",
+            "GET k => nil",
+        ],
     );
-    let entry = Entry { db: 3, key: b"k".to_vec(), kind: "string".to_owned(), value: Reply::bulk("w"), expires_ms: None };
+    let entry =
+        Entry { db: 3, key: b"k".to_vec(), kind: "string".to_owned(), value: Reply::bulk("w"), expires_ms: None };
     assert_eq!(session.keyspace().expect("a keyspace"), Some(Keyspace { entries: vec![entry] }));
     session.reset(&header()).expect("a reset");
     assert_eq!(session.keyspace().expect("a keyspace"), Some(Keyspace::default()));
