@@ -270,9 +270,9 @@ impl Arguments {
     fn write_score_bound(&mut self, argv: &mut Argv) {
         let shape = self.values.below(16);
         match shape {
-            0..3 => argv.push(b"-inf"),
-            3..6 => argv.push(b"+inf"),
-            6..9 => {
+            0..2 => argv.push(b"-inf"),
+            2..4 => argv.push(b"+inf"),
+            4..9 => {
                 let score: &&[u8] = self.values.pick(SCORES);
                 argv.push_with(|out| {
                     out.push(b'(');

@@ -26,9 +26,9 @@ pub(super) struct FrozenClock {
 }
 
 impl FrozenClock {
-    /// Writes the shim and the clock into `dir`. Returns the clock and the environment that makes a server use
-    /// it, or `None` where this build has no shim.
-    pub fn new(dir: &ServerDir, now_ms: i64) -> Result<Option<(Self, Vec<(String, OsString)>)>, TargetError> {
+    /// Writes the shim and the clock into `dir`, and adds to `env` what makes a server use them. `None` where this
+    /// build has no shim.
+    pub fn new(dir: &ServerDir, now_ms: i64, env: &mut Vec<(String, OsString)>) -> Result<Option<Self>, TargetError> {
         if SHIM.is_empty() {
             return Ok(None);
         }
@@ -37,8 +37,9 @@ impl FrozenClock {
         let file = file.map_err(TargetError::io("cannot write the server's clock"))?;
         let mut frozen = Self { file, now_ms };
         frozen.set(now_ms)?;
-        let env = vec![("LD_PRELOAD".to_owned(), shim.into_os_string()), ("DST_CLOCK".to_owned(), clock.into())];
-        Ok(Some((frozen, env)))
+        env.push(("LD_PRELOAD".to_owned(), shim.into()));
+        env.push(("DST_CLOCK".to_owned(), clock.into()));
+        Ok(Some(frozen))
     }
 
     /// The time, in milliseconds since 1970.

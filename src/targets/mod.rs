@@ -113,6 +113,8 @@ impl Default for TargetOptions {
     }
 }
 
+type Make = fn(&str, &TargetOptions) -> Result<Box<dyn Target>, TargetError>;
+
 /// A kind of target: a row of the target table.
 pub struct Row {
     /// What its name is, or starts with where the prefix ends with `:` or `/`.
@@ -122,7 +124,7 @@ pub struct Row {
     /// One line for the help.
     pub about: &'static str,
     /// Makes the target from what follows the prefix.
-    make: fn(&str, &TargetOptions) -> Result<Box<dyn Target>, TargetError>,
+    make: Make,
 }
 
 /// The table of targets. Where several prefixes match, the longest does.

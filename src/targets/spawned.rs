@@ -147,12 +147,11 @@ impl Target for Spawned {
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
         let dir = ServerDir::new()?;
         let mut launch = self.launch.clone();
-        let frozen = if self.frozen { FrozenClock::new(&dir, header.start_ms)? } else { None };
-        let mut clock = Clock::Real(RealTime::new(header.start_ms));
-        if let Some((frozen, env)) = frozen {
-            clock = Clock::Frozen(frozen);
-            launch.env.extend(env);
-        }
+        let frozen = match self.frozen {
+            true => FrozenClock::new(&dir, header.start_ms, &mut launch.env)?,
+            false => None,
+        };
+        let mut clock = frozen.map_or_else(|| Clock::Real(RealTime::new(header.start_ms)), Clock::Frozen);
         let mut server = Server::start(launch, dir, self.options.reply_deadline)?;
         // A server that is linked statically does not load the shim.
         if matches!(clock, Clock::Frozen(_)) && !tells(&mut server, header.start_ms) {

@@ -168,12 +168,11 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
         let indent = line.len() - code.len();
         let head = ["fn ", "pub fn ", "pub(super) fn ", "pub(crate) fn ", "async fn ", "const fn "];
         let Some(rest) = head.iter().find_map(|head| code.strip_prefix(head)) else { continue };
-        // A trait's method without a body ends where its declaration does.
-        let (closing, end) =
-            (format!("{}}}", " ".repeat(indent)), lines[at..].iter().find(|it| it.ends_with([';', '{'])));
-        if end.is_some_and(|end| end.ends_with(';')) {
+        // A trait's function without a body.
+        if code.ends_with(';') {
             continue;
         }
+        let closing = format!("{}}}", " ".repeat(indent));
         if let Some(length) = lines[at..].iter().position(|line| *line == closing) {
             found.push((rest.split(['(', '<']).next().unwrap_or(rest).to_owned(), at + 1, length + 1));
         }
