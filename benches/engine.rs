@@ -7,11 +7,12 @@ use std::io::Cursor;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use redlite_dst::generate::{self, Generator, Options};
+use redlite_dst::resp::encode_reply;
 use redlite_dst::seed::Seed;
 use redlite_dst::targets::{self, Session, TargetOptions};
 use redlite_dst::trace::{Header, Limits, Op, Reader, Trace, Writer};
 
-const OPS: usize = 20_000;
+const OPS: usize = 100_000;
 
 fn generator(group: &str, seed: u64) -> Generator {
     let group = generate::group(group).expect("the group is in the table");
@@ -40,6 +41,18 @@ fn encode(trace: &Trace) -> Vec<u8> {
         writer.write(op, reply).expect("memory does not fail");
     }
     writer.finish().expect("memory does not fail")
+}
+
+/// Prints how large the trace is beside the same ops and replies as RESP under `zstd -19`.
+fn compare_sizes(_: &mut Criterion) {
+    let trace = recorded_trace();
+    let mut resp = Vec::new();
+    for (op, reply) in trace.ops.iter().zip(trace.replies.iter().flatten()) {
+        op.argv().inspect(|argv| argv.encode(&mut resp));
+        encode_reply(reply, &mut resp);
+    }
+    let (own, plain) = (encode(&trace).len(), zstd::encode_all(&resp[..], 19).expect("memory does not fail").len());
+    println!("trace {own} bytes, RESP under zstd -19 {plain} bytes: size ratio {:.3}", own as f64 / plain as f64);
 }
 
 fn generate_ops(criterion: &mut Criterion) {
@@ -94,5 +107,5 @@ fn replay(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, generate_ops, code_traces, replay);
+criterion_group!(benches, compare_sizes, generate_ops, code_traces, replay);
 criterion_main!(benches);

@@ -74,6 +74,11 @@ impl Redlite {
         Client { engine: Arc::clone(&self.engine), connection: Connection::default() }
     }
 
+    /// Takes random picks from another sequence from now on.
+    pub fn set_random(&self, random: Random) {
+        lock(&self.engine).random = random;
+    }
+
     /// Empties every database, fast: what FLUSHALL does.
     ///
     /// # Errors

@@ -36,6 +36,9 @@ pub struct Found {
     pub at: usize,
 }
 
+/// Runs a candidate and says what it shows: `None` where all agree, an error where it cannot be run.
+pub type Evaluate<'a, E> = dyn FnMut(&[Op]) -> Result<Option<Found>, E> + 'a;
+
 /// A shrunk trace, and what it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrunk {
@@ -84,7 +87,7 @@ pub fn shrink<E>(
     ops: &[Op],
     class: &Class,
     limits: &Limits,
-    evaluate: &mut dyn FnMut(&[Op]) -> Result<Option<Found>, E>,
+    evaluate: &mut Evaluate<'_, E>,
 ) -> Result<Option<Shrunk>, E> {
     let mut error = None;
     let mut run = |candidate: &[Op]| {

@@ -7,7 +7,7 @@ use crate::diff::Class;
 use crate::resp::Argv;
 use crate::trace::{Act, Op};
 
-use super::Found;
+use super::Evaluate;
 
 /// Why shrinking ends before nothing helps any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +18,11 @@ pub(super) enum Stop {
     Failed,
 }
 
-type Evaluate<'a> = &'a mut dyn FnMut(&[Op]) -> Result<Option<Found>, Stop>;
-
 /// The best trace so far, and the means to try another.
 pub(super) struct Search<'a> {
     class: &'a Class,
     evaluations_max: usize,
-    evaluate: Evaluate<'a>,
+    evaluate: &'a mut Evaluate<'a, Stop>,
     /// By the hash of a candidate that was run: where it diverged, if it showed the class. Nothing iterates over it.
     seen: HashMap<u64, Option<usize>>,
     /// The hashes of all that were the best. None becomes it twice, so passes that undo each other come to an end.
@@ -40,7 +38,7 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(class: &'a Class, evaluations_max: usize, evaluate: Evaluate<'a>) -> Self {
+    pub(super) fn new(class: &'a Class, evaluations_max: usize, evaluate: &'a mut Evaluate<'a, Stop>) -> Self {
         Self {
             class,
             evaluations_max,

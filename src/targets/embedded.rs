@@ -1,4 +1,4 @@
-//! `redlite` and `redlite:FILE`: the embedded store, called directly.
+//! `redlite` and `redlite:FILE`: the embedded store, called directly. What a canary wraps is the call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,8 +20,13 @@ use crate::trace::{Act, Header, Op, TargetInfo};
 /// How many notes a session keeps.
 const NOTES_MAX: usize = 100;
 
+/// Runs one command of a trace: [`Client::execute`], or what a canary does in its place.
+pub(super) type Execute = Arc<dyn Fn(&mut Client, &Argv) -> Reply + Send + Sync>;
+
 /// Redlite in this process.
 struct Embedded {
+    name: String,
+    execute: Execute,
     /// `None` in memory.
     file: Option<PathBuf>,
     allow_flush: bool,
@@ -30,19 +35,29 @@ struct Embedded {
 }
 
 /// `redlite`
-pub(super) fn in_memory(_: &str, options: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
-    Ok(Box::new(Embedded { file: None, allow_flush: options.allow_flush, in_use: Arc::default() }))
+pub(super) fn in_memory(_: &str, _: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
+    Ok(wrapped("redlite".to_owned(), Arc::new(Client::execute)))
+}
+
+/// Redlite in memory under another name, with `execute` between a trace and the store.
+pub(super) fn wrapped(name: String, execute: Execute) -> Box<dyn Target> {
+    Box::new(Embedded { name, execute, file: None, allow_flush: true, in_use: Arc::default() })
 }
 
 /// `redlite:FILE`
 pub(super) fn on_file(path: &str, options: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
-    let file = Some(PathBuf::from(path));
-    Ok(Box::new(Embedded { file, allow_flush: options.allow_flush, in_use: Arc::default() }))
+    Ok(Box::new(Embedded {
+        name: "redlite".to_owned(),
+        execute: Arc::new(Client::execute),
+        file: Some(PathBuf::from(path)),
+        allow_flush: options.allow_flush,
+        in_use: Arc::default(),
+    }))
 }
 
 impl Target for Embedded {
     fn info(&self) -> TargetInfo {
-        TargetInfo { name: "redlite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+        TargetInfo { name: self.name.clone(), version: env!("CARGO_PKG_VERSION").to_owned() }
     }
 
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
@@ -59,6 +74,7 @@ impl Target for Embedded {
         let known_dbs = BTreeSet::from([0]);
         let mut session = EmbeddedSession {
             clients: BTreeMap::new(),
+            execute: Arc::clone(&self.execute),
             store,
             place,
             clock,
@@ -112,6 +128,7 @@ impl Place {
 /// A replay in progress.
 struct EmbeddedSession {
     clients: BTreeMap<u16, Client>,
+    execute: Execute,
     store: Redlite,
     place: Place,
     clock: Clock,
@@ -136,9 +153,10 @@ impl EmbeddedSession {
 
     /// Runs one command, and an iteration to its end.
     fn call(&mut self, conn: u16, argv: &Argv) -> Reply {
-        let client = self.client(conn);
-        let outcome = execute(client, argv).and_then(|first| match spec::start_of_iteration(argv) {
-            Some(cursor_at) => cursor::iterate(argv, cursor_at, first, |next| execute(client, next)),
+        let client = self.clients.entry(conn).or_insert_with(|| self.store.client());
+        let mut run = |argv: &Argv| catch(|| (self.execute)(client, argv));
+        let outcome = run(argv).and_then(|first| match spec::start_of_iteration(argv) {
+            Some(cursor_at) => cursor::iterate(argv, cursor_at, first, run),
             None => Ok(first),
         });
         outcome.unwrap_or_else(|failure| {
@@ -195,6 +213,8 @@ impl Session for EmbeddedSession {
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
         self.clients.clear();
         self.clock.set(header.start_ms);
+        // What a trace's picks are follows from the trace, not from those that were replayed before it.
+        self.store.set_random(Random::seeded(0));
         self.store.clear().map_err(|source| self.place.failed(source))
     }
 
@@ -203,16 +223,16 @@ impl Session for EmbeddedSession {
     }
 }
 
-/// A client of dst's own.
+/// A client of dst's own: it sees the store as it is, past every canary.
 struct Admin(Client);
 
 impl Requests for Admin {
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
-        requests.iter().map(|request| execute(&mut self.0, request)).collect()
+        requests.iter().map(|request| catch(|| self.0.execute(request))).collect()
     }
 }
 
 /// A panic counts as a lost connection: the campaign that found it goes on.
-fn execute(client: &mut Client, argv: &Argv) -> Result<Reply, Failure> {
-    catch_unwind(AssertUnwindSafe(|| client.execute(argv))).map_err(|_| Failure::Closed)
+fn catch(run: impl FnOnce() -> Reply) -> Result<Reply, Failure> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Failure::Closed)
 }

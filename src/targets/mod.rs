@@ -7,11 +7,13 @@
 //! |---|---|
 //! | `mod.rs` | the table of targets: [`rows`] |
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
+//! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
 //! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
 //! | `clock`, `shim.c`, `real_time` | time: frozen by the shim, or as near as real time allows |
 //! | `keyspace`, `cursor` | what every session does the same way: read the store, drive an iteration |
 
+pub mod canary;
 mod clock;
 mod connection;
 mod cursor;
@@ -129,6 +131,7 @@ pub fn rows() -> &'static [Row] {
     &[
         Row { prefix: "redlite", form: "redlite", about: "embedded Redlite, in memory", make: embedded::in_memory },
         Row { prefix: "redlite:", form: "redlite:FILE", about: "embedded Redlite on a file", make: embedded::on_file },
+        Row { prefix: "canary:", form: "canary:NAME", about: "embedded Redlite with a slip that dst must find", make: canary::by_name },
         Row { prefix: "redis", form: "redis", about: "a Redis that dst finds, starts and ends", make: spawned::redis },
         Row { prefix: "redis:", form: "redis:PATH", about: "this redis-server, or a version by its name on PATH (redis:7.0)", make: spawned::redis_named },
         Row { prefix: "valkey", form: "valkey", about: "a Valkey that dst finds, starts and ends", make: spawned::valkey },

@@ -495,3 +495,38 @@ fn where_there_is_no_redis_docker_runs_one() {
     let calls = fs::read_to_string(bin.path().join("calls")).expect("the stand-in notes its calls");
     assert!(calls.contains("rm --force dst-"), "the container is removed:\n{calls}");
 }
+
+#[test]
+fn the_embedded_store_answers_and_tells_its_keyspace() {
+    let mut session = open("redlite");
+    check(
+        &mut *session,
+        &[
+            "SET k v PX 1500 => +OK",
+            "1> SELECT 3 => +OK",
+            "1> SET k w => +OK",
+            "GET k => \"v\"",
+            "advance 1501 => +OK",
+            "GET k => nil",
+        ],
+    );
+    let entry =
+        Entry { db: 3, key: b"k".to_vec(), kind: "string".to_owned(), value: Reply::bulk("w"), expires_ms: None };
+    assert_eq!(session.keyspace().expect("a keyspace"), Some(Keyspace { entries: vec![entry] }));
+    session.reset(&header()).expect("a reset");
+    assert_eq!(session.keyspace().expect("a keyspace"), Some(Keyspace::default()));
+}
+
+#[test]
+fn an_embedded_file_keeps_its_data_over_a_restart_and_is_refused_with_data() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let spec = format!("redlite:{}", dir.path().join("store.db").display());
+    let mut session = open(&spec);
+    check(&mut *session, &["SET k v => +OK", "restart => +OK", "GET k => \"v\""]);
+    drop(session);
+    let refusal = error_of(&spec, &options());
+    assert!(refusal.contains("holds 1 key,") && refusal.contains("--allow-flush"), "{refusal}");
+    let allowed = TargetOptions { allow_flush: true, ..options() };
+    let mut session = targets::parse(&spec, &allowed).and_then(|target| target.open(&header())).expect("a session");
+    check(&mut *session, &["GET k => nil"]);
+}

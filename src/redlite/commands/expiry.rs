@@ -160,3 +160,147 @@ fn left_ms(expires_ms: i64, now_ms: i64) -> i64 {
 fn to_seconds(ms: i64) -> i64 {
     ms / 1000 + i64::from(ms % 1000 >= 500)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::transcript::{check, check_on};
+    use crate::redlite::Redlite;
+    use crate::redlite::env::{Clock, Env, Random};
+
+    #[test]
+    fn times_are_told_in_four_ways() {
+        check(
+            r#"> SET k v
+               OK
+               > TTL k
+               -1
+               > EXPIRE k 10
+               1
+               > PTTL k
+               10000
+               > TTL k
+               10
+               > PEXPIRE k 1499
+               1
+               > TTL k
+               1
+               > PEXPIRE k 1500
+               1
+               > TTL k
+               2
+               > EXPIREAT k 1700000100
+               1
+               > EXPIRETIME k
+               1700000100
+               > PEXPIREAT k 9223372036854775807
+               1
+               > PEXPIRETIME k
+               9223372036854775807
+               > EXPIRETIME k
+               9223372036854776
+               > PERSIST k
+               1
+               > PERSIST k
+               0
+               > TTL none
+               -2
+               > EXPIRETIME k
+               -1"#,
+        );
+    }
+
+    #[test]
+    fn a_time_that_has_come_deletes() {
+        check(
+            r#"> MSET a 1 b 1 c 1 d 1
+               OK
+               > EXPIRE a 0
+               1
+               > PEXPIRE b -1
+               1
+               > EXPIREAT c 1700000000
+               1
+               > PEXPIREAT d 1700000000001
+               1
+               > EXISTS a b c d
+               1
+               > EXPIRE none -1
+               0"#,
+        );
+    }
+
+    #[test]
+    fn conditions_compare_with_the_old_time() {
+        check(
+            r#"> SET k v
+               OK
+               > EXPIRE k 10 XX
+               0
+               > EXPIRE k 10 GT
+               0
+               > EXPIRE k 10 LT
+               1
+               > EXPIRE k 11 LT
+               0
+               > EXPIRE k 10 GT
+               0
+               > EXPIRE k 20 GT XX
+               1
+               > EXPIRE k 30 NX
+               0
+               > TTL k
+               20
+               > EXPIRE k -1 GT
+               0
+               > EXPIRE k 1 NX XX
+               -ERR NX and XX, GT or LT options at the same time are not compatible
+               > EXPIRE k 1 NX LT
+               -ERR NX and XX, GT or LT options at the same time are not compatible
+               > EXPIRE k x GT LT
+               -ERR GT and LT options at the same time are not compatible
+               > EXPIRE k 1 FOO
+               -ERR Unsupported option FOO
+               > EXPIRE k x NX
+               -ERR value is not an integer or out of range"#,
+        );
+    }
+
+    #[test]
+    fn times_out_of_range_are_refused() {
+        check(
+            r#"> SET k v
+               OK
+               > EXPIRE k 9223372036854775
+               -ERR invalid expire time in 'expire' command
+               > EXPIRE k 9223372036854776
+               -ERR invalid expire time in 'expire' command
+               > EXPIREAT k 9223372036854776
+               -ERR invalid expire time in 'expireat' command
+               > PEXPIRE k 9223372036854775807
+               -ERR invalid expire time in 'pexpire' command
+               > EXPIRE k -9223372036854776
+               -ERR invalid expire time in 'expire' command
+               > EXPIRE none 9223372036854776
+               -ERR invalid expire time in 'expire' command
+               > PEXPIRE k -9223372036854775808
+               1
+               > EXISTS k
+               0"#,
+        );
+    }
+    #[test]
+    fn a_key_is_there_until_the_clock_is_past_its_expiry() {
+        let clock = Clock::manual(1_700_000_000_000);
+        let env = Env { clock: clock.clone(), random: Random::seeded(1) };
+        let store = Redlite::open_in_memory_with(env).expect("SQLite has memory");
+        let mut client = store.client();
+        check_on(&mut client, "> PSETEX k 10 v\nOK\n> HSET h f v\n1\n> PEXPIRE h 10\n1");
+        clock.advance(10);
+        check_on(&mut client, "> GET k\n\"v\"\n> PTTL k\n0\n> EXISTS h\n1");
+        clock.advance(1);
+        check_on(
+            &mut client,
+            "> GET k\nnil\n> PTTL h\n-2\n> RENAME h k\n-ERR no such key\n> KEYS *\n[]\n> HSET h g v\n1\n> HGETALL h\n[\"g\" \"v\"]",
+        );
+    }
+}

@@ -151,3 +151,171 @@ fn kind(context: &mut Context<'_>) -> Outcome {
     let key = context.store.find(context.db(), context.arg(1))?;
     Ok(Reply::Simple(key.map_or("none", |key| key.kind.name()).into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::transcript::check;
+
+    #[test]
+    fn a_key_is_copied_with_its_expiry() {
+        check(
+            r#"> SET a 1 PX 5000
+               OK
+               > COPY a b
+               1
+               > COPY a b
+               0
+               > PTTL b
+               5000
+               > RPUSH l x y
+               2
+               > COPY l b REPLACE
+               1
+               > LRANGE b 0 -1
+               ["x" "y"]
+               > TTL b
+               -1
+               > COPY a a
+               -ERR source and destination objects are the same
+               > COPY a a DB 1
+               1
+               > COPY none b REPLACE
+               0
+               > COPY a b DB
+               -ERR syntax error
+               > COPY a b DB x
+               -ERR value is not an integer or out of range
+               > COPY a b DB 16
+               -ERR DB index is out of range
+               > COPY a b DB 2147483648
+               -ERR value is out of range, value must between -2147483648 and 2147483647
+               > COPY a b FOO
+               -ERR syntax error"#,
+        );
+    }
+
+    #[test]
+    fn a_key_moves_between_databases() {
+        check(
+            r#"> SET a 1 PX 5000
+               OK
+               > MOVE a 0
+               -ERR source and destination objects are the same
+               > MOVE a 1
+               1
+               > EXISTS a
+               0
+               > SELECT 1
+               OK
+               > PTTL a
+               5000
+               > SELECT 0
+               OK
+               > SET a 2
+               OK
+               > MOVE a 1
+               0
+               > MOVE none 1
+               0
+               > MOVE a x
+               -ERR value is not an integer or out of range
+               > MOVE a -1
+               -ERR DB index is out of range"#,
+        );
+    }
+
+    #[test]
+    fn a_renamed_key_replaces_another() {
+        check(
+            r#"> SET a 1 PX 5000
+               OK
+               > RPUSH b x
+               1
+               > RENAMENX a b
+               0
+               > RENAMENX a a
+               0
+               > RENAME a a
+               OK
+               > RENAME a b
+               OK
+               > PTTL b
+               5000
+               > TYPE b
+               string
+               > RENAME a b
+               -ERR no such key
+               > RENAMENX none b
+               -ERR no such key
+               > DEL b b none
+               1
+               > RANDOMKEY
+               nil"#,
+        );
+    }
+
+    #[test]
+    fn keys_named_twice_count_twice() {
+        check(
+            r#"> MSET a 1 b 2
+               OK
+               > EXISTS a a none b
+               3
+               > TOUCH a a none
+               2
+               > UNLINK a a
+               1
+               > TYPE a
+               none
+               > TYPE b
+               string
+               > KEYS ?
+               ["b"]
+               > KEYS [^b]
+               []
+               > RANDOMKEY
+               "b""#,
+        );
+    }
+
+    #[test]
+    fn scan_filters_what_it_looks_at() {
+        check(
+            r#"> SET a 1
+               OK
+               > RPUSH l 1
+               1
+               > SCAN 0 TYPE LIST COUNT 10
+               ["0" ["l"]]
+               > SCAN 0 MATCH a TYPE string COUNT 99
+               ["0" ["a"]]
+               > SCAN 0 TYPE nothing
+               ["0" []]
+               > SCAN x
+               -ERR invalid cursor
+               > SCAN 0 COUNT 0
+               -ERR syntax error
+               > SCAN 0 COUNT x
+               -ERR value is not an integer or out of range
+               > SCAN 0 MATCH
+               -ERR syntax error
+               > SCAN 0 FOO 1
+               -ERR syntax error"#,
+        );
+    }
+    #[test]
+    fn a_scan_goes_on_where_it_stopped() {
+        check(
+            r#"> MSET a 1 b 2 c 3 d 4
+               OK
+               > SCAN 0 COUNT 2
+               ["3" ["a" "b"]]
+               > DEL c
+               1
+               > SCAN 3 COUNT 2
+               ["0" ["d"]]
+               > SCAN 18446744073709551615
+               ["0" []]"#,
+        );
+    }
+}

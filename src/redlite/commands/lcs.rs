@@ -152,3 +152,60 @@ impl Table {
         walk
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::transcript::check;
+
+    #[test]
+    fn subsequences_are_those_of_redis() {
+        check(
+            r#"> MSET a ohmytext b mynewtext
+               OK
+               > LCS a b
+               "mytext"
+               > LCS a b LEN
+               6
+               > LCS a b IDX
+               ["matches" [[[4 7] [5 8]] [[2 3] [0 1]]] "len" 6]
+               > LCS a b IDX MINMATCHLEN 4 WITHMATCHLEN
+               ["matches" [[[4 7] [5 8] 4]] "len" 6]
+               > LCS a b WITHMATCHLEN
+               "mytext"
+               > LCS a none
+               ""
+               > LCS none none IDX
+               ["matches" [] "len" 0]"#,
+        );
+    }
+
+    #[test]
+    fn options_are_read_after_the_strings() {
+        check(
+            r#"> LPUSH l a
+               1
+               > LCS l none FOO
+               -ERR The specified keys must contain string values
+               > LCS none none FOO
+               -ERR syntax error
+               > LCS none none MINMATCHLEN
+               -ERR syntax error
+               > LCS none none MINMATCHLEN x
+               -ERR value is not an integer or out of range
+               > LCS none none MINMATCHLEN -1 IDX
+               ["matches" [] "len" 0]
+               > LCS none none LEN IDX
+               -ERR If you want both the length and indexes, please just use IDX."#,
+        );
+    }
+
+    #[test]
+    fn a_table_beyond_the_memory_bound_is_refused() {
+        check(
+            r#"> SETRANGE a 99999 x
+               100000
+               > LCS a a
+               -ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"#,
+        );
+    }
+}

@@ -323,3 +323,246 @@ impl Options {
         self.expiry.map(|(expiry, at)| expiry.parse(context, at)).transpose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::transcript::check;
+
+    #[test]
+    fn set_obeys_its_options() {
+        check(
+            r#"> SET k a
+               OK
+               > SET k b NX
+               nil
+               > SET k b XX GET
+               "a"
+               > SET k c NX GET
+               "b"
+               > SET new c NX GET
+               nil
+               > SET none c XX
+               nil
+               > GET k
+               "b"
+               > SET k d PX 1500
+               OK
+               > SET k e KEEPTTL
+               OK
+               > PTTL k
+               1500
+               > SET k f
+               OK
+               > PTTL k
+               -1
+               > SET k g PXAT 1699999999999
+               OK
+               > EXISTS k
+               0"#,
+        );
+    }
+
+    #[test]
+    fn set_refuses_what_contradicts_itself() {
+        check(
+            r#"> SET k a NX XX
+               -ERR syntax error
+               > SET k a EX
+               -ERR syntax error
+               > SET k a EX 1 PX 1
+               -ERR syntax error
+               > SET k a EX 1 KEEPTTL
+               -ERR syntax error
+               > SET k a PERSIST
+               -ERR syntax error
+               > SET k a EX 1 EX 2
+               OK
+               > TTL k
+               2
+               > SET k a EX x
+               -ERR value is not an integer or out of range
+               > SET k a EX 0
+               -ERR invalid expire time in 'set' command
+               > SET k a EX 9223372036854775807
+               -ERR invalid expire time in 'set' command
+               > SET k a PX 9223372036854775807
+               -ERR invalid expire time in 'set' command
+               > SET k a PXAT 9223372036854775807
+               OK
+               > SETEX k 0 a
+               -ERR invalid expire time in 'setex' command
+               > PSETEX k -1 a
+               -ERR invalid expire time in 'psetex' command"#,
+        );
+    }
+
+    #[test]
+    fn set_replaces_any_type_but_for_get() {
+        check(
+            r#"> LPUSH l a
+               1
+               > SET l b GET
+               -WRONGTYPE Operation against a key holding the wrong kind of value
+               > SET l b
+               OK
+               > GET l
+               "b"
+               > SADD s a
+               1
+               > GETSET s b
+               -WRONGTYPE Operation against a key holding the wrong kind of value
+               > MSET s c l d
+               OK
+               > MGET s l none
+               ["c" "d" nil]"#,
+        );
+    }
+
+    #[test]
+    fn getex_sets_and_removes_expiry() {
+        check(
+            r#"> SET k v
+               OK
+               > GETEX k EX 10
+               "v"
+               > TTL k
+               10
+               > GETEX k PERSIST
+               "v"
+               > TTL k
+               -1
+               > GETEX k PERSIST EX 1
+               -ERR syntax error
+               > GETEX k KEEPTTL
+               -ERR syntax error
+               > GETEX none EX 0
+               nil
+               > GETEX k EX 0
+               -ERR invalid expire time in 'getex' command
+               > GETEX k PXAT 1700000000000
+               "v"
+               > EXISTS k
+               0"#,
+        );
+    }
+
+    #[test]
+    fn integers_are_added_within_64_bits() {
+        check(
+            r#"> INCR n
+               1
+               > INCRBY n 9223372036854775806
+               9223372036854775807
+               > INCR n
+               -ERR increment or decrement would overflow
+               > DECRBY n 1
+               9223372036854775806
+               > DECRBY n -9223372036854775808
+               -ERR decrement would overflow
+               > SET n 01
+               OK
+               > INCR n
+               -ERR value is not an integer or out of range
+               > INCRBY n x
+               -ERR value is not an integer or out of range
+               > LPUSH l a
+               1
+               > INCR l
+               -WRONGTYPE Operation against a key holding the wrong kind of value
+               > INCRBY l x
+               -ERR value is not an integer or out of range
+               > DECR missing
+               -1"#,
+        );
+    }
+
+    #[test]
+    fn floats_are_added_as_long_doubles() {
+        check(
+            r#"> INCRBYFLOAT f 10.5
+               "10.5"
+               > INCRBYFLOAT f 0.1
+               "10.6"
+               > INCRBYFLOAT f -10.6
+               "0"
+               > INCRBYFLOAT f 1e18
+               "1000000000000000000"
+               > INCRBYFLOAT f 0.3
+               "1000000000000000000.3125"
+               > INCRBYFLOAT f inf
+               -ERR increment would produce NaN or Infinity
+               > INCRBYFLOAT f x
+               -ERR value is not a valid float
+               > SET f ""
+               OK
+               > INCRBYFLOAT f 1
+               -ERR value is not a valid float"#,
+        );
+    }
+
+    #[test]
+    fn ranges_are_cut_to_the_string() {
+        check(
+            r#"> SET k hello
+               OK
+               > GETRANGE k 1 -2
+               "ell"
+               > GETRANGE k -3 99
+               "llo"
+               > GETRANGE k 0 -100
+               "h"
+               > GETRANGE k -1 -2
+               ""
+               > SUBSTR k 3 1
+               ""
+               > GETRANGE none 0 -1
+               ""
+               > GETRANGE none x 0
+               -ERR value is not an integer or out of range
+               > SETRANGE k 7 xy
+               9
+               > GET k
+               "hello\x00\x00xy"
+               > SETRANGE k 1 E
+               9
+               > SETRANGE k 9 ""
+               9
+               > SETRANGE none 3 ""
+               0
+               > EXISTS none
+               0
+               > SETRANGE k -1 x
+               -ERR offset is out of range
+               > SETRANGE k 536870911 xy
+               -ERR string exceeds maximum allowed size (proto-max-bulk-len)
+               > STRLEN k
+               9
+               > APPEND k !
+               10
+               > APPEND new a
+               1"#,
+        );
+    }
+
+    #[test]
+    fn several_keys_are_set_together() {
+        check(
+            r#"> MSET a 1 b
+               -ERR wrong number of arguments for 'mset' command
+               > MSETNX a 1 b
+               -ERR wrong number of arguments for 'msetnx' command
+               > MSETNX a 1 b 2 a 3
+               1
+               > MSETNX c 1 a 4
+               0
+               > MGET a b c
+               ["3" "2" nil]
+               > GETDEL a
+               "3"
+               > GETDEL a
+               nil
+               > SETNX b 9
+               0"#,
+        );
+    }
+}

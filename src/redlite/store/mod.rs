@@ -50,6 +50,7 @@ impl Store {
 
     fn new(sqlite: Connection) -> Result<Self, OpenError> {
         sqlite.set_prepared_statement_cache_capacity(512);
+        // Without this promise SQLite parses a statement anew whenever the parameter of its LIMIT changes.
         // Otherwise SQLite plans a statement with a range anew each time that its parameters change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         schema::prepare(&sqlite)?;

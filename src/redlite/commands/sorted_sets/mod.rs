@@ -89,8 +89,8 @@ fn score_reply(context: &Context<'_>, score: Option<f64>) -> Reply {
     score.map_or_else(|| context.null(), |score| context.double(score))
 }
 
-/// Puts an empty sorted set in place of the first argument's key and lets `fill` add members; where there are none
-/// to come, that key is deleted.
+/// Makes the first argument a sorted set of these members, after `prepare` has seen its empty key; deletes it where
+/// there are none.
 fn store_members(context: &mut Context<'_>, members: &[Scored], prepare: impl FnOnce(&mut Key)) -> Outcome {
     let (db, name) = (context.db(), context.arg(1));
     if members.is_empty() {
@@ -156,7 +156,7 @@ impl AddOptions {
         if self.nx && self.xx {
             return refuse("ERR XX and NX options at the same time are not compatible");
         }
-        if (self.gt && self.nx) || (self.lt && self.nx) || (self.gt && self.lt) {
+        if [self.gt, self.lt, self.nx].into_iter().filter(|&given| given).count() > 1 {
             return refuse("ERR GT, LT, and/or NX options at the same time are not compatible");
         }
         if self.incr && pairs > 1 {

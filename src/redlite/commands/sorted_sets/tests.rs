@@ -1,4 +1,4 @@
-//! Sorted sets as transcripts. Every reply is one of redis-server 7.0.15.
+//! Sorted sets as transcripts. Every reply is that of redis-server 7.0.15, but for the order of random picks.
 
 use crate::redlite::commands::transcript::check;
 
