@@ -50,7 +50,8 @@ impl Drop for Bar {
 }
 
 fn paint(bar: &ProgressBar, progress: &Progress, unit: &str, done: &AtomicBool) {
-    let bounded = ProgressStyle::with_template("{spinner:.cyan} {prefix} {wide_bar:.cyan/dim} {pos}/{len} {msg}");
+    // The blanks at the end are for the ^C that a terminal shows.
+    let bounded = ProgressStyle::with_template("{spinner:.cyan} {prefix} {wide_bar:.cyan/dim} {pos}/{len} {msg}    ");
     let unbounded = ProgressStyle::with_template("{spinner:.cyan} {prefix} {msg}");
     let (Ok(bounded), Ok(unbounded)) = (bounded, unbounded) else { return };
     let bounded = bounded.progress_chars("━╸─");
