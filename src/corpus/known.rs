@@ -56,6 +56,11 @@ impl Known {
         Self::default()
     }
 
+    /// True where nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Reads the entries that hold for `subject` (the name of its target). No file: nothing is known.
     ///
     /// # Errors

@@ -146,7 +146,7 @@ impl Arguments {
             dbs: swarm.dbs,
             one_score: swarm.one_score,
             options_in_16: swarm.options_in_16,
-            until_odd_case: Gap::new(60, &mut shape),
+            until_odd_case: Gap::new(16, &mut shape),
             until_bulk: Gap::new(swarm.bulk_mean, &mut shape),
             until_odd_number: Gap::new(swarm.odd_number_mean, &mut values),
             until_wrong_type: Gap::new(swarm.wrong_type_mean, &mut keys),
@@ -254,10 +254,10 @@ impl Arguments {
         }
         let shape = self.values.below(32);
         match shape {
-            0..22 => self.push_between(-20, 100, argv),
-            22..27 => self.push_between(-99_999, 99_999, argv),
-            27 => self.push_one(FLOATS, argv),
-            28 => argv.push(self.texts.draw(&mut self.values)),
+            0..20 => self.push_between(-20, 100, argv),
+            20..25 => self.push_between(-99_999, 99_999, argv),
+            25 => self.push_one(FLOATS, argv),
+            26 => argv.push(self.texts.draw(&mut self.values)),
             _ => self.push_large(argv),
         }
     }
@@ -309,9 +309,10 @@ impl Arguments {
         }
         let shape = self.values.below(64);
         let ms = match shape {
-            0..30 => 1 + i64::from(self.values.below(4000)),
-            30..50 => 1000 * (1 + i64::from(self.values.below(20))),
-            50..60 => 100_000 + i64::from(self.values.below(900_000)),
+            0..14 => 1 + i64::from(self.values.below(4000)),
+            14..28 => 1000 * (1 + i64::from(self.values.below(20))),
+            // Most stay: a TTL that is gone shows no slip.
+            28..60 => 100_000 + i64::from(self.values.below(900_000)),
             60..62 => i64::from(self.values.below(3)) * 1000 - 1000,
             _ => 1_000_000_000_000,
         };

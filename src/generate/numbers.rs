@@ -98,8 +98,20 @@ pub(super) const ODD_TIMES: &[&[u8]] = &[
 pub(super) const ODD_CURSORS: &[&[u8]] = &[b"abc", b"", b" 0", b"0x", b"1e3", b"1.5", b"18446744073709551616", b"0 "];
 
 /// Increments at the edges of 64 bits.
-pub(super) const LARGE_INCREMENTS: &[i64] =
-    &[i64::MAX, i64::MIN, i64::MAX - 1, i64::MIN + 1, 1 << 62, -(1 << 62), i64::MAX / 2, 1 << 53, 1 << 32, -(1 << 31)];
+pub(super) const LARGE_INCREMENTS: &[i64] = &[
+    i64::MAX,
+    i64::MAX,
+    i64::MIN,
+    i64::MIN,
+    i64::MAX - 1,
+    i64::MIN + 1,
+    1 << 62,
+    -(1 << 62),
+    i64::MAX / 2,
+    1 << 53,
+    1 << 32,
+    -(1 << 31),
+];
 
 /// What floats are incremented by: half of them whole, so that integers stay integers now and then.
 pub(super) const FLOATS: &[&[u8]] = &[
@@ -107,11 +119,23 @@ pub(super) const FLOATS: &[&[u8]] = &[
     b"1e10", b"-0.3",
 ];
 
-/// Scores: most are small and collide.
+/// Scores: half of the draws are of four small ones, so that members tie and bounds meet them.
 pub(super) const SCORES: &[&[u8]] = &[
     b"0",
+    b"0",
+    b"0",
+    b"0",
+    b"1",
+    b"1",
+    b"1",
     b"1",
     b"2",
+    b"2",
+    b"2",
+    b"2",
+    b"3",
+    b"3",
+    b"3",
     b"3",
     b"4",
     b"5",

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::seed::{Seed, Stream};
+use crate::spec::Family;
 use crate::spec::syntax::{Slot, contains};
 
 use super::groups::{ALWAYS_ON, Group, is_loose, plans};
@@ -75,6 +76,10 @@ pub(super) enum ValueProfile {
     Long,
 }
 
+/// How much more often the commands of a family in focus come. Slips show where a few commands meet again and again on
+/// the same keys, which a seed that spreads over every family seldom has.
+const FOCUS: u32 = 8;
+
 /// Of 100 operations, at most so many may be loose (see [`is_loose`]).
 const LOOSE_PERCENT_MAX: u64 = 3;
 
@@ -98,7 +103,7 @@ impl Swarm {
             skew: *stream.pick(&[Skew::Even, Skew::Zipf, Skew::Hot]),
             odd_keys: stream.chance(1, 4),
             values: *stream.pick(&[ValueProfile::Short, ValueProfile::Short, ValueProfile::Medium, ValueProfile::Long]),
-            options_in_16: *stream.pick(&[1, 3, 4, 5, 8]),
+            options_in_16: *stream.pick(&[2, 4, 5, 6, 8]),
             mistake_mean: around(group.mistake_mean, stream),
             odd_number_mean: around(group.mistake_mean * 2, stream),
             wrong_type_mean: around(group.wrong_type_mean, stream),
@@ -127,13 +132,15 @@ impl Swarm {
 
     fn draw_commands(&mut self, group: &Group, stream: &mut Stream) {
         let off_in_16 = *stream.pick(&[0, 1, 3, 6]);
+        let focus: Vec<Family> = group.families.iter().copied().filter(|_| stream.chance(1, 3)).collect();
         for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
             if is_off || !self.allows(plan) {
                 self.off.push(plan.command.name);
             } else {
-                self.plans.push((plan, usual * factor));
+                let focus = if focus.contains(&plan.command.family) { FOCUS } else { 1 };
+                self.plans.push((plan, usual * factor * focus));
             }
         }
         bound_loose(&mut self.plans);

@@ -1,5 +1,6 @@
 //! Finds the op that a difference is due to: often the stores differ long before a reply shows it.
 
+use crate::corpus::Known;
 use crate::diff::keyspace::Difference;
 use crate::diff::{Divergence, Excerpt, rules};
 use crate::resp::Reply;
@@ -39,7 +40,7 @@ pub(super) fn run(
         (None, _) => return Ok(outcome),
     };
     let mut search = Search { header, ops: ran, agreed_ops, reference, subject, options };
-    for sought in sought(end) {
+    for sought in sought(end, options.known) {
         let (divergence, excerpt) = search.first_op_that_shows(sought, tail.clone())?;
         if !options.known.matches(&divergence.class) {
             outcome.divergence = Some(divergence);
@@ -53,23 +54,31 @@ pub(super) fn run(
 
 /// One difference that was seen in the end.
 enum Sought {
-    Step { of_reference: bool, instead: Reply },
+    Step {
+        of_reference: bool,
+        instead: Reply,
+    },
+    /// Any key: one difference breeds others (COPY, RENAME), and the first of all is the cause.
+    AnyKey(Difference),
+    /// This key: others may differ by a divergence that is known.
     Key(Difference),
 }
 
-fn sought(end: End) -> Vec<Sought> {
+fn sought(end: End, known: &Known) -> Vec<Sought> {
     match end {
         End::Step { of_reference, instead } => vec![Sought::Step { of_reference, instead }],
+        End::Keyspace(differences) if known.is_empty() => differences.into_iter().take(1).map(Sought::AnyKey).collect(),
         End::Keyspace(differences) => differences.into_iter().map(Sought::Key).collect(),
     }
 }
 
 impl Sought {
     /// The same difference as another run showed it.
-    fn seen_in(&self, end: End) -> Option<Sought> {
-        sought(end).into_iter().find(|seen| match (self, seen) {
+    fn seen_in(&self, end: End, known: &Known) -> Option<Sought> {
+        sought(end, known).into_iter().find(|seen| match (self, seen) {
             (Sought::Step { of_reference, .. }, Sought::Step { of_reference: seen, .. }) => of_reference == seen,
             (Sought::Key(sought), Sought::Key(seen)) => (sought.db, &sought.key) == (seen.db, &seen.key),
+            (Sought::AnyKey(_), Sought::AnyKey(_)) => true,
             _ => false,
         })
     }
@@ -109,7 +118,7 @@ impl Search<'_> {
         let command = self.ops.get(at).map_or_else(|| "RESET".into(), |op| rules::command_name(op, want));
         let divergence = match sought {
             Sought::Step { of_reference, instead } => step_divergence(at, &command, of_reference, instead),
-            Sought::Key(difference) => keyspace_divergence(at, &command, difference),
+            Sought::AnyKey(difference) | Sought::Key(difference) => keyspace_divergence(at, &command, difference),
         };
         Ok((divergence, excerpt))
     }
@@ -120,6 +129,6 @@ impl Search<'_> {
         comparison.block(&self.ops[..count], &mut |_, _| {})?;
         comparison.compare_end()?;
         let Comparison { judge, end, .. } = comparison;
-        Ok(end.and_then(|end| sought.seen_in(end)).map(|seen| (seen, judge.tail)))
+        Ok(end.and_then(|end| sought.seen_in(end, self.options.known)).map(|seen| (seen, judge.tail)))
     }
 }

@@ -19,7 +19,6 @@ const TABLES: &str = "
         value      BLOB               -- of a string
     );
     CREATE UNIQUE INDEX keys_by_name ON keys (db, name);
-    CREATE INDEX keys_by_expiry ON keys (expires_ms) WHERE expires_ms IS NOT NULL;
 
     -- Positions of a list are contiguous from its head: LINDEX is one search.
     CREATE TABLE list_items (
