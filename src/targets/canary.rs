@@ -104,7 +104,7 @@ pub const CANARIES: &[Canary] = &[
         group: "keys", ops_min: 2, in_replies: "SET a v EX 9\nCOPY a b\nTTL b", in_keyspace: "SET a v EX 9\nCOPY a b" },
     Canary { name: "exists-once", slip: "EXISTS counts a key that is named twice once", commands: &["EXISTS"], run: exists_once,
         group: "mixed", ops_min: 2, in_replies: "SET k v\nEXISTS k k", in_keyspace: "" },
-    Canary { name: "rename-drops-ttl", slip: "RENAME removes the TTL", commands: &["RENAME"], run: rename_drops_ttl,
+    Canary { name: "rename-drops-ttl", slip: "RENAME and RENAMENX remove the TTL", commands: &["RENAME", "RENAMENX"], run: rename_drops_ttl,
         group: "keys", ops_min: 2, in_replies: "SET a v EX 9\nRENAME a b\nTTL b", in_keyspace: "SET a v EX 9\nRENAME a b" },
     Canary { name: "flushdb-all", slip: "FLUSHDB empties every database", commands: &["FLUSHDB"], run: flushdb_all,
         group: "keys", ops_min: 3, in_replies: "SET k v\n@1 SELECT 1\n@1 FLUSHDB\nGET k", in_keyspace: "SET k v\nSELECT 1\nFLUSHDB" },
@@ -419,10 +419,11 @@ fn zunionstore_weights(client: &mut Client, argv: &Argv) -> Reply {
 }
 
 fn copy_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
+    let expiry = call(client, [b"PEXPIRETIME", arg(argv, 1)]);
+    call(client, [b"PERSIST", arg(argv, 1)]);
     let reply = client.execute(argv);
-    let other_database = argv.iter().skip(3).any(|arg| is_word(arg, "DB"));
-    if reply == Reply::Int(1) && !other_database {
-        call(client, [b"PERSIST", &argv[2]]);
+    if let Reply::Int(expires_ms @ 0..) = expiry {
+        call(client, [b"PEXPIREAT", arg(argv, 1), expires_ms.to_string().as_bytes()]);
     }
     reply
 }
@@ -435,7 +436,8 @@ fn exists_once(client: &mut Client, argv: &Argv) -> Reply {
 
 fn rename_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
-    if reply == Reply::ok() && argv[1] != argv[2] {
+    let renamed = reply == Reply::ok() || reply == Reply::Int(1);
+    if renamed && argv[1] != argv[2] {
         call(client, [b"PERSIST", &argv[2]]);
     }
     reply
