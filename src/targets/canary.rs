@@ -20,6 +20,8 @@ pub struct Canary {
     pub name: &'static str,
     /// What is wrong with it.
     pub slip: &'static str,
+    /// A group of the generator whose first 300 seeds show the slip, and shrink to `ops_min` ops.
+    pub group: &'static str,
     /// The fewest ops that can show the slip: the shorter of the two traces.
     pub ops_min: usize,
     /// A shortest trace whose replies show the slip, one command a line.
@@ -36,87 +38,87 @@ pub struct Canary {
 #[rustfmt::skip] // a table
 pub const CANARIES: &[Canary] = &[
     Canary { name: "append-drops-ttl", slip: "APPEND removes the key's TTL", commands: &["APPEND"], run: append_drops_ttl,
-        ops_min: 2, in_replies: "SET k v EX 9\nAPPEND k w\nTTL k", in_keyspace: "SET k v EX 9\nAPPEND k w" },
-    Canary { name: "getex-persist", slip: "GETEX ignores PERSIST", commands: &["GETEX"], run: getex_persist,
-        ops_min: 2, in_replies: "SET k v EX 9\nGETEX k PERSIST\nTTL k", in_keyspace: "SET k v EX 9\nGETEX k PERSIST" },
+        group: "strings", ops_min: 2, in_replies: "SET k v EX 9\nAPPEND k w\nTTL k", in_keyspace: "SET k v EX 9\nAPPEND k w" },
+    Canary { name: "getex-option", slip: "GETEX ignores its option", commands: &["GETEX"], run: getex_option,
+        group: "keys", ops_min: 2, in_replies: "SET k v\nGETEX k EX 9\nTTL k", in_keyspace: "SET k v\nGETEX k EX 9" },
     Canary { name: "getrange-end", slip: "GETRANGE leaves out the last byte where the end is negative", commands: &["GETRANGE", "SUBSTR"], run: getrange_end,
-        ops_min: 2, in_replies: "SET k vw\nGETRANGE k 0 -1", in_keyspace: "" },
+        group: "mixed", ops_min: 2, in_replies: "SET k vw\nGETRANGE k 0 -1", in_keyspace: "" },
     Canary { name: "incr-wraps", slip: "INCR and INCRBY wrap around instead of failing", commands: &["INCR", "INCRBY"], run: incr_wraps,
-        ops_min: 2, in_replies: "SET k 9223372036854775807\nINCR k", in_keyspace: "SET k 9223372036854775807\nINCR k" },
+        group: "mixed", ops_min: 2, in_replies: "SET k 9223372036854775807\nINCR k", in_keyspace: "SET k 9223372036854775807\nINCR k" },
     Canary { name: "msetnx-partial", slip: "MSETNX sets the keys that are missing although others are not", commands: &["MSETNX"], run: msetnx_partial,
-        ops_min: 2, in_replies: "SET a v\nMSETNX a 1 b 2\nGET b", in_keyspace: "SET a v\nMSETNX a 1 b 2" },
+        group: "mixed", ops_min: 2, in_replies: "SET a v\nMSETNX a 1 b 2\nGET b", in_keyspace: "SET a v\nMSETNX a 1 b 2" },
     Canary { name: "set-keeps-ttl", slip: "SET without KEEPTTL keeps the TTL", commands: &["SET"], run: set_keeps_ttl,
-        ops_min: 2, in_replies: "SET k v EX 9\nSET k v\nTTL k", in_keyspace: "SET k v EX 9\nSET k v" },
-    Canary { name: "set-option-case", slip: "SET knows NX and XX in capitals only", commands: &["SET"], run: set_option_case,
-        ops_min: 1, in_replies: "SET k v nx", in_keyspace: "SET k v nx" },
+        group: "mixed", ops_min: 2, in_replies: "SET k v EX 9\nSET k v\nTTL k", in_keyspace: "SET k v EX 9\nSET k v" },
+    Canary { name: "set-option-case", slip: "SET knows its options in capitals only", commands: &["SET"], run: set_option_case,
+        group: "strings", ops_min: 1, in_replies: "SET k v nx", in_keyspace: "SET k v nx" },
     Canary { name: "setrange-padding", slip: "SETRANGE beyond the end appends without zeros between", commands: &["SETRANGE"], run: setrange_padding,
-        ops_min: 1, in_replies: "SETRANGE k 1 v", in_keyspace: "SETRANGE k 1 v" },
+        group: "mixed", ops_min: 1, in_replies: "SETRANGE k 1 v", in_keyspace: "SETRANGE k 1 v" },
 
     Canary { name: "lpop-leaves-key", slip: "LPOP and RPOP of the last item leave the key behind", commands: &["LPOP", "RPOP"], run: lpop_leaves_key,
-        ops_min: 2, in_replies: "RPUSH k a\nLPOP k\nEXISTS k", in_keyspace: "RPUSH k a\nLPOP k" },
+        group: "mixed", ops_min: 2, in_replies: "RPUSH k a\nLPOP k\nEXISTS k", in_keyspace: "RPUSH k a\nLPOP k" },
     Canary { name: "lpop-null", slip: "LPOP with a count answers a null bulk for a missing key", commands: &["LPOP", "RPOP"], run: lpop_null,
-        ops_min: 1, in_replies: "LPOP k 1", in_keyspace: "" },
+        group: "mixed", ops_min: 1, in_replies: "LPOP k 1", in_keyspace: "" },
     Canary { name: "lpush-order", slip: "LPUSH of several items keeps their order", commands: &["LPUSH"], run: lpush_order,
-        ops_min: 1, in_replies: "LPUSH k a b\nLINDEX k 0", in_keyspace: "LPUSH k a b" },
+        group: "mixed", ops_min: 1, in_replies: "LPUSH k a b\nLINDEX k 0", in_keyspace: "LPUSH k a b" },
     Canary { name: "linsert-pivot", slip: "LINSERT answers 0 where the pivot is missing", commands: &["LINSERT"], run: linsert_pivot,
-        ops_min: 2, in_replies: "RPUSH k a\nLINSERT k BEFORE b c", in_keyspace: "" },
+        group: "mixed", ops_min: 2, in_replies: "RPUSH k a\nLINSERT k BEFORE b c", in_keyspace: "" },
     Canary { name: "lpos-maxlen", slip: "LPOS ignores MAXLEN", commands: &["LPOS"], run: lpos_maxlen,
-        ops_min: 2, in_replies: "RPUSH k a b\nLPOS k b MAXLEN 1", in_keyspace: "" },
+        group: "mixed", ops_min: 2, in_replies: "RPUSH k a b\nLPOS k b MAXLEN 1", in_keyspace: "" },
     Canary { name: "lrange-end", slip: "LRANGE leaves out the last item of the range", commands: &["LRANGE"], run: lrange_end,
-        ops_min: 2, in_replies: "RPUSH k a\nLRANGE k 0 -1", in_keyspace: "" },
-    Canary { name: "lrem-negative", slip: "LREM with a negative count removes from the head", commands: &["LREM"], run: lrem_negative,
-        ops_min: 2, in_replies: "RPUSH k a b a\nLREM k -1 a\nLINDEX k 0", in_keyspace: "RPUSH k a b a\nLREM k -1 a" },
+        group: "mixed", ops_min: 2, in_replies: "RPUSH k a\nLRANGE k 0 -1", in_keyspace: "" },
+    Canary { name: "lrem-negative", slip: "LREM with a negative count removes every match", commands: &["LREM"], run: lrem_negative,
+        group: "mixed", ops_min: 2, in_replies: "RPUSH k a a\nLREM k -1 a", in_keyspace: "RPUSH k a a\nLREM k -1 a" },
     Canary { name: "lset-error", slip: "LSET has another error text for a missing key", commands: &["LSET"], run: lset_error,
-        ops_min: 1, in_replies: "LSET k 0 v", in_keyspace: "" },
+        group: "mixed", ops_min: 1, in_replies: "LSET k 0 v", in_keyspace: "" },
 
     Canary { name: "hget-any-type", slip: "HGET of a key that is no hash answers a null", commands: &["HGET"], run: hget_any_type,
-        ops_min: 2, in_replies: "SET k v\nHGET k f", in_keyspace: "" },
+        group: "hashes", ops_min: 2, in_replies: "SET k v\nHGET k f", in_keyspace: "" },
     Canary { name: "hincrby-missing", slip: "HINCRBY fails on a missing field", commands: &["HINCRBY"], run: hincrby_missing,
-        ops_min: 1, in_replies: "HINCRBY k f 1", in_keyspace: "HINCRBY k f 1" },
+        group: "mixed", ops_min: 1, in_replies: "HINCRBY k f 1", in_keyspace: "HINCRBY k f 1" },
     Canary { name: "hscan-match", slip: "HSCAN ignores MATCH", commands: &["HSCAN"], run: hscan_match,
-        ops_min: 2, in_replies: "HSET k f v\nHSCAN k 0 MATCH x", in_keyspace: "" },
+        group: "mixed", ops_min: 2, in_replies: "HSET k f v\nHSCAN k 0 MATCH x", in_keyspace: "" },
     Canary { name: "hset-count", slip: "HSET answers 1 where the field was there", commands: &["HSET"], run: hset_count,
-        ops_min: 2, in_replies: "HSET k f v\nHSET k f w", in_keyspace: "" },
+        group: "mixed", ops_min: 2, in_replies: "HSET k f v\nHSET k f w", in_keyspace: "" },
 
     Canary { name: "sdiff-last", slip: "SDIFF leaves out the last of three or more keys", commands: &["SDIFF"], run: sdiff_last,
-        ops_min: 3, in_replies: "SADD a m\nSADD c m\nSDIFF a b c", in_keyspace: "" },
+        group: "mixed", ops_min: 2, in_replies: "SADD k m\nSDIFF k b k", in_keyspace: "" },
     Canary { name: "sinterstore-empty", slip: "SINTERSTORE of nothing keeps the old destination", commands: &["SINTERSTORE"], run: sinterstore_empty,
-        ops_min: 2, in_replies: "SADD d m\nSINTERSTORE d k\nSCARD d", in_keyspace: "SADD d m\nSINTERSTORE d k" },
+        group: "mixed", ops_min: 2, in_replies: "SADD d m\nSINTERSTORE d k\nSCARD d", in_keyspace: "SADD d m\nSINTERSTORE d k" },
     Canary { name: "smove-same", slip: "SMOVE from a set to itself removes the member", commands: &["SMOVE"], run: smove_same,
-        ops_min: 2, in_replies: "SADD k m\nSMOVE k k m\nSCARD k", in_keyspace: "SADD k m\nSMOVE k k m" },
+        group: "mixed", ops_min: 2, in_replies: "SADD k m\nSMOVE k k m\nSCARD k", in_keyspace: "SADD k m\nSMOVE k k m" },
     Canary { name: "spop-keeps", slip: "SPOP does not remove what it answers", commands: &["SPOP"], run: spop_keeps,
-        ops_min: 2, in_replies: "SADD k m\nSPOP k\nSCARD k", in_keyspace: "SADD k m\nSPOP k" },
+        group: "mixed", ops_min: 2, in_replies: "SADD k m\nSPOP k\nSCARD k", in_keyspace: "SADD k m\nSPOP k" },
     Canary { name: "sunion-repeats", slip: "SUNION repeats a member that several sets have", commands: &["SUNION"], run: sunion_repeats,
-        ops_min: 2, in_replies: "SADD k m\nSUNION k k", in_keyspace: "" },
+        group: "mixed", ops_min: 2, in_replies: "SADD k m\nSUNION k k", in_keyspace: "" },
 
     Canary { name: "zadd-gt", slip: "ZADD ignores GT", commands: &["ZADD"], run: zadd_gt,
-        ops_min: 2, in_replies: "ZADD k 2 m\nZADD k GT CH 1 m", in_keyspace: "ZADD k 2 m\nZADD k GT 1 m" },
-    Canary { name: "zrangebyscore-exclusive", slip: "ZRANGEBYSCORE takes an exclusive minimum for an inclusive one", commands: &["ZRANGEBYSCORE"], run: zrangebyscore_exclusive,
-        ops_min: 2, in_replies: "ZADD k 1 m\nZRANGEBYSCORE k (1 2", in_keyspace: "" },
+        group: "mixed", ops_min: 1, in_replies: "ZADD k GT CH 2 m 1 m", in_keyspace: "ZADD k GT 2 m 1 m" },
+    Canary { name: "zset-exclusive", slip: "ranges of scores include an exclusive bound", commands: &["ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "ZCOUNT", "ZREMRANGEBYSCORE"], run: zset_exclusive,
+        group: "sorted-sets", ops_min: 2, in_replies: "ZADD k 1 m\nZCOUNT k (1 2", in_keyspace: "ZADD k 1 m\nZREMRANGEBYSCORE k (1 2" },
     Canary { name: "zrevrange-ties", slip: "ZREVRANGE puts members of equal score in ascending order", commands: &["ZREVRANGE"], run: zrevrange_ties,
-        ops_min: 2, in_replies: "ZADD k 0 a 0 b\nZREVRANGE k 0 -1", in_keyspace: "" },
+        group: "sorted-sets", ops_min: 2, in_replies: "ZADD k 0 a 0 b\nZREVRANGE k 0 -1", in_keyspace: "" },
     Canary { name: "zunionstore-weights", slip: "ZUNIONSTORE ignores WEIGHTS", commands: &["ZUNIONSTORE"], run: zunionstore_weights,
-        ops_min: 2, in_replies: "ZADD a 1 m\nZUNIONSTORE d 1 a WEIGHTS 2\nZSCORE d m", in_keyspace: "ZADD a 1 m\nZUNIONSTORE d 1 a WEIGHTS 2" },
+        group: "mixed", ops_min: 2, in_replies: "ZADD a 1 m\nZUNIONSTORE d 1 a WEIGHTS 2\nZSCORE d m", in_keyspace: "ZADD a 1 m\nZUNIONSTORE d 1 a WEIGHTS 2" },
 
     Canary { name: "copy-drops-ttl", slip: "COPY does not copy the TTL", commands: &["COPY"], run: copy_drops_ttl,
-        ops_min: 2, in_replies: "SET a v EX 9\nCOPY a b\nTTL b", in_keyspace: "SET a v EX 9\nCOPY a b" },
+        group: "keys", ops_min: 2, in_replies: "SET a v EX 9\nCOPY a b\nTTL b", in_keyspace: "SET a v EX 9\nCOPY a b" },
     Canary { name: "exists-once", slip: "EXISTS counts a key that is named twice once", commands: &["EXISTS"], run: exists_once,
-        ops_min: 2, in_replies: "SET k v\nEXISTS k k", in_keyspace: "" },
-    Canary { name: "rename-drops-ttl", slip: "RENAME removes the TTL", commands: &["RENAME"], run: rename_drops_ttl,
-        ops_min: 2, in_replies: "SET a v EX 9\nRENAME a b\nTTL b", in_keyspace: "SET a v EX 9\nRENAME a b" },
+        group: "mixed", ops_min: 2, in_replies: "SET k v\nEXISTS k k", in_keyspace: "" },
+    Canary { name: "rename-drops-ttl", slip: "RENAME and RENAMENX remove the TTL", commands: &["RENAME", "RENAMENX"], run: rename_drops_ttl,
+        group: "keys", ops_min: 2, in_replies: "SET a v EX 9\nRENAME a b\nTTL b", in_keyspace: "SET a v EX 9\nRENAME a b" },
     Canary { name: "flushdb-all", slip: "FLUSHDB empties every database", commands: &["FLUSHDB"], run: flushdb_all,
-        ops_min: 3, in_replies: "SET k v\n@1 SELECT 1\n@1 FLUSHDB\nGET k", in_keyspace: "SET k v\nSELECT 1\nFLUSHDB" },
+        group: "keys", ops_min: 3, in_replies: "SET k v\n@1 SELECT 1\n@1 FLUSHDB\nGET k", in_keyspace: "SET k v\nSELECT 1\nFLUSHDB" },
 
     Canary { name: "expire-gt", slip: "EXPIRE with GT gives a TTL to a key without one", commands: &["EXPIRE", "PEXPIRE", "EXPIREAT", "PEXPIREAT"], run: expire_gt,
-        ops_min: 2, in_replies: "SET k v\nEXPIRE k 9 GT", in_keyspace: "SET k v\nEXPIRE k 9 GT" },
+        group: "mixed", ops_min: 2, in_replies: "SET k v\nEXPIRE k 9 GT", in_keyspace: "SET k v\nEXPIRE k 9 GT" },
     Canary { name: "expire-past", slip: "EXPIRE with no time left keeps the key", commands: &["EXPIRE", "PEXPIRE"], run: expire_past,
-        ops_min: 2, in_replies: "SET k v\nEXPIRE k 0\nGET k", in_keyspace: "SET k v\nEXPIRE k 0" },
+        group: "expiry", ops_min: 2, in_replies: "SET k v\nEXPIRE k 0\nGET k", in_keyspace: "SET k v\nEXPIRE k 0" },
     Canary { name: "persist-one", slip: "PERSIST always answers 1", commands: &["PERSIST"], run: persist_one,
-        ops_min: 1, in_replies: "PERSIST k", in_keyspace: "" },
+        group: "mixed", ops_min: 1, in_replies: "PERSIST k", in_keyspace: "" },
     Canary { name: "ttl-floor", slip: "TTL rounds down, not to the nearest second", commands: &["TTL"], run: ttl_floor,
-        ops_min: 2, in_replies: "SET k v PX 500\nTTL k", in_keyspace: "" },
+        group: "keys", ops_min: 2, in_replies: "SET k v PX 500\nTTL k", in_keyspace: "" },
     Canary { name: "ttl-missing", slip: "TTL answers -1 for a missing key", commands: &["TTL"], run: ttl_missing,
-        ops_min: 1, in_replies: "TTL k", in_keyspace: "" },
+        group: "mixed", ops_min: 1, in_replies: "TTL k", in_keyspace: "" },
 ];
 
 /// `canary:NAME`
@@ -186,9 +188,18 @@ fn append_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn getex_persist(client: &mut Client, argv: &Argv) -> Reply {
-    let persists = argv.len() == 3 && is_word(&argv[2], "PERSIST");
-    if persists { call(client, [b"GET", &argv[1]]) } else { client.execute(argv) }
+fn getex_option(client: &mut Client, argv: &Argv) -> Reply {
+    let before = call(client, [b"PEXPIRETIME", arg(argv, 1)]);
+    let reply = client.execute(argv);
+    if let (Reply::Bulk(value), Reply::Int(expires_ms)) = (&reply, before) {
+        // A time in the past has deleted the key.
+        call(client, [b"SETNX", &argv[1], value]);
+        match expires_ms {
+            0.. => call(client, [b"PEXPIREAT", &argv[1], expires_ms.to_string().as_bytes()]),
+            _ => call(client, [b"PERSIST", &argv[1]]),
+        };
+    }
+    reply
 }
 
 fn getrange_end(client: &mut Client, argv: &Argv) -> Reply {
@@ -232,7 +243,8 @@ fn set_keeps_ttl(client: &mut Client, argv: &Argv) -> Reply {
 }
 
 fn set_option_case(client: &mut Client, argv: &Argv) -> Reply {
-    let unknown = argv.iter().skip(3).any(|arg| matches!(arg, b"nx" | b"xx"));
+    let words: [&[u8]; 8] = [b"nx", b"xx", b"get", b"keepttl", b"ex", b"px", b"exat", b"pxat"];
+    let unknown = argv.iter().skip(3).any(|arg| words.contains(&arg));
     if unknown { Reply::error("ERR syntax error") } else { client.execute(argv) }
 }
 
@@ -289,8 +301,8 @@ fn lrange_end(client: &mut Client, argv: &Argv) -> Reply {
 
 fn lrem_negative(client: &mut Client, argv: &Argv) -> Reply {
     match integer(arg(argv, 2)) {
-        Some(count) => client.execute(&with(argv, 2, count.saturating_abs().to_string())),
-        None => client.execute(argv),
+        Some(count) if count < 0 => client.execute(&with(argv, 2, "0")),
+        _ => client.execute(argv),
     }
 }
 
@@ -374,11 +386,9 @@ fn zadd_gt(client: &mut Client, argv: &Argv) -> Reply {
     }
 }
 
-fn zrangebyscore_exclusive(client: &mut Client, argv: &Argv) -> Reply {
-    match arg(argv, 2) {
-        [b'(', min @ ..] => client.execute(&with(argv, 2, min)),
-        _ => client.execute(argv),
-    }
+fn zset_exclusive(client: &mut Client, argv: &Argv) -> Reply {
+    let inclusive = |at| arg(argv, at).strip_prefix(b"(").unwrap_or(arg(argv, at));
+    client.execute(&with(&with(argv, 2, inclusive(2)), 3, inclusive(3)))
 }
 
 fn zrevrange_ties(client: &mut Client, argv: &Argv) -> Reply {
@@ -409,10 +419,11 @@ fn zunionstore_weights(client: &mut Client, argv: &Argv) -> Reply {
 }
 
 fn copy_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
+    let expiry = call(client, [b"PEXPIRETIME", arg(argv, 1)]);
+    call(client, [b"PERSIST", arg(argv, 1)]);
     let reply = client.execute(argv);
-    let other_database = argv.iter().skip(3).any(|arg| is_word(arg, "DB"));
-    if reply == Reply::Int(1) && !other_database {
-        call(client, [b"PERSIST", &argv[2]]);
+    if let Reply::Int(expires_ms @ 0..) = expiry {
+        call(client, [b"PEXPIREAT", arg(argv, 1), expires_ms.to_string().as_bytes()]);
     }
     reply
 }
@@ -425,7 +436,8 @@ fn exists_once(client: &mut Client, argv: &Argv) -> Reply {
 
 fn rename_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
-    if reply == Reply::ok() && argv[1] != argv[2] {
+    let renamed = reply == Reply::ok() || reply == Reply::Int(1);
+    if renamed && argv[1] != argv[2] {
         call(client, [b"PERSIST", &argv[2]]);
     }
     reply

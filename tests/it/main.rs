@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one file a subject.
 
+mod canary;
 mod cli;
 mod generate;
 mod house;
