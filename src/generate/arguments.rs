@@ -254,10 +254,10 @@ impl Arguments {
         }
         let shape = self.values.below(32);
         match shape {
-            0..20 => self.push_between(-20, 100, argv),
-            20..25 => self.push_between(-99_999, 99_999, argv),
-            25 => self.push_one(FLOATS, argv),
-            26 => argv.push(self.texts.draw(&mut self.values)),
+            0..18 => self.push_between(-20, 100, argv),
+            18..22 => self.push_between(-99_999, 99_999, argv),
+            22 => self.push_one(FLOATS, argv),
+            23 => argv.push(self.texts.draw(&mut self.values)),
             _ => self.push_large(argv),
         }
     }

@@ -18,14 +18,14 @@ fn target(spec: &str) -> Box<dyn Target> {
     targets::parse(spec, &TargetOptions::default()).unwrap_or_else(|error| panic!("{spec}: {error}"))
 }
 
-/// `dst oracle --seeds 300 --group GROUP --subject canary:NAME --against redlite`
+/// `dst oracle --seeds 300 --subject canary:NAME`
 fn hunt(canary: &Canary) -> Report {
     let corpus = tempfile::tempdir().expect("a temporary folder");
     let options = Options {
         first_seed: Seed(0),
         seeds: 300,
         ops: 100,
-        group: generate::group(canary.group).unwrap_or_else(|| panic!("{}: no group {}", canary.name, canary.group)),
+        group: generate::group("mixed").expect("the default group"),
         jobs: available_parallelism().unwrap_or(NonZeroUsize::MIN),
         settings: Settings::default(),
         known: &Known::default(),
@@ -34,7 +34,7 @@ fn hunt(canary: &Canary) -> Report {
         command: &CommandLine::default(),
         stop: &AtomicBool::new(false),
     };
-    let (reference, subject) = (target("redlite"), target(&format!("canary:{}", canary.name)));
+    let (reference, subject) = (target("redis"), target(&format!("canary:{}", canary.name)));
     let pair = Pair { reference: reference.as_ref(), subject: subject.as_ref() };
     oracle::run(&options, pair, &Progress::default()).unwrap_or_else(|error| panic!("{}: {error}", canary.name))
 }
