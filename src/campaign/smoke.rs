@@ -7,9 +7,10 @@ use std::sync::atomic::AtomicBool;
 use super::{CampaignError, CommandLine, Pair, Progress, files, oracle, replay};
 use crate::corpus::{Known, Store};
 use crate::diff::Settings;
-use crate::generate;
+use crate::generate::{self, Group};
 use crate::report::{Check, Report, Verdict};
 use crate::seed::Seed;
+use crate::targets::{self, TargetOptions};
 
 /// Seeds of each group, and operations of each seed.
 const SEEDS: u64 = 20;
@@ -17,6 +18,10 @@ const OPS: u64 = 100;
 
 /// A smoke that fails is followed by an oracle run, which shrinks more.
 const SHRINKS_MAX: usize = 2;
+
+/// The wrong Redlite that must be found, and the group that finds it.
+const CANARY: &str = "canary:lrange-end";
+const CANARY_GROUP: &str = "lists";
 
 /// What to run.
 #[derive(Clone, Copy)]
@@ -43,7 +48,7 @@ pub struct Options<'a> {
 type Part = fn(&Options, Pair, &mut dyn FnMut(Report)) -> Result<(), CampaignError>;
 
 /// The table of parts, in their order.
-const PARTS: &[Part] = &[run_groups, replay_traces, replay_corpus];
+const PARTS: &[Part] = &[run_groups, replay_traces, replay_corpus, miss_no_canary];
 
 /// Runs every part. `tell` gets each check as soon as it is done.
 ///
@@ -66,23 +71,32 @@ pub fn run(options: &Options, pair: Pair, tell: &mut dyn FnMut(&Check)) -> Resul
     Ok(whole)
 }
 
+/// The first seeds of a group, as the oracle runs them.
+fn run_seeds(
+    options: &Options,
+    pair: Pair,
+    group: &'static Group,
+    shrinks_max: usize,
+) -> Result<Report, CampaignError> {
+    let oracle = oracle::Options {
+        first_seed: Seed(0),
+        seeds: SEEDS,
+        ops: OPS,
+        group,
+        jobs: options.jobs,
+        settings: options.settings,
+        known: options.known,
+        shrinks_max,
+        store: &Store::new(options.corpus),
+        command: options.command,
+        stop: options.stop,
+    };
+    oracle::run(&oracle, pair, options.progress)
+}
+
 fn run_groups(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
-    let progress = options.progress;
     for group in generate::groups() {
-        let options = oracle::Options {
-            first_seed: Seed(0),
-            seeds: SEEDS,
-            ops: OPS,
-            group,
-            jobs: options.jobs,
-            settings: options.settings,
-            known: options.known,
-            shrinks_max: SHRINKS_MAX,
-            store: &Store::new(options.corpus),
-            command: options.command,
-            stop: options.stop,
-        };
-        let mut report = oracle::run(&options, pair, progress)?;
+        let mut report = run_seeds(options, pair, group, SHRINKS_MAX)?;
         report.checks.push(Check {
             name: format!("seeds of {}", group.name),
             verdict: if report.agrees() { Verdict::Agree } else { Verdict::Diverge },
@@ -108,6 +122,30 @@ fn replay_traces(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) ->
 /// A corpus is there once something was found.
 fn replay_corpus(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
     if options.corpus.exists() { replay_folder(options.corpus, options, pair, push) } else { Ok(()) }
+}
+
+/// A wrong Redlite must diverge: a smoke that finds nothing there would find nothing anywhere.
+fn miss_no_canary(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
+    let canary = targets::parse(CANARY, &TargetOptions::default())?;
+    let pair = Pair { reference: pair.reference, subject: canary.as_ref() };
+    let flown = generate::group(CANARY_GROUP).map(|group| run_seeds(options, pair, group, 0));
+    let flown = flown.transpose()?.unwrap_or_default();
+    let found = !flown.agrees();
+    let mut report = Report { totals: flown.totals, ..Report::default() };
+    report.totals.divergent = 0;
+    report.checks.push(Check {
+        name: format!("{CANARY} is found"),
+        verdict: if found { Verdict::Agree } else { Verdict::Diverge },
+        ops: flown.totals.ops,
+        seconds: flown.timing.comparing_seconds,
+        detail: String::new(),
+        diverged_at: None,
+    });
+    if !found {
+        report.failures.push(format!("{CANARY} is wrong, and no seed showed it: dst is blind"));
+    }
+    push(report);
+    Ok(())
 }
 
 /// Replays every trace below a folder against the replies in it.

@@ -8,7 +8,7 @@ use super::{Outcome, interrupt, output};
 use crate::generate::{self, Generator};
 use crate::resp::Reply;
 use crate::seed::Seed;
-use crate::targets::Session;
+use crate::targets::{self, Session};
 use crate::trace::{Header, Op, TraceError, Writer, text};
 
 /// Generate a trace from a seed, and record a target's replies to it
@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1000)]
     ops: u64,
 
-    /// Record the replies of this target with the operations
+    /// Record the replies of this target with the operations, and at the end all that it holds
     #[arg(long, value_name = "TARGET")]
     from: Option<String>,
 
@@ -75,6 +75,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         let ops: Vec<Op> = (0..count).map(|_| generator.next_op()).collect();
         trace.write(&ops, &ask(session.as_deref_mut(), &ops)?)?;
         left -= count;
+    }
+    if let Some(session) = session.as_deref_mut()
+        && let Some(keyspace) = session.keyspace()?
+    {
+        let ops = targets::reading_ops(&keyspace);
+        trace.write(&ops, &ask(Some(session), &ops)?)?;
     }
     trace.finish()?;
     Ok(Outcome::Agree)

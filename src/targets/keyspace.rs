@@ -6,6 +6,7 @@ use super::connection::Failure;
 use super::cursor;
 use crate::diff::{Entry, Keyspace};
 use crate::resp::{Argv, Reply};
+use crate::trace::Op;
 
 /// How many databases are looked at where the server does not say which ones hold keys: Redis' own number.
 const DATABASES: u32 = 16;
@@ -22,6 +23,15 @@ struct Kind {
     command: &'static str,
     args: &'static [&'static str],
     order: Order,
+}
+
+impl Kind {
+    /// Asks for the value of `key`.
+    fn request(&self, key: &[u8]) -> Argv {
+        let mut argv = Argv::from([self.command.as_bytes(), key]);
+        self.args.iter().for_each(|arg| argv.push(arg.as_bytes()));
+        argv
+    }
 }
 
 /// How a value is brought into canonical order.
@@ -89,6 +99,24 @@ pub(super) fn read(
         entries.push((name, kind, expires_ms));
     }
     Ok(Some(Keyspace { entries: read_values(server, entries)? }))
+}
+
+/// Commands that ask for all of `keyspace`, and for keys that it does not hold. Recorded at the end of a trace, they
+/// compare what both sides hold where there is no reference to ask any more.
+pub fn reading_ops(keyspace: &Keyspace) -> Vec<Op> {
+    let mut ops = Vec::new();
+    let mut push = |argv: Argv| ops.push(Op::call(0, argv));
+    for db in 0..DATABASES {
+        push(select(db));
+        push(Argv::from(["KEYS", "*"]));
+        for entry in keyspace.entries.iter().filter(|entry| entry.db == db) {
+            push(Argv::from([b"TYPE", entry.key.as_slice()]));
+            push(Argv::from([b"PEXPIRETIME", entry.key.as_slice()]));
+            let kind = KINDS.iter().find(|kind| kind.name == entry.kind);
+            kind.into_iter().for_each(|kind| push(kind.request(&entry.key)));
+        }
+    }
+    ops
 }
 
 /// Every key that has a time to live. Empty where the server does not tell its keys.
@@ -260,9 +288,7 @@ fn read_values(server: &mut impl Requests, entries: Vec<(Name, String, Option<i6
     let names: Vec<Name> = entries.iter().map(|(name, ..)| name.clone()).collect();
     let values = run_on_each(server, &names, |name, requests| {
         if let Some(Some(kind)) = kinds.next() {
-            let mut argv = Argv::from([kind.command.as_bytes(), name.key.as_slice()]);
-            kind.args.iter().for_each(|arg| argv.push(arg.as_bytes()));
-            requests.push(argv);
+            requests.push(kind.request(&name.key));
         }
     })?;
     let mut values = values.into_iter();

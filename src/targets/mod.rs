@@ -28,6 +28,8 @@ mod server;
 mod spawned;
 mod wire;
 
+pub use keyspace::reading_ops;
+
 use std::ffi::OsString;
 use std::time::Duration;
 

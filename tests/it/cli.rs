@@ -257,7 +257,9 @@ fn smoke_runs_every_part_and_misses_none() {
     run.check(1, &["agree  seeds of sorted-sets", "traces is missing: a skipped check is no pass"]);
     fs::create_dir(place.path().join("traces")).expect("a directory");
     place.write("traces/a.trace", AGREES);
-    place.run("dst smoke --subject redis").check(0, &["agree  traces/a.trace", "all agree"]);
+    place
+        .run("dst smoke --subject redis")
+        .check(0, &["agree  traces/a.trace", "agree  canary:lrange-end is found", "all agree"]);
 }
 
 fn wait_for(child: &mut Child, what: &str, mut done: impl FnMut(&mut Child) -> bool) {
