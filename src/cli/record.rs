@@ -3,21 +3,27 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 
+use super::inputs::Input;
 use super::options::{AccessArgs, GroupArgs};
 use super::{Outcome, interrupt, output};
 use crate::generate::{self, Generator};
 use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::targets::{self, Session};
-use crate::trace::{Header, Op, TraceError, Writer, text};
+use crate::trace::{Header, Op, Reader, TraceError, Writer, text};
 
 /// Generate a trace from a seed, and record a target's replies to it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     dst record --seed 5 | dst replay --against redis\n  \
     dst record --seed 5 --group lists --ops 20 --text\n  \
-    dst record --seed 5 --from redis --output lists.trace")]
+    dst record --seed 5 --from redis --output lists.trace\n  \
+    dst record by-hand.txt --from redis            what a Redis answers to a trace that you wrote")]
 pub(super) struct Args {
+    /// Take the operations from this trace and not from a seed
+    #[arg(value_name = "TRACE", conflicts_with_all = ["seed", "group", "ops"])]
+    trace: Option<PathBuf>,
+
     /// Everything follows from it: the same seed gives the same trace on every machine
     #[arg(long, value_name = "N", default_value = "0")]
     seed: Seed,
@@ -58,8 +64,17 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         args.text || !output::is_terminal(path),
         "a binary trace does not belong on a terminal: add --text, or --output FILE, or pipe it into `dst replay`"
     );
-    let mut generator = Generator::new(&generate::Options { seed: args.seed, group: args.group.group });
-    let mut header = Header { note: args.note, ..generator.header() };
+    let mut source = match &args.trace {
+        Some(path) => Source::Trace(Box::new(Input::one(path).open()?)),
+        None => {
+            let options = generate::Options { seed: args.seed, group: args.group.group };
+            Source::Seed { generator: Box::new(Generator::new(&options)), left: args.ops }
+        }
+    };
+    let mut header = source.header();
+    if !args.note.is_empty() {
+        header.note = args.note;
+    }
     let mut session = None;
     if let Some(name) = &args.from {
         let target = args.access.target(name)?;
@@ -68,13 +83,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     }
 
     let mut trace = Output::open(output::open_bytes(path)?, &header, session.is_some(), args.text)?;
-    let mut left = args.ops;
-    while left > 0 {
+    while let Some(ops) = source.next_block()? {
         interrupt::check()?;
-        let count = left.min(BLOCK_OPS as u64);
-        let ops: Vec<Op> = (0..count).map(|_| generator.next_op()).collect();
         trace.write(&ops, &ask(session.as_deref_mut(), &ops)?)?;
-        left -= count;
     }
     if let Some(session) = session.as_deref_mut()
         && let Some(keyspace) = session.keyspace()?
@@ -84,6 +95,33 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     }
     trace.finish()?;
     Ok(Outcome::Agree)
+}
+
+/// Where the operations come from.
+enum Source {
+    Seed { generator: Box<Generator>, left: u64 },
+    Trace(Box<Reader>),
+}
+
+impl Source {
+    /// Of a trace to be written: replies that were there are not taken over.
+    fn header(&self) -> Header {
+        match self {
+            Source::Seed { generator, .. } => generator.header(),
+            Source::Trace(reader) => Header { recorded_by: None, ..reader.header().clone() },
+        }
+    }
+
+    fn next_block(&mut self) -> anyhow::Result<Option<Vec<Op>>> {
+        match self {
+            Source::Seed { generator, left } => {
+                let count = (*left).min(BLOCK_OPS as u64);
+                *left -= count;
+                Ok((count > 0).then(|| (0..count).map(|_| generator.next_op()).collect()))
+            }
+            Source::Trace(reader) => Ok(reader.next_block()?.map(|block| block.ops)),
+        }
+    }
 }
 
 /// The replies to `ops`; none without a session.

@@ -43,14 +43,14 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Exact replies, the keyspaces in the end, confirmation, blocks of 512 ops, one thread.
+    /// Exact replies, the keyspaces in the end, confirmation, blocks of 4,096 ops, one thread.
     pub fn new(known: &'a Known) -> Self {
         Self {
             settings: Settings::default(),
             known,
             keyspace: true,
             checkpoint_ops: 0,
-            block_ops: 512,
+            block_ops: 4096,
             parallel: false,
             confirm: true,
         }
