@@ -21,8 +21,11 @@ pub enum OpenError {
     /// SQLite refuses the file.
     #[error("cannot open the store: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The file holds something else, or a later version's data.
-    #[error("the file is no store that this version can read: schema version {found}, expected {expected}")]
+    /// The file is a database of another program.
+    #[error("the file is an SQLite database of something else")]
+    Foreign,
+    /// The file holds a store of another version.
+    #[error("the store in the file has schema version {found}, and this version reads {expected}")]
     Version {
         /// What the file says.
         found: i64,
@@ -84,7 +87,8 @@ impl Redlite {
     /// # Errors
     /// Where SQLite fails.
     pub fn clear(&self) -> Result<(), OpenError> {
-        lock(&self.engine).store.clear_all()?;
+        let store = &mut lock(&self.engine).store;
+        store.clear_all().and_then(|()| store.commit()).inspect_err(|_| store.rollback())?;
         Ok(())
     }
 }
@@ -106,9 +110,10 @@ impl Client {
 /// The engine stays sound where a thread panicked with it: a command that did not end is rolled back by the next.
 fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
     engine.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
-        let mut engine = poisoned.into_inner();
-        engine.store.rollback();
-        engine
+        let mut guard = poisoned.into_inner();
+        guard.store.rollback();
+        engine.clear_poison();
+        guard
     })
 }
 

@@ -153,7 +153,7 @@ fn time(context: &mut Context<'_>, show: fn(i64, i64) -> i64) -> Outcome {
 }
 
 fn left_ms(expires_ms: i64, now_ms: i64) -> i64 {
-    (expires_ms - now_ms).max(0)
+    expires_ms.saturating_sub(now_ms).max(0)
 }
 
 /// Milliseconds, which are not negative, as whole seconds, halves rounded up.

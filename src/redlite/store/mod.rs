@@ -30,31 +30,34 @@ pub(super) struct Store {
     sqlite: Connection,
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
-    /// True between the first mutation of a command and its commit.
-    in_transaction: bool,
 }
 
 impl Store {
     pub fn open_memory() -> Result<Self, OpenError> {
-        Self::new(Connection::open_in_memory()?)
+        let sqlite = Connection::open_in_memory()?;
+        schema::create(&sqlite)?;
+        Self::new(sqlite)
     }
 
     pub fn open_file(path: &Path) -> Result<Self, OpenError> {
         let sqlite = Connection::open(path)?;
+        // Before anything is written: a file that is something else stays as it is.
+        let is_new = schema::check(&sqlite)?;
         // The order matters: SQLite takes shared memory for the WAL's index unless the lock is exclusive first.
         sqlite.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
         sqlite.pragma_update(None, "journal_mode", "WAL")?;
         sqlite.pragma_update(None, "synchronous", "FULL")?;
+        if is_new {
+            schema::create(&sqlite)?;
+        }
         Self::new(sqlite)
     }
 
     fn new(sqlite: Connection) -> Result<Self, OpenError> {
         sqlite.set_prepared_statement_cache_capacity(512);
-        // Without this promise SQLite parses a statement anew whenever the parameter of its LIMIT changes.
-        // Otherwise SQLite plans a statement with a range anew each time that its parameters change.
+        // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        schema::prepare(&sqlite)?;
-        Ok(Self { sqlite, now_ms: 0, in_transaction: false })
+        Ok(Self { sqlite, now_ms: 0 })
     }
 
     /// The time of the commands to come, in milliseconds since 1970.
@@ -80,9 +83,8 @@ impl Store {
     }
 
     fn begin(&mut self) -> rusqlite::Result<()> {
-        if !self.in_transaction {
+        if self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            self.in_transaction = true;
         }
         Ok(())
     }
@@ -114,19 +116,17 @@ impl Store {
 
     /// Makes the command's changes last.
     pub fn commit(&mut self) -> rusqlite::Result<()> {
-        if self.in_transaction {
+        if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
-            self.in_transaction = false;
         }
         Ok(())
     }
 
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
-        if self.in_transaction {
-            // SQLite may have rolled back on its own; then there is nothing left to undo.
+        if !self.sqlite.is_autocommit() {
+            // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");
-            self.in_transaction = false;
         }
     }
 }

@@ -4,6 +4,9 @@ use rusqlite::Connection;
 
 use crate::redlite::engine::OpenError;
 
+/// Written to `application_id` of every file: "Redl". <https://www.sqlite.org/pragma.html#pragma_application_id>
+const APPLICATION: i64 = 0x5265_646c;
+
 /// Written to `user_version` of every file.
 const VERSION: i64 = 1;
 
@@ -58,16 +61,53 @@ const TABLES: &str = "
     CREATE INDEX zset_scores ON zset_members (key_id, score, member, negative_zero);
 ";
 
-/// Makes the tables of a new file; checks the version of an old one.
-pub(super) fn prepare(sqlite: &Connection) -> Result<(), OpenError> {
-    let found: i64 = sqlite.pragma_query_value(None, "user_version", |row| row.get(0))?;
+/// True for a file that is still empty, false for one that holds a store. Changes nothing.
+///
+/// # Errors
+/// [`OpenError::Foreign`] for a file of something else, [`OpenError::Version`] for a store of another version.
+pub(super) fn check(sqlite: &Connection) -> Result<bool, OpenError> {
+    let number = |pragma: &str| sqlite.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    let (application, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 = sqlite.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (found, tables) {
-        (VERSION, _) => Ok(()),
-        (0, 0) => {
-            sqlite.execute_batch(&format!("BEGIN; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;"))?;
-            Ok(())
-        }
-        _ => Err(OpenError::Version { found, expected: VERSION }),
+    match (application, version) {
+        (APPLICATION, VERSION) => Ok(false),
+        (APPLICATION, found) => Err(OpenError::Version { found, expected: VERSION }),
+        (0, 0) if tables == 0 => Ok(true),
+        _ => Err(OpenError::Foreign),
+    }
+}
+
+/// Makes the tables.
+pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
+    sqlite.execute_batch(&format!(
+        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redlite::Redlite;
+
+    /// Opens a file that `sql` was run on; what is said of it, and that it is left as it was.
+    fn check_file(sql: &str, expected: &str) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file.db");
+        Connection::open(&path).and_then(|sqlite| sqlite.execute_batch(sql)).expect("a file");
+        let before = std::fs::read(&path).expect("the file");
+        let error = Redlite::open(&path).map(drop).expect_err("the file is refused");
+        assert_eq!(error.to_string(), expected);
+        assert!(before == std::fs::read(&path).expect("the file"), "a refused file stays as it is: {sql}");
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_refused_and_left_as_it_is() {
+        let foreign = "the file is an SQLite database of something else";
+        check_file("CREATE TABLE keys (id)", foreign);
+        check_file("CREATE TABLE keys (id); PRAGMA user_version = 1", foreign);
+        check_file(
+            &format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 9"),
+            "the store in the file has schema version 9, and this version reads 1",
+        );
     }
 }
