@@ -24,7 +24,7 @@
 //! | [`resp`] | exact replies, requests, bounded decoder, encoder | | |
 //! | [`spec`] | facts about every command | a row in its family's file | `resp` |
 //! | [`trace`] | traces and their three forms | | `seed resp spec` |
-//! | [`faults`] | the table of faults | a row | `trace` and what it may |
+//! | [`faults`] | the table of faults: empty until there is a target that injects them | a row | `trace` and what it may |
 //! | [`generate`] | groups, pools, generation by syntax | a row in the table of groups | `faults` and what it may |
 //! | [`diff`] | rules, keyspaces, classes, rendering | a row in the table of rules | the same |
 //! | [`shrink`] | the loop and its passes | a row in the table of passes | the same |
@@ -37,8 +37,9 @@
 //!
 //! # Invariants
 //!
-//! - Nothing between the generator and the target knows a command by name: what is particular about a command is
-//!   in its row of `spec`.
+//! - What is a fact about a command is in its row of `spec`, and nowhere else. What a room does about a command by
+//!   name is in a table of that room: how often it comes (`generate::groups`), how a random pick is checked
+//!   (`diff::random`), what leaves a clock or a transaction (`targets`). Redlite's own rows hold functions.
 //! - `diff` and `generate` never import `targets` or `redlite`: the accused does not instruct the judge. Redlite
 //!   knows nothing of its tester; the only rooms that import it are `targets/embedded.rs` and `targets/canary.rs`.
 //! - A session's error is an error of the infrastructure. Whatever a server says, or fails to say, is a

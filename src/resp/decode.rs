@@ -187,7 +187,8 @@ impl Decoder {
     }
 
     /// How many bytes are fed and not yet returned in a reply.
-    pub fn buffered_bytes(&self) -> usize {
+    #[cfg(test)]
+    fn buffered_bytes(&self) -> usize {
         self.end - self.start + self.taken_bytes
     }
 
