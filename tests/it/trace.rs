@@ -4,7 +4,10 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use redlite_dst::trace::{Limits, Reader, Trace};
+use redlite_dst::generate::{self, Generator};
+use redlite_dst::seed::Seed;
+use redlite_dst::trace::{Limits, Reader, Trace, Writer};
+use sha2::{Digest, Sha256};
 
 /// A trace of format `version` in binary, and the same as text. Each has every act and every kind of reply.
 fn golden(version: u16, extension: &str) -> PathBuf {
@@ -51,4 +54,21 @@ fn the_content_hash_is_the_same_on_every_machine() {
     assert_eq!(hash, "700017b355feaf9ebd699ed609c2734712fb8e59daa1b32c8ecbb912074fbd8c");
     let noted = Trace { header: redlite_dst::trace::Header { note: "other".into(), ..trace.header.clone() }, ..trace };
     assert_eq!(noted.content_hash(), hash, "the note does not count");
+}
+
+/// `dst record --seed 5`
+#[test]
+fn a_seed_gives_the_same_file_for_ever() {
+    let group = generate::group("mixed").expect("the default group");
+    let mut generator = Generator::new(&generate::Options { seed: Seed(5), group });
+    let mut writer = Writer::new(Vec::new(), &generator.header(), false).expect("memory does not fail");
+    for _ in 0..1000 {
+        writer.write(&generator.next_op(), None).expect("memory does not fail");
+    }
+    let file = writer.finish().expect("memory does not fail");
+    let hash: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(
+        hash, "b3f339f04b3b446fbc2a6ad93310a3a249afaf74bc94e7bf01ed9b20c3aa2fd5",
+        "the generator (then raise GENERATOR), the format (then raise FORMAT) or zstd has changed"
+    );
 }
