@@ -231,6 +231,7 @@ fn describe(
     let whole = sessions.compare(&header, &ops, &settings)?;
     let Some(divergence) = whole.divergence.as_ref().filter(|it| it.class == folded.class) else { return Ok(None) };
 
+    let shrinks = shrinks && differential::reference_failure(&divergence.want).is_none();
     let mut minimal: Option<Minimal> = None;
     for &seed in folded.seen.seeds.iter().filter(|_| shrinks) {
         let (header, ops) = sequence(seed, options.group, options.ops);

@@ -1,10 +1,11 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::options::{AccessArgs, GroupArgs};
 use super::{Outcome, interrupt, output};
+use crate::campaign::differential::reference_failure;
 use crate::generate::{self, Generator};
 use crate::resp::Reply;
 use crate::seed::Seed;
@@ -73,24 +74,36 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         interrupt::check()?;
         let count = left.min(BLOCK_OPS as u64);
         let ops: Vec<Op> = (0..count).map(|_| generator.next_op()).collect();
-        trace.write(&ops, &ask(session.as_deref_mut(), &ops)?)?;
+        trace.write(&ops, &ask(session.as_deref_mut(), &ops, args.ops - left)?)?;
         left -= count;
     }
     if let Some(session) = session.as_deref_mut()
         && let Some(keyspace) = session.keyspace()?
     {
+        let notes = session.take_notes();
+        ensure!(notes.is_empty(), "what the target holds in the end cannot be read: {}", notes.join("; "));
         let ops = targets::reading_ops(&keyspace);
-        trace.write(&ops, &ask(Some(session), &ops)?)?;
+        trace.write(&ops, &ask(Some(session), &ops, args.ops)?)?;
     }
     trace.finish()?;
     Ok(Outcome::Agree)
 }
 
-/// The replies to `ops`; none without a session.
-fn ask(session: Option<&mut (dyn Session + 'static)>, ops: &[Op]) -> anyhow::Result<Vec<Reply>> {
+/// The replies to `ops`, the first of which is `first` in the trace; none without a session. A reply that does not
+/// come is an error: it would be recorded as what is right.
+fn ask(session: Option<&mut (dyn Session + 'static)>, ops: &[Op], first: u64) -> anyhow::Result<Vec<Reply>> {
     let mut replies = Vec::new();
     if let Some(session) = session {
         session.replay(ops, &mut replies)?;
+        if let Some(at) = replies.iter().position(|reply| reference_failure(reply).is_some()) {
+            bail!(
+                "the target gave no reply to op {}, `{}`, so there is no truth to record (give it longer with \
+                 --timeout, or see why it fails): {}",
+                first + at as u64,
+                text::format_op(&ops[at]),
+                session.take_notes().join("; ")
+            );
+        }
     }
     Ok(replies)
 }

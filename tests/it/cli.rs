@@ -242,6 +242,22 @@ fn a_server_that_dies_or_hangs_diverges_and_the_campaign_goes_on() {
 }
 
 #[test]
+fn a_reply_that_does_not_come_is_never_truth() {
+    let place = Place::new();
+    let dies = fs::read_to_string(format!("{}/tests/it/servers/flawed.py", env!("CARGO_MANIFEST_DIR")));
+    place.write("dies.py", &dies.expect("the server is there").replace("\"DIE\"", "\"APPEND\""));
+    let server = format!("'exec:python3 {}/dies.py {{port}}'", place.path().display());
+    let record = format!("dst record --group strings --ops 200 --from {server} --output a.trace");
+    place.run(&record).check_trouble(&["gave no reply to op", "`APPEND ", "no truth to record", "exit status: 7"]);
+    place.write("append.trace", "APPEND k v\n");
+    place
+        .run(&format!("dst replay append.trace --subject {server} --against {server}"))
+        .check(1, &["op 0: APPEND exact reference-closed"]);
+    place.run(&format!("dst corpus add append.trace --against {server}")).check_trouble(&["no truth to keep"]);
+    place.run(&format!("dst shrink append.trace --against {server}")).check_trouble(&["no truth to keep"]);
+}
+
+#[test]
 fn the_seed_bank_is_kept_and_run() {
     let place = Place::new();
     place.run("dst seeds add 17 --group lists 'a hot list'").check(0, &["added"]);

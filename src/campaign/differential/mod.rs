@@ -106,6 +106,16 @@ pub fn compare(
     Ok(outcome)
 }
 
+/// The kind of a divergence where the reference gave no reply; `None` where it gave one. What it would have said is
+/// unknown, so nothing agrees with that, and it is no truth to record.
+pub fn reference_failure(want: &Reply) -> Option<&'static str> {
+    match want {
+        Reply::Hung => Some("reference-hung"),
+        Reply::Closed => Some("reference-closed"),
+        _ => None,
+    }
+}
+
 /// The shortest trace found that still shows the divergence; `None` where `ops` do not show its class.
 ///
 /// # Errors

@@ -273,6 +273,23 @@ fn nothing_is_judged_after_a_known_death() {
 }
 
 #[test]
+fn a_reference_that_gives_no_reply_agrees_with_nothing() {
+    let check = |known: &Known, expected: &str| {
+        let (mut reference, mut subject) = (Fake::new(false, Bug::Dies), Fake::new(true, Bug::Dies));
+        let ops = parse(&["SADD k a", "SCARD k", "GET k"]);
+        let options = Options::new(known);
+        let outcome = compare(&Header::default(), &ops, &mut reference, &mut subject, &options, &mut |_, _| {});
+        let outcome = outcome.expect("a fake never fails");
+        assert_eq!(summary(&outcome), expected, "{outcome:?}");
+        outcome
+    };
+    check(&Known::none(), "1 SCARD exact reference-closed");
+    let class = Class { command: "SCARD".into(), rule: "exact".into(), kind: "reference-closed".into() };
+    let outcome = check(&Known::of_classes([class]), "agree");
+    assert_eq!((outcome.known, outcome.skipped), (1, 1), "nothing is judged after it");
+}
+
+#[test]
 fn a_reference_that_runs_ahead_changes_nothing() {
     let known = Known::none();
     let mut lines = ["SADD k a b c", "SPOP k", "SMEMBERS k", "SRANDMEMBER k", "DEL k"].repeat(200);
