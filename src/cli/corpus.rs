@@ -139,6 +139,7 @@ fn test(against: Option<&str>, pair: &PairArgs, corpus: &CorpusArgs, report: &Re
         stop: interrupt::flag(),
     };
     let items = corpus.store().list()?;
+    ensure!(!items.is_empty(), "{} holds no traces: there is nothing to test", corpus.corpus.display());
     let mut out = report.open()?;
     let mut replays = Replays::start(options, subject.as_ref(), reference.as_deref())?;
     progress.start("replaying", items.len() as u64);

@@ -172,6 +172,7 @@ fn wrong_usage_and_broken_files_exit_2() {
     check("dst replay a.trace --timeout 0", &["must be above 0"]);
     check("PATH=/nowhere dst oracle --seeds 1", &["--redis", "apt install redis-server", "Docker"]);
     check("dst seeds test", &["holds no seeds"]);
+    check("dst corpus test", &["corpus holds no traces"]);
 }
 
 #[test]
@@ -272,6 +273,7 @@ fn smoke_runs_every_part_and_misses_none() {
     let run = place.run("dst smoke --subject redis");
     run.check(1, &["agree  seeds of sorted-sets", "traces is missing: a skipped check is no pass"]);
     fs::create_dir(place.path().join("traces")).expect("a directory");
+    place.run("dst smoke --subject redis").check(1, &["traces holds no traces: a skipped check is no pass"]);
     place.write("traces/a.trace", AGREES);
     place
         .run("dst smoke --subject redis")
