@@ -16,6 +16,8 @@ pub struct Minimal {
     pub divergence: Divergence,
     /// The replies around it.
     pub excerpt: Option<Excerpt>,
+    /// What no reply can say, such as how a server died.
+    pub notes: Vec<String>,
     /// What shrinking took.
     pub shrunk: Shrunk,
 }
@@ -61,5 +63,5 @@ pub fn minimize(
         return Ok(None);
     }
     let trace = Trace { header, ops: shrunk.ops.clone(), replies: Some(replies) };
-    Ok(Some(Minimal { trace, divergence, excerpt: outcome.excerpt, shrunk }))
+    Ok(Some(Minimal { trace, divergence, excerpt: outcome.excerpt, notes: outcome.notes, shrunk }))
 }

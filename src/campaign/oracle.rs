@@ -283,7 +283,7 @@ fn describe(
     let found_in = format!("seed {seed}");
     let mut finding = match minimal {
         Some(minimal) => file(&minimal, found_in, options)?,
-        None => Finding::new(found_in, divergence, whole.excerpt.as_ref()),
+        None => Finding { notes: whole.notes, ..Finding::new(found_in, divergence, whole.excerpt.as_ref()) },
     };
     finding.first_seed = Some(seed);
     if finding.trace.is_none() {
@@ -298,6 +298,7 @@ fn file(minimal: &Minimal, found_in: String, options: &Options) -> Result<Findin
     let path = added.item().path.display().to_string();
     let mut finding = Finding::new(found_in, &minimal.divergence, minimal.excerpt.as_ref());
     finding.replay = options.command.with(&format!("replay {}", files::quote(&path)));
+    finding.notes.clone_from(&minimal.notes);
     finding.trace = Some(path);
     finding.shrunk = Some(Shrinking::from(&minimal.shrunk));
     Ok(finding)

@@ -169,7 +169,8 @@ impl<'a> Replays<'a> {
             } else {
                 let finding = Finding::new(found_in, divergence, outcome.excerpt.as_ref());
                 let (replay, shrink) = paste;
-                self.report.findings.push(Finding { replay, shrink, ..finding });
+                let notes = outcome.notes.clone();
+                self.report.findings.push(Finding { replay, shrink, notes, ..finding });
             }
         }
         self.report.checks.push(check.clone());

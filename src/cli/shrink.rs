@@ -87,5 +87,8 @@ fn tell(minimal: &Minimal) {
             anstream::eprintln!("  {line}");
         }
     }
+    for note in &minimal.notes {
+        anstream::eprintln!("  {}", note.escape_debug());
+    }
     anstream::eprintln!("\n{FAINT}The trace with the reference's replies:{FAINT:#}");
 }

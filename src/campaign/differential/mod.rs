@@ -23,6 +23,9 @@ use judge::Judge;
 /// From how many ops on a thread for the reference pays: below, starting it costs more than it saves.
 const PARALLEL_OPS_MIN: usize = 512;
 
+/// The most notes of an outcome: a server that dies of one command may die of many.
+const NOTES_MAX: usize = 8;
+
 /// How two sessions are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
@@ -72,6 +75,8 @@ pub struct Outcome {
     pub divergence: Option<Divergence>,
     /// The ops and replies around the divergence, for [`crate::diff::render`].
     pub excerpt: Option<Excerpt>,
+    /// What no reply can say, where something diverged: how a server died, with its last words.
+    pub notes: Vec<String>,
     /// True where a second run of the same trace did not show the same class.
     pub flaky: bool,
     /// True where the keyspaces were compared in the end. Keys that a known divergence left different are passed over.
@@ -179,6 +184,9 @@ impl<'a> Comparison<'a> {
     ) -> Result<Self, TargetError> {
         reference.reset(header)?;
         subject.reset(header)?;
+        // Those of the trace before this one.
+        reference.take_notes();
+        subject.take_notes();
         let mut options = *options;
         if !(reference.exact_clock() && subject.exact_clock()) {
             options.settings.clock = REAL_CLOCK;
@@ -211,6 +219,7 @@ impl<'a> Comparison<'a> {
     /// Infrastructure only.
     pub fn finish(mut self) -> Result<Outcome, TargetError> {
         self.compare_end()?;
+        let notes = self.take_notes();
         let Self { mut judge, end, .. } = self;
         let at = judge.ops().saturating_sub(1);
         let divergences = match end {
@@ -221,7 +230,11 @@ impl<'a> Comparison<'a> {
             }
         };
         judge.settle(divergences);
-        Ok(judge.into_outcome())
+        let mut outcome = judge.into_outcome();
+        if outcome.divergence.is_some() {
+            outcome.notes = notes;
+        }
+        Ok(outcome)
     }
 
     fn agrees(&self) -> bool {
@@ -261,6 +274,19 @@ impl<'a> Comparison<'a> {
             std::mem::swap(&mut want, &mut ahead);
         }
         Ok(())
+    }
+
+    /// What the sessions noted so far, each note once and with whose it is.
+    fn take_notes(&mut self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (side, session) in [("reference", &mut *self.reference), ("subject", &mut *self.judge.subject)] {
+            for note in session.take_notes().into_iter().map(|note| format!("{side}: {note}")) {
+                if notes.len() < NOTES_MAX && !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        notes
     }
 
     /// Looks for what no reply has shown, where it can still be judged.
