@@ -208,7 +208,7 @@ fn hold(reader: &mut Reader) -> Result<(Vec<Block>, bool), TraceError> {
     while ops < WHOLE_OPS_MAX && bytes < WHOLE_BYTES_MAX {
         let Some(block) = reader.next_block()? else { return Ok((held, true)) };
         ops += block.ops.len();
-        bytes += block.ops.iter().filter_map(Op::argv).map(|argv| argv.bytes_len()).sum::<usize>();
+        bytes += block.bytes();
         held.push(block);
     }
     Ok((held, false))
