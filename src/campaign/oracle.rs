@@ -59,7 +59,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     progress.start("comparing", options.seeds);
     let tally = compare_seeds(options, pair, progress)?;
     let comparing_seconds = started.elapsed().as_secs_f64();
-    let interrupted = options.stop.load(Ordering::Relaxed) && tally.totals.seeds < options.seeds;
+    let compared = tally.totals.seeds;
 
     let classes = fold_systemic(tally.classes);
     let shrinks = classes.len().min(options.shrinks_max);
@@ -72,6 +72,8 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
         progress.step(0, false);
         Ok(described)
     })?;
+    // Where there was nothing left to do, nothing was interrupted.
+    let interrupted = options.stop.load(Ordering::Relaxed) && (compared < options.seeds || !classes.is_empty());
     let mut flaky = tally.flaky;
     let mut findings = Vec::new();
     for described in described {
@@ -178,7 +180,8 @@ fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<T
 }
 
 fn differential_options<'a>(options: &Options<'a>) -> differential::Options<'a> {
-    differential::Options { settings: options.settings, ..differential::Options::new(options.known) }
+    let stop = Some(options.stop);
+    differential::Options { settings: options.settings, stop, ..differential::Options::new(options.known) }
 }
 
 /// A class, or many that differ in the same way on different commands, by their first seeds.
@@ -274,6 +277,9 @@ fn describe(
     let shrinks = shrinks && differential::reference_failure(&divergence.want).is_none();
     let mut minimal: Option<Minimal> = None;
     for &seed in seen.seeds.iter().filter(|_| shrinks) {
+        if minimal.is_some() && options.stop.load(Ordering::Relaxed) {
+            break;
+        }
         let (header, ops) = sequence(seed, options.group, options.ops);
         let note = format!("{class}, shrunk from seed {seed} of {}", options.group.name);
         let shorter = minimize(&header, &ops, divergence, reference, sessions, &settings, note)?

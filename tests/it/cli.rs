@@ -318,3 +318,28 @@ fn ctrl_c_reports_what_was_done_and_leaves_nothing_behind() {
     assert!(told.contains("this is what was done so far") && told.contains("dst: interrupted after"), "{told}");
     assert_eq!((place.leftovers(), place.processes()), (vec![], vec![]));
 }
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_leaves_no_server() {
+    let place = Place::new();
+    fs::copy(format!("{}/tests/it/servers/flawed.py", env!("CARGO_MANIFEST_DIR")), place.path().join("flawed.py"))
+        .expect("the server is there");
+    place.write("hang.trace", "# dst trace 1\n\nHANG\n");
+    let subject = format!("exec:python3 {}/flawed.py {{port}}", place.path().display());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dst"))
+        .args(["replay", "hang.trace", "--against", "redlite", "--timeout", "300", "--subject", &subject])
+        .current_dir(place.path())
+        .env("TMPDIR", place.path().join("tmp"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("dst runs");
+    wait_for(&mut child, "starting the server", |_| place.processes().len() == 2);
+    sleep(Duration::from_secs(1));
+    for _ in 0..2 {
+        kill_process(Pid::from_child(&child), Signal::INT).expect("dst takes a signal");
+        sleep(Duration::from_millis(200));
+    }
+    wait_for(&mut child, "ending", |child| child.try_wait().is_ok_and(|status| status.is_some()));
+    wait_for(&mut child, "the end of the server", |_| place.processes().is_empty());
+}

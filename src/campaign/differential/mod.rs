@@ -8,6 +8,7 @@ mod attribution;
 mod judge;
 mod taint;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::corpus::Known;
@@ -26,6 +27,9 @@ const PARALLEL_OPS_MIN: usize = 512;
 /// The most notes of an outcome: a server that dies of one command may die of many.
 const NOTES_MAX: usize = 8;
 
+/// The most candidates of a shrink that hang.
+const HUNG_EVALUATIONS_MAX: usize = 20;
+
 /// How two sessions are compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a> {
@@ -43,6 +47,8 @@ pub struct Options<'a> {
     pub parallel: bool,
     /// Runs a trace that diverges again; see [`Outcome::flaky`].
     pub confirm: bool,
+    /// Where the user asks to stop: shrinking then ends with the shortest trace so far.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 impl<'a> Options<'a> {
@@ -56,6 +62,7 @@ impl<'a> Options<'a> {
             block_ops: 512,
             parallel: false,
             confirm: true,
+            stop: None,
         }
     }
 }
@@ -123,6 +130,9 @@ pub fn reference_failure(want: &Reply) -> Option<&'static str> {
 
 /// The shortest trace found that still shows the divergence; `None` where `ops` do not show its class.
 ///
+/// It ends early, with a trace that may not be minimal, where the user asks to stop, and after
+/// [`HUNG_EVALUATIONS_MAX`] candidates that hung: each takes the deadline of a reply at least.
+///
 /// # Errors
 /// Infrastructure only.
 pub fn shrink(
@@ -135,10 +145,20 @@ pub fn shrink(
     limits: &Limits,
 ) -> Result<Option<Shrunk>, TargetError> {
     let options = Options { confirm: false, parallel: false, ..*options };
-    shrink::shrink(ops, &divergence.class, limits, &mut |candidate| {
+    let (mut evaluations, mut hung, mut given_up) = (0, 0, false);
+    let shrunk = shrink::shrink(ops, &divergence.class, limits, &mut |candidate| {
+        let stopped = options.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+        // The first says that there is something to shrink. From where it gives up on, no candidate is better.
+        given_up |= evaluations > 0 && (stopped || hung >= HUNG_EVALUATIONS_MAX);
+        if given_up {
+            return Ok(None);
+        }
+        evaluations += 1;
         let outcome = attribution::run(header, candidate, reference, subject, &options, &mut |_, _| {})?;
+        hung += usize::from(outcome.divergence.as_ref().is_some_and(|it| [&it.want, &it.got].contains(&&Reply::Hung)));
         Ok(outcome.divergence.map(|found| Found { class: found.class, at: found.at }))
-    })
+    })?;
+    Ok(shrunk.map(|shrunk| Shrunk { evaluations, minimal: shrunk.minimal && !given_up, ..shrunk }))
 }
 
 /// The rule of a divergence in what both sides hold.
