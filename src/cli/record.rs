@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 
-use super::options::{AccessArgs, GroupArgs};
+use super::options::{AccessArgs, GroupArgs, redact};
 use super::{Outcome, interrupt, output};
 use crate::campaign::differential::reference_failure;
 use crate::generate::{self, Generator};
@@ -64,7 +64,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let mut session = None;
     if let Some(name) = &args.from {
         let target = args.access.target(name)?;
-        session = Some(target.open(&header).with_context(|| format!("cannot record from {name}"))?);
+        session = Some(target.open(&header).with_context(|| format!("cannot record from {}", redact(name)))?);
         header.recorded_by = Some(target.info());
     }
 
