@@ -16,6 +16,8 @@ pub struct Minimal {
     pub divergence: Divergence,
     /// The replies around it.
     pub excerpt: Option<Excerpt>,
+    /// What no reply can say, such as how a server died.
+    pub notes: Vec<String>,
     /// What shrinking took.
     pub shrunk: Shrunk,
 }
@@ -32,7 +34,7 @@ impl Minimal {
 /// and goes into the trace. `None` where `ops` do not show the divergence again.
 ///
 /// # Errors
-/// Infrastructure only.
+/// [`CampaignError::NoTruth`] where the divergence is that the reference gave no reply, and errors of the infrastructure.
 pub fn minimize(
     header: &Header,
     ops: &[Op],
@@ -42,6 +44,9 @@ pub fn minimize(
     options: &Options,
     note: String,
 ) -> Result<Option<Minimal>, CampaignError> {
+    if differential::reference_failure(&divergence.want).is_some() {
+        return Err(CampaignError::NoTruth { class: divergence.class.clone() });
+    }
     let Sessions { reference: right, subject } = sessions;
     let (right, tested) = (right.as_mut(), subject.as_mut());
     let limits = Limits::default();
@@ -54,6 +59,9 @@ pub fn minimize(
     let mut replies = Vec::with_capacity(shrunk.ops.len());
     sessions.reference.reset(&header)?;
     sessions.reference.replay(&shrunk.ops, &mut replies)?;
+    if replies.iter().any(|reply| differential::reference_failure(reply).is_some()) {
+        return Ok(None);
+    }
     let trace = Trace { header, ops: shrunk.ops.clone(), replies: Some(replies) };
-    Ok(Some(Minimal { trace, divergence, excerpt: outcome.excerpt, shrunk }))
+    Ok(Some(Minimal { trace, divergence, excerpt: outcome.excerpt, notes: outcome.notes, shrunk }))
 }

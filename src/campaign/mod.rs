@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::corpus::CorpusError;
+use crate::diff::Class;
 use crate::generate::{self, Generator, Group};
 use crate::report::Totals;
 use crate::seed::Seed;
@@ -80,6 +81,15 @@ pub enum CampaignError {
         path: String,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// The reference did not answer.
+    #[error(
+        "{class}: the reference gave no reply, so there is no truth to keep; give it longer with --timeout, or see \
+        why it fails"
+    )]
+    NoTruth {
+        /// What was found.
+        class: Class,
     },
     /// There is nothing to compare with.
     #[error("{name} holds no replies to compare with; name what is right, such as --against redis")]

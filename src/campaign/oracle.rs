@@ -59,7 +59,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     progress.start("comparing", options.seeds);
     let tally = compare_seeds(options, pair, progress)?;
     let comparing_seconds = started.elapsed().as_secs_f64();
-    let interrupted = options.stop.load(Ordering::Relaxed) && tally.totals.seeds < options.seeds;
+    let compared = tally.totals.seeds;
 
     let classes = fold_systemic(tally.classes);
     let shrinks = classes.len().min(options.shrinks_max);
@@ -67,18 +67,20 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     let reference = pair.reference.info();
     let described = in_parallel(pair.jobs(options.jobs), classes.len(), pair, |at, sessions| {
         let shrinks = at < options.shrinks_max && !options.stop.load(Ordering::Relaxed);
-        let finding = describe(options, &classes[at], &reference, sessions, shrinks)?;
+        let described =
+            describe_first(&classes[at], |class, seen| describe(options, class, seen, &reference, sessions, shrinks))?;
         progress.step(0, false);
-        Ok(finding)
+        Ok(described)
     })?;
+    // Where there was nothing left to do, nothing was interrupted.
+    let interrupted = options.stop.load(Ordering::Relaxed) && (compared < options.seeds || !classes.is_empty());
     let mut flaky = tally.flaky;
     let mut findings = Vec::new();
-    for (folded, described) in classes.into_iter().zip(described) {
-        match described {
-            Some(finding) => findings.push(finding),
-            None => flaky.push((folded.seen.first_seed(), folded.class)),
-        }
+    for described in described {
+        findings.extend(described.finding);
+        flaky.extend(described.flaky);
     }
+    findings.sort_by_key(|finding| finding.first_seed);
     flaky.sort();
 
     let last = options.first_seed.0.saturating_add(options.seeds.saturating_sub(1));
@@ -178,63 +180,108 @@ fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<T
 }
 
 fn differential_options<'a>(options: &Options<'a>) -> differential::Options<'a> {
-    differential::Options { settings: options.settings, ..differential::Options::new(options.known) }
+    let stop = Some(options.stop);
+    differential::Options { settings: options.settings, stop, ..differential::Options::new(options.known) }
 }
 
-/// A class, or many that differ in the same way on different commands, told by the one with the lowest seed.
+/// A class, or many that differ in the same way on different commands, by their first seeds.
 struct Folded {
-    class: Class,
-    also: Vec<String>,
-    seen: Occurrences,
+    members: Vec<(Class, Occurrences)>,
 }
 
-/// Folds the classes that share rule and kind over many commands. The result is in the order of the first seeds.
+impl Folded {
+    fn first_seed(&self) -> Seed {
+        self.members.first().map(|(_, seen)| seen.first_seed()).unwrap_or_default()
+    }
+}
+
+/// True where the kind names a difference of sort, which many commands may share for one reason (`int/bulk`, `ok/closed`,
+/// `error-text`). Where only a value differs, as in `int-value`, each command may be wrong in its own way.
+fn is_systemic(kind: &str) -> bool {
+    kind.contains('/')
+        || matches!(kind, "error-code" | "error-text" | "reference-hung" | "reference-closed")
+        || kind.ends_with("-out-of-step")
+}
+
+/// Folds the classes that share rule and a systemic kind over many commands. The result is in the order of the first
+/// seeds.
 fn fold_systemic(classes: BTreeMap<Class, Occurrences>) -> Vec<Folded> {
-    let mut by_kind: BTreeMap<(String, String), Vec<Folded>> = BTreeMap::new();
+    let mut by_kind: BTreeMap<(String, String), Vec<(Class, Occurrences)>> = BTreeMap::new();
     for (class, seen) in classes {
         let kind = (class.rule.clone(), class.kind.clone());
-        by_kind.entry(kind).or_default().push(Folded { class, also: Vec::new(), seen });
+        by_kind.entry(kind).or_default().push((class, seen));
     }
     let mut folded = Vec::new();
-    for mut alike in by_kind.into_values() {
-        alike.sort_by_key(|it| it.seen.first_seed());
-        if alike.len() < SYSTEMIC_COMMANDS_MIN {
-            folded.append(&mut alike);
-            continue;
-        }
-        let mut alike = alike.into_iter();
-        if let Some(mut first) = alike.next() {
-            for other in alike {
-                first.seen.count += other.seen.count;
-                first.also.push(other.class.command);
-            }
-            first.also.sort();
-            folded.push(first);
+    for ((_, kind), mut members) in by_kind {
+        members.sort_by_key(|(_, seen)| seen.first_seed());
+        if is_systemic(&kind) && members.len() >= SYSTEMIC_COMMANDS_MIN {
+            folded.push(Folded { members });
+        } else {
+            folded.extend(members.into_iter().map(|member| Folded { members: vec![member] }));
         }
     }
-    folded.sort_by(|a, b| (a.seen.first_seed(), &a.class).cmp(&(b.seen.first_seed(), &b.class)));
+    folded.sort_by(|a, b| {
+        let first_class = |it: &Folded| it.members.first().map(|(class, _)| class.clone());
+        (a.first_seed(), first_class(a)).cmp(&(b.first_seed(), first_class(b)))
+    });
     folded
+}
+
+/// What became of a [`Folded`].
+#[derive(Default)]
+struct Described {
+    finding: Option<Finding>,
+    /// The members that a second run did not show.
+    flaky: Vec<(Seed, Class)>,
+}
+
+/// Tells the first of the members that a second run shows again, for itself and for those behind it.
+fn describe_first(
+    folded: &Folded,
+    mut describe: impl FnMut(&Class, &Occurrences) -> Result<Option<Finding>, CampaignError>,
+) -> Result<Described, CampaignError> {
+    let mut described = Described::default();
+    let mut members = folded.members.iter();
+    while let Some((class, seen)) = members.next() {
+        let Some(mut finding) = describe(class, seen)? else {
+            described.flaky.push((seen.first_seed(), class.clone()));
+            continue;
+        };
+        finding.count = seen.count;
+        for (class, seen) in members.by_ref() {
+            finding.count += seen.count;
+            finding.also.push(class.command.clone());
+        }
+        finding.also.sort();
+        described.finding = Some(finding);
+    }
+    Ok(described)
 }
 
 /// Runs the first seeds of a class again, shrinks them and files the shortest; `None` where the first does not show the
 /// class again.
 fn describe(
     options: &Options,
-    folded: &Folded,
+    class: &Class,
+    seen: &Occurrences,
     reference: &TargetInfo,
     sessions: &mut Sessions,
     shrinks: bool,
 ) -> Result<Option<Finding>, CampaignError> {
-    let seed = folded.seen.first_seed();
+    let seed = seen.first_seed();
     let settings = differential_options(options);
     let (header, ops) = sequence(seed, options.group, options.ops);
     let whole = sessions.compare(&header, &ops, &settings)?;
-    let Some(divergence) = whole.divergence.as_ref().filter(|it| it.class == folded.class) else { return Ok(None) };
+    let Some(divergence) = whole.divergence.as_ref().filter(|it| it.class == *class) else { return Ok(None) };
 
+    let shrinks = shrinks && differential::reference_failure(&divergence.want).is_none();
     let mut minimal: Option<Minimal> = None;
-    for &seed in folded.seen.seeds.iter().filter(|_| shrinks) {
+    for &seed in seen.seeds.iter().filter(|_| shrinks) {
+        if minimal.is_some() && options.stop.load(Ordering::Relaxed) {
+            break;
+        }
         let (header, ops) = sequence(seed, options.group, options.ops);
-        let note = format!("{}, shrunk from seed {seed} of {}", folded.class, options.group.name);
+        let note = format!("{class}, shrunk from seed {seed} of {}", options.group.name);
         let shorter = minimize(&header, &ops, divergence, reference, sessions, &settings, note)?
             .filter(|it| minimal.as_ref().is_none_or(|least| it.size() < least.size()));
         minimal = shorter.or(minimal);
@@ -242,11 +289,9 @@ fn describe(
     let found_in = format!("seed {seed}");
     let mut finding = match minimal {
         Some(minimal) => file(&minimal, found_in, options)?,
-        None => Finding::new(found_in, divergence, whole.excerpt.as_ref()),
+        None => Finding { notes: whole.notes, ..Finding::new(found_in, divergence, whole.excerpt.as_ref()) },
     };
     finding.first_seed = Some(seed);
-    finding.count = folded.seen.count;
-    finding.also.clone_from(&folded.also);
     if finding.trace.is_none() {
         finding.replay = options.command.seed(seed, options.group, options.ops);
     }
@@ -259,6 +304,7 @@ fn file(minimal: &Minimal, found_in: String, options: &Options) -> Result<Findin
     let path = added.item().path.display().to_string();
     let mut finding = Finding::new(found_in, &minimal.divergence, minimal.excerpt.as_ref());
     finding.replay = options.command.with(&format!("replay {}", files::quote(&path)));
+    finding.notes.clone_from(&minimal.notes);
     finding.trace = Some(path);
     finding.shrunk = Some(Shrinking::from(&minimal.shrunk));
     Ok(finding)
@@ -267,8 +313,11 @@ fn file(minimal: &Minimal, found_in: String, options: &Options) -> Result<Findin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diff::Divergence;
+    use crate::resp::Reply;
 
-    /// Folds classes given as `COMMAND rule kind` with count and first seed.
+    /// Classes given as `COMMAND rule kind` with count and first seed, folded. A second run does not show the commands
+    /// that begin with `F`.
     fn check(classes: &[(&str, u64, u64)], expected: &[&str]) {
         let classes = classes.iter().map(|&(name, count, seed)| {
             let mut words = name.split(' ').map(str::to_owned);
@@ -276,31 +325,71 @@ mod tests {
             let class = Class { command: word(), rule: word(), kind: word() };
             (class, Occurrences { count, seeds: vec![Seed(seed)] })
         });
-        let tell = |it: &Folded| format!("{} x{} from {} {:?}", it.class, it.seen.count, it.seen.first_seed(), it.also);
-        let folded: Vec<String> = fold_systemic(classes.collect()).iter().map(tell).collect();
-        assert_eq!(folded, expected);
+        let mut told = Vec::new();
+        for folded in fold_systemic(classes.collect()) {
+            let described = describe_first(&folded, |class, seen| {
+                let divergence = Divergence {
+                    at: 0,
+                    class: class.clone(),
+                    want: Reply::Null,
+                    got: Reply::Null,
+                    note: String::new(),
+                };
+                let again = !class.command.starts_with('F');
+                Ok(again.then(|| Finding::new(format!("seed {}", seen.first_seed()), &divergence, None)))
+            });
+            let Described { finding, flaky } = described.expect("nothing fails");
+            told.extend(flaky.iter().map(|(seed, class)| format!("flaky {class} in {seed}")));
+            told.extend(finding.map(|it| format!("{} x{} from {} {:?}", it.class, it.count, it.found_in, it.also)));
+        }
+        assert_eq!(told, expected);
     }
 
     #[test]
     fn classes_come_in_the_order_of_their_first_seeds() {
         check(
             &[("GET exact int/bulk", 2, 9), ("SET exact int/bulk", 3, 4)],
-            &["SET exact int/bulk x3 from 4 []", "GET exact int/bulk x2 from 9 []"],
+            &["SET exact int/bulk x3 from seed 4 []", "GET exact int/bulk x2 from seed 9 []"],
         );
     }
 
     #[test]
-    fn a_difference_of_many_commands_is_one_finding() {
+    fn a_difference_of_sort_in_many_commands_is_one_finding() {
         check(
             &[
-                ("A exact closed", 1, 5),
-                ("B exact closed", 1, 3),
-                ("C exact closed", 1, 8),
-                ("D exact closed", 1, 7),
-                ("E exact closed", 4, 6),
-                ("E exact int-value", 1, 1),
+                ("A exact ok/closed", 1, 5),
+                ("B exact ok/closed", 1, 3),
+                ("C exact ok/closed", 1, 8),
+                ("D exact ok/closed", 1, 7),
+                ("E exact ok/closed", 4, 6),
+                ("E exact int/bulk", 1, 1),
             ],
-            &["E exact int-value x1 from 1 []", r#"B exact closed x8 from 3 ["A", "C", "D", "E"]"#],
+            &["E exact int/bulk x1 from seed 1 []", r#"B exact ok/closed x8 from seed 3 ["A", "C", "D", "E"]"#],
         );
+    }
+
+    #[test]
+    fn values_that_differ_in_many_commands_are_bugs_of_their_own() {
+        let classes = ["A", "B", "C", "D", "E"].map(|command| format!("{command} exact int-value"));
+        let seen = [0, 1, 2, 3, 4].map(|at| (classes[at].as_str(), 1, at as u64));
+        check(
+            &seen,
+            &[0, 1, 2, 3, 4].map(|at| format!("{} x1 from seed {at} []", classes[at])).each_ref().map(|it| &**it),
+        );
+    }
+
+    #[test]
+    fn where_the_first_is_flaky_the_next_is_told() {
+        check(
+            &[
+                ("F exact error-text", 2, 1),
+                ("B exact error-text", 1, 2),
+                ("C exact error-text", 1, 3),
+                ("D exact error-text", 1, 4),
+                ("E exact error-text", 1, 5),
+            ],
+            &["flaky F exact error-text in 1", r#"B exact error-text x4 from seed 2 ["C", "D", "E"]"#],
+        );
+        check(&[("F exact int-value", 1, 1)], &["flaky F exact int-value in 1"]);
     }
 }

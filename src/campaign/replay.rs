@@ -70,19 +70,25 @@ impl<'a> Replays<'a> {
     }
 
     /// Replays one trace. `name` is for people, `file` is what a line to paste calls it.
-    /// `None` where the user stopped it.
+    /// `None` where the user stopped it before its end; a divergence that was found until then is kept.
     ///
     /// # Errors
     /// [`CampaignError::NoReference`], a trace that cannot be read, and errors of the infrastructure.
     pub fn trace(&mut self, name: &str, file: &str, reader: Reader) -> Result<Option<Check>, CampaignError> {
         let started = Instant::now();
-        self.note_reference(reader.header());
-        let outcome = self.compare(name, reader);
-        if self.options.stop.load(Ordering::Relaxed) {
-            self.report.interrupted = true;
+        if self.is_stopped() {
             return Ok(None);
         }
-        let outcome = outcome?;
+        self.note_reference(reader.header());
+        let outcome = match self.compare(name, reader) {
+            Ok(Some(outcome)) => outcome,
+            // Ctrl-C also ends whoever writes our stdin.
+            Err(error) if !self.is_stopped() => return Err(error),
+            Ok(None) | Err(_) => {
+                self.report.interrupted = true;
+                return Ok(None);
+            }
+        };
         let command = |verb| self.options.command.with(&format!("{verb} {}", files::quote(file)));
         let paste = (command("replay"), Some(command("shrink")));
         Ok(Some(self.note(name.to_owned(), &outcome, started, paste)))
@@ -94,8 +100,7 @@ impl<'a> Replays<'a> {
     /// [`CampaignError::NoReference`] without a live reference, and errors of the infrastructure.
     pub fn seed(&mut self, seed: Seed, group: &'static Group, count: u64) -> Result<Option<Check>, CampaignError> {
         let started = Instant::now();
-        if self.options.stop.load(Ordering::Relaxed) {
-            self.report.interrupted = true;
+        if self.is_stopped() {
             return Ok(None);
         }
         let name = format!("seed {seed} of {}", group.name);
@@ -108,6 +113,13 @@ impl<'a> Replays<'a> {
         self.report.totals.seeds += 1;
         let paste = (self.options.command.seed(seed, group, count), None);
         Ok(Some(self.note(name, &outcome, started, paste)))
+    }
+
+    /// True where the user asked to stop, which the report then says.
+    fn is_stopped(&mut self) -> bool {
+        let stopped = self.options.stop.load(Ordering::Relaxed);
+        self.report.interrupted |= stopped;
+        stopped
     }
 
     /// What all of them came to.
@@ -157,14 +169,16 @@ impl<'a> Replays<'a> {
             } else {
                 let finding = Finding::new(found_in, divergence, outcome.excerpt.as_ref());
                 let (replay, shrink) = paste;
-                self.report.findings.push(Finding { replay, shrink, ..finding });
+                let notes = outcome.notes.clone();
+                self.report.findings.push(Finding { replay, shrink, notes, ..finding });
             }
         }
         self.report.checks.push(check.clone());
         check
     }
 
-    fn compare(&mut self, name: &str, mut reader: Reader) -> Result<Outcome, CampaignError> {
+    /// `None` where the user stopped it before its end and nothing diverged until then.
+    fn compare(&mut self, name: &str, mut reader: Reader) -> Result<Option<Outcome>, CampaignError> {
         let header = reader.header().clone();
         let damaged = |source: TraceError| CampaignError::Trace { name: name.to_owned(), source };
         let (held, whole) = hold(&mut reader).map_err(damaged)?;
@@ -181,7 +195,7 @@ impl<'a> Replays<'a> {
             let outcome =
                 differential::compare(&header, &ops, reference.as_mut(), subject, &run.options, &mut |_, _| ())?;
             self.options.progress.ops.fetch_add(outcome.ops, Ordering::Relaxed);
-            return Ok(outcome);
+            return Ok(Some(outcome));
         }
         let run = Run { options: differential::Options { parallel: true, ..run.options }, ..run };
         run.stream(&held, Some(&mut reader), reference.as_mut(), subject, None)
@@ -194,7 +208,7 @@ fn hold(reader: &mut Reader) -> Result<(Vec<Block>, bool), TraceError> {
     while ops < WHOLE_OPS_MAX && bytes < WHOLE_BYTES_MAX {
         let Some(block) = reader.next_block()? else { return Ok((held, true)) };
         ops += block.ops.len();
-        bytes += block.ops.iter().filter_map(Op::argv).map(|argv| argv.bytes_len()).sum::<usize>();
+        bytes += block.bytes();
         held.push(block);
     }
     Ok((held, false))
@@ -215,19 +229,23 @@ impl Run<'_> {
         held: &[Block],
         rest: Option<&mut Reader>,
         subject: &mut dyn Session,
-    ) -> Result<Outcome, CampaignError> {
+    ) -> Result<Option<Outcome>, CampaignError> {
         let recorded = Recorded::default();
         let mut reference = recorded.open(self.header)?;
         let whole = rest.is_none();
-        let mut outcome = self.stream(held, rest, reference.as_mut(), subject, Some(&recorded))?;
+        let outcome = self.stream(held, rest, reference.as_mut(), subject, Some(&recorded))?;
+        let Some(mut outcome) = outcome else { return Ok(None) };
         if let Some(divergence) = outcome.divergence.as_ref().filter(|_| whole) {
-            let again = self.stream(held, None, reference.as_mut(), subject, Some(&recorded))?;
-            outcome.flaky = again.divergence.is_none_or(|again| again.class != divergence.class);
+            // A second run that is stopped says nothing against the first.
+            if let Some(again) = self.stream(held, None, reference.as_mut(), subject, Some(&recorded))? {
+                outcome.flaky = again.divergence.is_none_or(|again| again.class != divergence.class);
+            }
         }
-        Ok(outcome)
+        Ok(Some(outcome))
     }
 
-    /// Compares block by block: those that are held, then the rest of the trace.
+    /// Compares block by block: those that are held, then the rest of the trace. `None` where the user stopped it
+    /// before its end and nothing diverged until then.
     fn stream(
         &self,
         held: &[Block],
@@ -235,24 +253,27 @@ impl Run<'_> {
         reference: &mut dyn Session,
         subject: &mut dyn Session,
         recorded: Option<&Recorded>,
-    ) -> Result<Outcome, CampaignError> {
+    ) -> Result<Option<Outcome>, CampaignError> {
         let mut comparison = Comparison::start(self.header, reference, subject, &self.options)?;
-        let mut goes_on = true;
+        let (mut goes_on, mut stopped) = (true, false);
         for block in held {
-            goes_on = goes_on && self.step(&mut comparison, block, recorded)?;
+            stopped |= goes_on && self.replays.stop.load(Ordering::Relaxed);
+            goes_on = goes_on && !stopped && self.step(&mut comparison, block, recorded)?;
         }
         if let Some(reader) = rest {
             while goes_on {
                 let block = reader.next_block();
                 let block = block.map_err(|source| CampaignError::Trace { name: self.name.to_owned(), source })?;
                 let Some(block) = block else { break };
-                goes_on = self.step(&mut comparison, &block, recorded)?;
+                stopped = self.replays.stop.load(Ordering::Relaxed);
+                goes_on = !stopped && self.step(&mut comparison, &block, recorded)?;
             }
         }
-        Ok(comparison.finish()?)
+        let outcome = comparison.finish()?;
+        Ok(Some(outcome).filter(|outcome| !stopped || outcome.divergence.is_some()))
     }
 
-    /// Compares one block; false where nothing more should be sent.
+    /// Compares one block; false where it diverged.
     fn step(
         &self,
         comparison: &mut Comparison,
@@ -264,6 +285,87 @@ impl Run<'_> {
             recorded.feed(block.replies.clone().ok_or_else(none)?);
         }
         self.replays.progress.ops.fetch_add(block.ops.len() as u64, Ordering::Relaxed);
-        Ok(comparison.block(&block.ops, &mut |_, _| ())? && !self.replays.stop.load(Ordering::Relaxed))
+        Ok(comparison.block(&block.ops, &mut |_, _| ())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diff::Keyspace;
+    use crate::resp::Reply;
+    use crate::targets::TargetError;
+    use crate::trace::{Limits, TargetInfo};
+
+    /// Answers nil to everything. Once it has run so many ops the user presses Ctrl-C.
+    #[derive(Clone)]
+    struct Nil {
+        stops_after: usize,
+        stop: Arc<AtomicBool>,
+        ran: usize,
+    }
+
+    impl Target for Nil {
+        fn info(&self) -> TargetInfo {
+            TargetInfo::default()
+        }
+
+        fn open(&self, _: &Header) -> Result<Box<dyn Session>, TargetError> {
+            Ok(Box::new(self.clone()))
+        }
+    }
+
+    impl Session for Nil {
+        fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+            self.ran += ops.len();
+            self.stop.fetch_or(self.ran >= self.stops_after, Ordering::Relaxed);
+            replies.extend(ops.iter().map(|_| Reply::NullBulk));
+            Ok(())
+        }
+
+        fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+            Ok(None)
+        }
+
+        fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
+            Ok(None)
+        }
+
+        fn reset(&mut self, _: &Header) -> Result<(), TargetError> {
+            Ok(())
+        }
+    }
+
+    /// Replays a trace of these ops, then another, where Ctrl-C comes after `stops_after` ops.
+    fn check(first: &str, stops_after: usize, expected: (&[Verdict], bool)) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let subject = Nil { stops_after, stop: Arc::clone(&stop), ran: 0 };
+        let (known, command, progress) = (Known::none(), CommandLine::default(), Progress::default());
+        let options = Options {
+            settings: Settings::default(),
+            known: &known,
+            command: &command,
+            progress: &progress,
+            stop: &stop,
+        };
+        let mut replays = Replays::start(options, &subject, None).expect("it starts");
+        for text in [first, "GET a\n  (nil)\n"] {
+            let text = format!("# dst trace 1\nreplies: yes\n\n{text}");
+            let reader = Reader::open(Box::new(Cursor::new(text)), Limits::default()).expect("it is a trace");
+            replays.trace("a", "a", reader).expect("nothing fails");
+        }
+        let report = replays.finish();
+        let verdicts: Vec<Verdict> = report.checks.iter().map(|check| check.verdict).collect();
+        assert_eq!((&verdicts[..], report.interrupted), expected, "{first:?} stopped after {stops_after}");
+    }
+
+    #[test]
+    fn what_is_done_when_the_user_stops_is_kept() {
+        check("GET a\n  (nil)\n", 9, (&[Verdict::Agree, Verdict::Agree], false));
+        check("GET a\n  (nil)\n", 1, (&[Verdict::Agree], true));
+        check("GET a\n  \"v\"\n", 1, (&[Verdict::Diverge], true));
     }
 }

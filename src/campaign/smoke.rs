@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CampaignError, CommandLine, Pair, Progress, files, oracle, replay};
 use crate::corpus::{Known, Store};
@@ -62,6 +62,10 @@ pub fn run(options: &Options, pair: Pair, tell: &mut dyn FnMut(&Check)) -> Resul
         ..Report::default()
     };
     for part in PARTS {
+        if options.stop.load(Ordering::Relaxed) {
+            whole.interrupted = true;
+            break;
+        }
         part(options, pair, &mut |report| {
             report.checks.iter().for_each(&mut *tell);
             whole.absorb(report);
@@ -111,10 +115,12 @@ fn run_groups(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Re
 }
 
 fn replay_traces(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
-    if options.traces.exists() {
-        return replay_folder(options.traces, options, pair, push);
-    }
-    let missing = format!("{} is missing: a skipped check is no pass", options.traces.display());
+    let what = match options.traces.exists() {
+        true if !files::list(options.traces)?.is_empty() => return replay_folder(options.traces, options, pair, push),
+        true => "holds no traces",
+        false => "is missing",
+    };
+    let missing = format!("{} {what}: a skipped check is no pass", options.traces.display());
     push(Report { failures: vec![missing], ..Report::default() });
     Ok(())
 }
@@ -131,6 +137,10 @@ fn miss_no_canary(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -
     let flown = generate::group(CANARY_GROUP).map(|group| run_seeds(options, pair, group, 0));
     let flown = flown.transpose()?.unwrap_or_default();
     let found = !flown.agrees();
+    if flown.interrupted && !found {
+        push(Report { interrupted: true, ..Report::default() });
+        return Ok(());
+    }
     let mut report = Report { totals: flown.totals, ..Report::default() };
     report.totals.divergent = 0;
     report.checks.push(Check {

@@ -2,7 +2,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use super::inputs::Input;
@@ -118,6 +118,10 @@ fn record(trace: Trace, reference: TargetInfo, sessions: &mut Sessions) -> anyho
     let mut replies = Vec::with_capacity(trace.ops.len());
     sessions.reference.reset(&trace.header)?;
     sessions.reference.replay(&trace.ops, &mut replies)?;
+    ensure!(
+        !replies.iter().any(|reply| differential::reference_failure(reply).is_some()),
+        "{reference} does not answer every operation: a reply that did not come is no truth to keep; see --timeout"
+    );
     let header = Header { recorded_by: Some(reference), ..trace.header };
     Ok(Trace { header, replies: Some(replies), ..trace })
 }
@@ -135,6 +139,7 @@ fn test(against: Option<&str>, pair: &PairArgs, corpus: &CorpusArgs, report: &Re
         stop: interrupt::flag(),
     };
     let items = corpus.store().list()?;
+    ensure!(!items.is_empty(), "{} holds no traces: there is nothing to test", corpus.corpus.display());
     let mut out = report.open()?;
     let mut replays = Replays::start(options, subject.as_ref(), reference.as_deref())?;
     progress.start("replaying", items.len() as u64);

@@ -1,10 +1,12 @@
 //! SIGINT and SIGTERM: the first asks the work to stop where it stands and report, the second ends it at once.
+//! Then the servers that dst started are killed, and their temporary directories stay.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
 use super::EXIT_TROUBLE;
+use crate::targets;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
@@ -13,6 +15,7 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 pub(super) fn install() -> anyhow::Result<()> {
     ctrlc::set_handler(|| {
         if REQUESTED.swap(true, Ordering::SeqCst) {
+            targets::kill_all();
             std::process::exit(i32::from(EXIT_TROUBLE));
         }
     })

@@ -1,5 +1,7 @@
 //! Arguments that several subcommands share, each written once.
 
+use std::borrow::Cow;
+use std::env;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -20,12 +22,17 @@ use crate::targets::{self, Target, TargetOptions};
 /// What is tested unless the user says otherwise.
 const DEFAULT_SUBJECT: &str = "redlite";
 
+/// The variable that stands for `--redis`.
+const REDIS_URL: &str = "REDIS_URL";
+/// How long a reply may take unless the user says otherwise.
+const DEFAULT_TIMEOUT_SECONDS: &str = "5";
+
 /// How targets are reached.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Targets")]
 pub(super) struct AccessArgs {
     /// The redis-server to start for `redis`: a path, or the URL of a running one
-    #[arg(long, value_name = "PATH|URL", env = "REDIS_URL", hide_env_values = true)]
+    #[arg(long, value_name = "PATH|URL", env = REDIS_URL, hide_env_values = true)]
     pub redis: Option<String>,
 
     /// Allow emptying a server that dst did not start
@@ -33,11 +40,26 @@ pub(super) struct AccessArgs {
     pub allow_flush: bool,
 
     /// How long a reply may take before it counts as hung
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = DEFAULT_TIMEOUT_SECONDS, value_parser = parse_seconds)]
     pub timeout: Duration,
 }
 
 impl AccessArgs {
+    /// The same in words. What the environment says, it says again.
+    fn flags(&self) -> Vec<String> {
+        let mut flags = Vec::new();
+        if let Some(redis) = self.redis.as_ref().filter(|&redis| env::var(REDIS_URL).as_ref() != Ok(redis)) {
+            flags.push(format!("--redis {}", files::quote(&redact(redis))));
+        }
+        if self.allow_flush {
+            flags.push("--allow-flush".to_owned());
+        }
+        if parse_seconds(DEFAULT_TIMEOUT_SECONDS) != Ok(self.timeout) {
+            flags.push(format!("--timeout {}", self.timeout.as_secs_f64()));
+        }
+        flags
+    }
+
     /// The target of this name. Nothing is started yet.
     pub fn target(&self, name: &str) -> anyhow::Result<Box<dyn Target>> {
         let options = TargetOptions {
@@ -84,27 +106,32 @@ impl PairArgs {
     pub fn command(&self, against: Option<&str>) -> CommandLine {
         let mut flags = Vec::new();
         if let Some(against) = against {
-            flags.push(format!("--against {}", files::quote(against)));
+            flags.push(format!("--against {}", files::quote(&redact(against))));
         }
         if self.subject != DEFAULT_SUBJECT {
-            flags.push(format!("--subject {}", files::quote(&self.subject)));
+            flags.push(format!("--subject {}", files::quote(&redact(&self.subject))));
         }
         if let ErrorsArg::Code = self.strictness.errors {
             flags.push("--errors code".to_owned());
         }
-        if self.access.allow_flush {
-            flags.push("--allow-flush".to_owned());
-        }
+        flags.extend(self.access.flags());
         CommandLine { program: program(), flags: flags.join(" ") }
+    }
+}
+
+/// A target without the password in its URL: reports are shared.
+pub(super) fn redact(target: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = target.split_once("://") else { return target.into() };
+    // A password may hold an @, and one that is not escaped a slash: the last @ ends it.
+    match rest.rsplit_once('@').and_then(|(user, place)| Some((user.split_once(':')?.0, place))) {
+        Some((user, place)) => format!("{scheme}://{user}:PASSWORD@{place}").into(),
+        None => target.into(),
     }
 }
 
 /// How the user called this program: by its path, where that is how, so that a line to paste works as it stands.
 fn program() -> String {
-    std::env::args()
-        .next()
-        .filter(|name| name.contains('/'))
-        .map_or_else(|| "dst".to_owned(), |name| files::quote(&name))
+    env::args().next().filter(|name| name.contains('/')).map_or_else(|| "dst".to_owned(), |name| files::quote(&name))
 }
 
 /// How strictly replies are compared.
@@ -237,5 +264,44 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     match Duration::try_from_secs_f64(seconds) {
         Ok(timeout) if !timeout.is_zero() => Ok(timeout),
         _ => Err("must be above 0".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        pair: PairArgs,
+    }
+
+    /// The flags of a line to paste, for a command with these words.
+    fn check(words: &[&str], against: &str, expected: &str) {
+        let line = Line::try_parse_from(std::iter::once(&"dst").chain(words)).expect("they are arguments");
+        assert_eq!(line.pair.command(Some(against)).flags, expected, "{words:?}");
+    }
+
+    #[test]
+    fn a_line_to_paste_leads_to_the_same_comparison() {
+        check(&["--redis", "/a b", "--timeout", "0.5"], "redis", "--against redis --redis '/a b' --timeout 0.5");
+        check(&["--redis", "x", "--allow-flush", "--timeout", "5"], "redis", "--against redis --redis x --allow-flush");
+    }
+
+    #[test]
+    fn a_line_to_paste_holds_no_password() {
+        check(
+            &["--redis", "redis://ann:s3cret@h:1", "--subject", "redis://:p@ss/w@h:2/3"],
+            "rediss://u:p@h",
+            "--against rediss://u:PASSWORD@h --subject redis://:PASSWORD@h:2/3 --redis redis://ann:PASSWORD@h:1",
+        );
+        check(
+            &["--redis", "redis://ann@h", "--subject", "redis://h:1"],
+            "redis",
+            "--against redis --subject redis://h:1 --redis redis://ann@h",
+        );
     }
 }

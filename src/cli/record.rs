@@ -1,11 +1,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::inputs::Input;
-use super::options::{AccessArgs, GroupArgs};
+use super::options::{AccessArgs, GroupArgs, redact};
 use super::{Outcome, interrupt, output};
+use crate::campaign::differential::reference_failure;
 use crate::generate::{self, Generator};
 use crate::resp::Reply;
 use crate::seed::Seed;
@@ -78,20 +79,24 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let mut session = None;
     if let Some(name) = &args.from {
         let target = args.access.target(name)?;
-        session = Some(target.open(&header).with_context(|| format!("cannot record from {name}"))?);
+        session = Some(target.open(&header).with_context(|| format!("cannot record from {}", redact(name)))?);
         header.recorded_by = Some(target.info());
     }
 
     let mut trace = Output::open(output::open_bytes(path)?, &header, session.is_some(), args.text)?;
+    let mut written = 0;
     while let Some(ops) = source.next_block()? {
         interrupt::check()?;
-        trace.write(&ops, &ask(session.as_deref_mut(), &ops)?)?;
+        trace.write(&ops, &ask(session.as_deref_mut(), &ops, written)?)?;
+        written += ops.len() as u64;
     }
     if let Some(session) = session.as_deref_mut()
         && let Some(keyspace) = session.keyspace()?
     {
+        let notes = session.take_notes();
+        ensure!(notes.is_empty(), "what the target holds in the end cannot be read: {}", notes.join("; "));
         let ops = targets::reading_ops(&keyspace);
-        trace.write(&ops, &ask(Some(session), &ops)?)?;
+        trace.write(&ops, &ask(Some(session), &ops, written)?)?;
     }
     trace.finish()?;
     Ok(Outcome::Agree)
@@ -124,11 +129,21 @@ impl Source {
     }
 }
 
-/// The replies to `ops`; none without a session.
-fn ask(session: Option<&mut (dyn Session + 'static)>, ops: &[Op]) -> anyhow::Result<Vec<Reply>> {
+/// The replies to `ops`, the first of which is `first` in the trace; none without a session. A reply that does not
+/// come is an error: it would be recorded as what is right.
+fn ask(session: Option<&mut (dyn Session + 'static)>, ops: &[Op], first: u64) -> anyhow::Result<Vec<Reply>> {
     let mut replies = Vec::new();
     if let Some(session) = session {
         session.replay(ops, &mut replies)?;
+        if let Some(at) = replies.iter().position(|reply| reference_failure(reply).is_some()) {
+            bail!(
+                "the target gave no reply to op {}, `{}`, so there is no truth to record (give it longer with \
+                 --timeout, or see why it fails): {}",
+                first + at as u64,
+                text::format_op(&ops[at]),
+                session.take_notes().join("; ")
+            );
+        }
     }
     Ok(replies)
 }

@@ -5,7 +5,7 @@ use anyhow::Context;
 
 use super::inputs::Input;
 use super::options::{CorpusArgs, PairArgs};
-use super::{Outcome, output};
+use super::{Outcome, interrupt, output};
 use crate::campaign::minimal::{Minimal, minimize};
 use crate::campaign::sessions::Sessions;
 use crate::campaign::{Pair, differential, files};
@@ -43,7 +43,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let reference = args.pair.access.target(&args.against)?;
     let mut sessions = Sessions::open(Pair { reference: reference.as_ref(), subject: subject.as_ref() })?;
     let known = Known::none();
-    let options = differential::Options { settings: args.pair.settings(), ..differential::Options::new(&known) };
+    let options = differential::Options {
+        settings: args.pair.settings(),
+        stop: Some(interrupt::flag()),
+        ..differential::Options::new(&known)
+    };
 
     let whole = sessions.compare(&trace.header, &trace.ops, &options)?;
     let Some(divergence) = &whole.divergence else {
@@ -74,7 +78,7 @@ fn file(args: &Args, minimal: &Minimal) -> anyhow::Result<String> {
 /// What shrinking came to, for people: the trace alone goes to stdout.
 fn tell(minimal: &Minimal) {
     let shrunk = &minimal.shrunk;
-    let sure = if shrunk.minimal { "yes" } else { "not proven: the evaluations ran out" };
+    let sure = if shrunk.minimal { "yes" } else { "not proven: the evaluations ran out, or it was stopped" };
     anstream::eprintln!("{BAD}✗ {}{BAD:#}", minimal.divergence.class);
     anstream::eprintln!(
         "  {} → {} ops, {} evaluations, 1-minimal: {sure}\n",
@@ -86,6 +90,9 @@ fn tell(minimal: &Minimal) {
         for line in diff::render(excerpt, &minimal.divergence, true).lines() {
             anstream::eprintln!("  {line}");
         }
+    }
+    for note in &minimal.notes {
+        anstream::eprintln!("  {}", note.escape_debug());
     }
     anstream::eprintln!("\n{FAINT}The trace with the reference's replies:{FAINT:#}");
 }

@@ -71,7 +71,17 @@ fn write_details(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     for line in finding.diff_coloured.lines() {
         writeln!(out, "  {line}")?;
     }
+    write_notes(&finding.notes, out)?;
     writeln!(out)
+}
+
+/// What servers said goes to a terminal without its control characters.
+fn write_notes(notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    for line in notes.iter().flat_map(|note| note.lines()) {
+        let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        writeln!(out, "  {WARN}{line}{WARN:#}")?;
+    }
+    Ok(())
 }
 
 fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
@@ -179,6 +189,14 @@ mod tests {
         check(999, "999");
         check(1000, "1 000");
         check(1_234_567, "1 234 567");
+    }
+
+    #[test]
+    fn notes_cannot_write_to_the_terminal() {
+        let mut out = Vec::new();
+        write_notes(&["subject: died\n\x1b[2Jboo".to_owned()], &mut out).expect("memory does not fail");
+        let text = anstream::adapter::strip_bytes(&out).into_vec();
+        assert_eq!(String::from_utf8_lossy(&text), "  subject: died\n   [2Jboo\n");
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub fn format(name: &str) -> Option<&'static dyn Format> {
     formats().iter().copied().find(|format| format.name() == name)
 }
 
-/// What a campaign did and found. All but `timing` is the same for every run of the same seeds.
+/// What a campaign did and found. All but `timing` and the `notes` of findings is the same for every run of the same
+/// seeds.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     /// The campaign's name: `oracle`, `replay`.
@@ -143,6 +144,8 @@ pub struct Finding {
     pub at: usize,
     /// What else there is to know.
     pub note: String,
+    /// What no reply can say: how a server died, with its last words, which may hold its process id and the time.
+    pub notes: Vec<String>,
     /// The replies of both sides around it, as a diff.
     pub diff: String,
     /// The same with ANSI codes.
@@ -170,6 +173,7 @@ impl Finding {
             also: Vec::new(),
             at: divergence.at,
             note: divergence.note.clone(),
+            notes: Vec::new(),
             diff: render(false),
             diff_coloured: render(true),
             shrunk: None,

@@ -29,6 +29,7 @@ mod spawned;
 mod wire;
 
 pub use keyspace::reading_ops;
+pub use process::kill_all;
 
 use std::ffi::OsString;
 use std::time::Duration;

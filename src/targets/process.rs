@@ -1,5 +1,6 @@
 //! Server processes that dst starts, and the directories they live in: none outlives its [`Process`].
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -7,8 +8,8 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -97,6 +98,22 @@ impl ServerDir {
     }
 }
 
+/// The process groups of the servers that run.
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn running() -> MutexGuard<'static, BTreeSet<i32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Kills every server that dst started, with all that it started, for a dst that ends at once. Their directories and
+/// containers stay.
+pub fn kill_all() {
+    for group in running().iter().filter_map(|&group| Pid::from_raw(group)) {
+        // An error says that the group is gone.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
 /// A running server. It is killed, with all that it started, and reaped when dropped.
 pub(super) struct Process {
     child: Child,
@@ -134,6 +151,7 @@ impl Process {
             .process_group(0);
         let what = format!("cannot run {}", launch.program.display());
         let child = spawn(command).map_err(TargetError::io(what))?;
+        running().insert(Pid::from_child(&child).as_raw_nonzero().get());
         let clean_up = launch.clean_up.as_ref().map(|args| args.iter().map(fill).collect());
         let mut process = Self { child, program: launch.program.clone(), clean_up };
         process.await_ready(&endpoint, dir)?;
@@ -180,6 +198,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         // Errors say that the group or the process is gone, which is what is wanted.
         let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        // Once it is reaped, the number may be another's.
+        running().remove(&Pid::from_child(&self.child).as_raw_nonzero().get());
         let _ = self.child.wait();
         if let Some(args) = &self.clean_up {
             let _ = Command::new(&self.program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();

@@ -12,13 +12,21 @@ pub struct Limits {
     /// The most bytes of the ops and replies that are held at once: one block of a binary trace, one op of a
     /// text with its reply.
     pub block_bytes_max: usize,
+    /// The most bytes of a trace that is read whole, as `block_bytes_max` counts them.
+    pub whole_bytes_max: usize,
     /// Bounds on one reply.
     pub reply: resp::Limits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { ops_max: 1 << 32, arg_bytes_max: 512 << 20, block_bytes_max: 1 << 30, reply: resp::Limits::default() }
+        Self {
+            ops_max: 1 << 32,
+            arg_bytes_max: 512 << 20,
+            block_bytes_max: 1 << 30,
+            whole_bytes_max: 2 << 30,
+            reply: resp::Limits::default(),
+        }
     }
 }
 

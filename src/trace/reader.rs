@@ -13,6 +13,7 @@ type Source = BufReader<io::Chain<Cursor<Vec<u8>>, Box<dyn Read + Send>>>;
 /// Reads a trace in any of its forms, block by block, in bounded memory.
 pub struct Reader {
     form: Form,
+    limits: Limits,
 }
 
 enum Form {
@@ -28,6 +29,14 @@ pub struct Block {
     pub ops: Vec<Op>,
     /// One reply for each op, or none at all.
     pub replies: Option<Vec<Reply>>,
+}
+
+impl Block {
+    /// What it takes in memory, in bytes, as [`Limits::block_bytes_max`] counts.
+    pub fn bytes(&self) -> usize {
+        let replies = self.replies.iter().flatten().map(codec::reply_bytes).sum::<usize>();
+        self.ops.iter().map(codec::op_bytes).sum::<usize>() + replies
+    }
 }
 
 impl Reader {
@@ -56,7 +65,7 @@ impl Reader {
         } else {
             Form::Text(Box::new(text::Reader::open(source, limits)?))
         };
-        Ok(Self { form })
+        Ok(Self { form, limits })
     }
 
     /// What the trace says of itself.
@@ -92,11 +101,16 @@ impl Reader {
     /// Reads all that is left into memory.
     ///
     /// # Errors
-    /// As [`Reader::next_block`].
+    /// As [`Reader::next_block`], and where that takes more than [`Limits::whole_bytes_max`].
     pub fn read_all(mut self) -> Result<Trace, TraceError> {
         let mut ops = Vec::new();
         let mut replies = self.has_replies().then(Vec::new);
+        let (mut bytes, bytes_max) = (0, self.limits.whole_bytes_max);
         while let Some(block) = self.next_block()? {
+            bytes += block.bytes();
+            if bytes > bytes_max {
+                return Err(TraceError::TooLarge(format!("it takes more than {bytes_max} bytes of memory")));
+            }
             ops.extend(block.ops);
             if let (Some(all), Some(more)) = (&mut replies, block.replies) {
                 all.extend(more);
@@ -179,6 +193,22 @@ mod tests {
                  line `# dst trace 1`). {ADVICE}"
             ),
         );
+    }
+
+    #[test]
+    fn a_trace_that_is_read_whole_is_bounded() {
+        let read = |whole_bytes_max| {
+            let text = "# dst trace 1\nreplies: yes\n\nGET a\n  \"0123456789\"\n".as_bytes();
+            let limits = Limits { whole_bytes_max, ..Limits::default() };
+            Reader::open(Box::new(Cursor::new(text)), limits)?.read_all()
+        };
+        let whole = read(usize::MAX).expect("it is a trace");
+        let block = Block { ops: whole.ops, replies: whole.replies };
+        assert!(read(block.bytes()).is_ok());
+        let error = read(block.bytes() - 1).expect_err("it is too large");
+        assert!(error.to_string().contains("bytes of memory"), "{error}");
+        let ops_only = Block { ops: block.ops.clone(), replies: None };
+        assert!(block.bytes() >= ops_only.bytes() + 10, "replies count");
     }
 
     #[test]

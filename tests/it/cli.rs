@@ -172,6 +172,7 @@ fn wrong_usage_and_broken_files_exit_2() {
     check("dst replay a.trace --timeout 0", &["must be above 0"]);
     check("PATH=/nowhere dst oracle --seeds 1", &["--redis", "apt install redis-server", "Docker"]);
     check("dst seeds test", &["holds no seeds"]);
+    check("dst corpus test", &["corpus holds no traces"]);
 }
 
 #[test]
@@ -238,7 +239,26 @@ fn a_server_that_dies_or_hangs_diverges_and_the_campaign_goes_on() {
     place.write("traces/c.trace", "SET k v\nGET k\n");
     let run = place.run(&format!("dst replay traces --against redis --timeout 0.5 --subject {}", flawed()));
     run.check(1, &["op 1: UNKNOWN exact error/closed", "op 1: UNKNOWN exact error/hung", "agree  traces/c.trace"]);
+    run.check(1, &["subject: the server died: exit status: 7", "subject: the server hung"]);
     assert_eq!((place.leftovers(), place.processes()), (vec![], vec![]));
+    let line = "dst replay traces/a.trace --against redis --format json --subject";
+    place.run(&format!("{line} {}", flawed())).check(1, &["\"subject: the server died: exit status: 7"]);
+}
+
+#[test]
+fn a_reply_that_does_not_come_is_never_truth() {
+    let place = Place::new();
+    let dies = fs::read_to_string(format!("{}/tests/it/servers/flawed.py", env!("CARGO_MANIFEST_DIR")));
+    place.write("dies.py", &dies.expect("the server is there").replace("\"DIE\"", "\"APPEND\""));
+    let server = format!("'exec:python3 {}/dies.py {{port}}'", place.path().display());
+    let record = format!("dst record --group strings --ops 200 --from {server} --output a.trace");
+    place.run(&record).check_trouble(&["gave no reply to op", "`APPEND ", "no truth to record", "exit status: 7"]);
+    place.write("append.trace", "APPEND k v\n");
+    place
+        .run(&format!("dst replay append.trace --subject {server} --against {server}"))
+        .check(1, &["op 0: APPEND exact reference-closed"]);
+    place.run(&format!("dst corpus add append.trace --against {server}")).check_trouble(&["no truth to keep"]);
+    place.run(&format!("dst shrink append.trace --against {server}")).check_trouble(&["no truth to keep"]);
 }
 
 #[test]
@@ -256,6 +276,7 @@ fn smoke_runs_every_part_and_misses_none() {
     let run = place.run("dst smoke --subject redis");
     run.check(1, &["agree  seeds of sorted-sets", "traces is missing: a skipped check is no pass"]);
     fs::create_dir(place.path().join("traces")).expect("a directory");
+    place.run("dst smoke --subject redis").check(1, &["traces holds no traces: a skipped check is no pass"]);
     place.write("traces/a.trace", AGREES);
     place
         .run("dst smoke --subject redis")
@@ -296,4 +317,29 @@ fn ctrl_c_reports_what_was_done_and_leaves_nothing_behind() {
     assert_eq!(status.code(), Some(2), "{told}");
     assert!(told.contains("this is what was done so far") && told.contains("dst: interrupted after"), "{told}");
     assert_eq!((place.leftovers(), place.processes()), (vec![], vec![]));
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_leaves_no_server() {
+    let place = Place::new();
+    fs::copy(format!("{}/tests/it/servers/flawed.py", env!("CARGO_MANIFEST_DIR")), place.path().join("flawed.py"))
+        .expect("the server is there");
+    place.write("hang.trace", "# dst trace 1\n\nHANG\n");
+    let subject = format!("exec:python3 {}/flawed.py {{port}}", place.path().display());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_dst"))
+        .args(["replay", "hang.trace", "--against", "redlite", "--timeout", "300", "--subject", &subject])
+        .current_dir(place.path())
+        .env("TMPDIR", place.path().join("tmp"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("dst runs");
+    wait_for(&mut child, "starting the server", |_| place.processes().len() == 2);
+    sleep(Duration::from_secs(1));
+    for _ in 0..2 {
+        kill_process(Pid::from_child(&child), Signal::INT).expect("dst takes a signal");
+        sleep(Duration::from_millis(200));
+    }
+    wait_for(&mut child, "ending", |child| child.try_wait().is_ok_and(|status| status.is_some()));
+    wait_for(&mut child, "the end of the server", |_| place.processes().is_empty());
 }

@@ -23,8 +23,12 @@ pub(super) fn run(
     let mut comparison = Comparison::start(header, reference, subject, options)?;
     comparison.block(ops, observer)?;
     comparison.compare_end()?;
+    let notes = comparison.take_notes();
     let Comparison { judge, agreed_ops, end, .. } = comparison;
     let Judge { mut outcome, mut tail, .. } = judge;
+    if end.is_some() || outcome.divergence.is_some() {
+        outcome.notes = notes;
+    }
     let options = &Options { checkpoint_ops: 0, parallel: false, ..*options };
     let (ran, end) = match (end, &outcome.divergence) {
         (Some(end), _) => (&ops[..outcome.ops as usize], end),

@@ -9,7 +9,7 @@ use crate::trace::text::{format_op, format_reply};
 use crate::trace::{Act, Op};
 
 use super::taint::Taint;
-use super::{Observer, Options, Outcome, replay_whole};
+use super::{Observer, Options, Outcome, reference_failure, replay_whole};
 
 /// How many ops an excerpt shows, the one that diverged included.
 const EXCERPT_OPS: usize = 6;
@@ -89,19 +89,23 @@ impl<'a> Judge<'a> {
             return Ok(None);
         }
         self.outcome.replies += 1;
-        if want == got {
+        let failure = reference_failure(want);
+        let (class, note) = if let Some(kind) = failure {
+            let note = "the reference gave no reply, so what is right is unknown".into();
+            (class_of(op, want, kind), note)
+        } else if want == got {
             return Ok(None);
-        }
-        let (class, note) = match rules::compare(&self.options.settings, op, want, got) {
-            Some(class) => (class, String::new()),
-            None => match self.probe(op, want, got)? {
+        } else if let Some(class) = rules::compare(&self.options.settings, op, want, got) {
+            (class, String::new())
+        } else {
+            match self.probe(op, want, got)? {
                 Some(found) => found,
                 None => return Ok(None),
-            },
+            }
         };
         if self.options.known.matches(&class) {
             self.outcome.known += 1;
-            self.taint.add_known(op, got);
+            self.taint.add_known(op, if failure.is_some() { want } else { got });
             return Ok(None);
         }
         Ok(Some(Divergence { at: self.ops(), class, want: want.clone(), got: got.clone(), note }))
@@ -119,14 +123,8 @@ impl<'a> Judge<'a> {
         let mut answers = Vec::with_capacity(ops.len());
         replay_whole(self.subject, &ops, &mut answers)?;
         let wrong = probes.iter().zip(&ops).zip(&answers).find(|((probe, _), answer)| !probe.accepts(answer));
-        Ok(wrong.map(|((probe, question), answer)| {
-            let class = Class {
-                command: rules::command_name(op, want),
-                rule: rules::rule_of(op).name.into(),
-                kind: probe.kind.into(),
-            };
-            (class, probe_note(probe, question, answer))
-        }))
+        Ok(wrong
+            .map(|((probe, question), answer)| (class_of(op, want, probe.kind), probe_note(probe, question, answer))))
     }
 
     /// Keeps the last of `ops`, which have just run, for an excerpt.
@@ -158,6 +156,10 @@ impl<'a> Judge<'a> {
     pub(super) fn into_outcome(self) -> Outcome {
         self.outcome
     }
+}
+
+fn class_of(op: &Op, want: &Reply, kind: &str) -> Class {
+    Class { command: rules::command_name(op, want), rule: rules::rule_of(op).name.into(), kind: kind.into() }
 }
 
 /// One past the next op from `from` on that picks at random, or past the last op.

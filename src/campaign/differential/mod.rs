@@ -8,6 +8,7 @@ mod attribution;
 mod judge;
 mod taint;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::corpus::Known;
@@ -22,6 +23,12 @@ use judge::Judge;
 
 /// From how many ops on a thread for the reference pays: below, starting it costs more than it saves.
 const PARALLEL_OPS_MIN: usize = 512;
+
+/// The most notes of an outcome: a server that dies of one command may die of many.
+const NOTES_MAX: usize = 8;
+
+/// The most candidates of a shrink that hang.
+const HUNG_EVALUATIONS_MAX: usize = 20;
 
 /// How two sessions are compared.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +47,8 @@ pub struct Options<'a> {
     pub parallel: bool,
     /// Runs a trace that diverges again; see [`Outcome::flaky`].
     pub confirm: bool,
+    /// Where the user asks to stop: shrinking then ends with the shortest trace so far.
+    pub stop: Option<&'a AtomicBool>,
 }
 
 impl<'a> Options<'a> {
@@ -53,6 +62,7 @@ impl<'a> Options<'a> {
             block_ops: 4096,
             parallel: false,
             confirm: true,
+            stop: None,
         }
     }
 }
@@ -72,6 +82,8 @@ pub struct Outcome {
     pub divergence: Option<Divergence>,
     /// The ops and replies around the divergence, for [`crate::diff::render`].
     pub excerpt: Option<Excerpt>,
+    /// What no reply can say, where something diverged: how a server died, with its last words.
+    pub notes: Vec<String>,
     /// True where a second run of the same trace did not show the same class.
     pub flaky: bool,
     /// True where the keyspaces were compared in the end. Keys that a known divergence left different are passed over.
@@ -106,7 +118,20 @@ pub fn compare(
     Ok(outcome)
 }
 
+/// The kind of a divergence where the reference gave no reply; `None` where it gave one. What it would have said is
+/// unknown, so nothing agrees with that, and it is no truth to record.
+pub fn reference_failure(want: &Reply) -> Option<&'static str> {
+    match want {
+        Reply::Hung => Some("reference-hung"),
+        Reply::Closed => Some("reference-closed"),
+        _ => None,
+    }
+}
+
 /// The shortest trace found that still shows the divergence; `None` where `ops` do not show its class.
+///
+/// It ends early, with a trace that may not be minimal, where the user asks to stop, and after
+/// [`HUNG_EVALUATIONS_MAX`] candidates that hung: each takes the deadline of a reply at least.
 ///
 /// # Errors
 /// Infrastructure only.
@@ -120,10 +145,20 @@ pub fn shrink(
     limits: &Limits,
 ) -> Result<Option<Shrunk>, TargetError> {
     let options = Options { confirm: false, parallel: false, ..*options };
-    shrink::shrink(ops, &divergence.class, limits, &mut |candidate| {
+    let (mut evaluations, mut hung, mut given_up) = (0, 0, false);
+    let shrunk = shrink::shrink(ops, &divergence.class, limits, &mut |candidate| {
+        let stopped = options.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+        // The first says that there is something to shrink. From where it gives up on, no candidate is better.
+        given_up |= evaluations > 0 && (stopped || hung >= HUNG_EVALUATIONS_MAX);
+        if given_up {
+            return Ok(None);
+        }
+        evaluations += 1;
         let outcome = attribution::run(header, candidate, reference, subject, &options, &mut |_, _| {})?;
+        hung += usize::from(outcome.divergence.as_ref().is_some_and(|it| [&it.want, &it.got].contains(&&Reply::Hung)));
         Ok(outcome.divergence.map(|found| Found { class: found.class, at: found.at }))
-    })
+    })?;
+    Ok(shrunk.map(|shrunk| Shrunk { evaluations, minimal: shrunk.minimal && !given_up, ..shrunk }))
 }
 
 /// The rule of a divergence in what both sides hold.
@@ -169,6 +204,9 @@ impl<'a> Comparison<'a> {
     ) -> Result<Self, TargetError> {
         reference.reset(header)?;
         subject.reset(header)?;
+        // Those of the trace before this one.
+        reference.take_notes();
+        subject.take_notes();
         let mut options = *options;
         if !(reference.exact_clock() && subject.exact_clock()) {
             options.settings.clock = REAL_CLOCK;
@@ -201,6 +239,7 @@ impl<'a> Comparison<'a> {
     /// Infrastructure only.
     pub fn finish(mut self) -> Result<Outcome, TargetError> {
         self.compare_end()?;
+        let notes = self.take_notes();
         let Self { mut judge, end, .. } = self;
         let at = judge.ops().saturating_sub(1);
         let divergences = match end {
@@ -211,7 +250,11 @@ impl<'a> Comparison<'a> {
             }
         };
         judge.settle(divergences);
-        Ok(judge.into_outcome())
+        let mut outcome = judge.into_outcome();
+        if outcome.divergence.is_some() {
+            outcome.notes = notes;
+        }
+        Ok(outcome)
     }
 
     fn agrees(&self) -> bool {
@@ -251,6 +294,19 @@ impl<'a> Comparison<'a> {
             std::mem::swap(&mut want, &mut ahead);
         }
         Ok(())
+    }
+
+    /// What the sessions noted so far, each note once and with whose it is.
+    fn take_notes(&mut self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (side, session) in [("reference", &mut *self.reference), ("subject", &mut *self.judge.subject)] {
+            for note in session.take_notes().into_iter().map(|note| format!("{side}: {note}")) {
+                if notes.len() < NOTES_MAX && !notes.contains(&note) {
+                    notes.push(note);
+                }
+            }
+        }
+        notes
     }
 
     /// Looks for what no reply has shown, where it can still be judged.

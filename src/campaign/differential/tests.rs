@@ -22,6 +22,8 @@ enum Bug {
     LosesStep,
     /// The first SCARD kills it.
     Dies,
+    /// SCARD is never answered.
+    Hangs,
 }
 
 /// A store of sets, in a few lines: what a session must do and no more. It picks the first member, or the last.
@@ -62,6 +64,7 @@ impl Fake {
                 self.dead = true;
                 Reply::Closed
             }
+            ["SCARD", _] if self.bug == Bug::Hangs => Reply::Hung,
             ["SCARD", key] => {
                 let count = self.sets.get(key).map_or(0, BTreeSet::len);
                 let more = self.bug == Bug::ScardOffByOne && count >= 3;
@@ -273,6 +276,23 @@ fn nothing_is_judged_after_a_known_death() {
 }
 
 #[test]
+fn a_reference_that_gives_no_reply_agrees_with_nothing() {
+    let check = |known: &Known, expected: &str| {
+        let (mut reference, mut subject) = (Fake::new(false, Bug::Dies), Fake::new(true, Bug::Dies));
+        let ops = parse(&["SADD k a", "SCARD k", "GET k"]);
+        let options = Options::new(known);
+        let outcome = compare(&Header::default(), &ops, &mut reference, &mut subject, &options, &mut |_, _| {});
+        let outcome = outcome.expect("a fake never fails");
+        assert_eq!(summary(&outcome), expected, "{outcome:?}");
+        outcome
+    };
+    check(&Known::none(), "1 SCARD exact reference-closed");
+    let class = Class { command: "SCARD".into(), rule: "exact".into(), kind: "reference-closed".into() };
+    let outcome = check(&Known::of_classes([class]), "agree");
+    assert_eq!((outcome.known, outcome.skipped), (1, 1), "nothing is judged after it");
+}
+
+#[test]
 fn a_reference_that_runs_ahead_changes_nothing() {
     let known = Known::none();
     let mut lines = ["SADD k a b c", "SPOP k", "SMEMBERS k", "SRANDMEMBER k", "DEL k"].repeat(200);
@@ -311,4 +331,35 @@ fn a_divergence_is_shrunk_on_the_same_sessions() {
     let shrunk = shrunk.expect("a fake never fails").expect("the trace shows it");
     assert_eq!(shrunk.ops.iter().map(format_op).collect::<Vec<_>>(), ["SADD k1 m1", "DEL k1"]);
     assert!(shrunk.minimal && shrunk.at == 1, "{shrunk:?}");
+}
+
+/// Shrinks many ops that show the bug; (evaluations, ops left, minimal).
+fn shrink_long(bug: Bug, stop: Option<&AtomicBool>) -> (usize, usize, bool) {
+    let (mut reference, mut subject) = (Fake::new(false, Bug::None), Fake::new(true, bug));
+    let mut lines: Vec<String> = (0..300).map(|at| format!("SADD k{at} a b c")).collect();
+    lines.extend((0..100).map(|at| format!("SADD k{at} d e f")));
+    lines.push("SCARD k7".to_owned());
+    let ops = parse(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let known = Known::none();
+    let (header, options) = (Header::default(), Options { stop, ..Options::new(&known) });
+    let found = compare(&header, &ops, &mut reference, &mut subject, &options, &mut |_, _| {}).expect("a fake");
+    let divergence = found.divergence.expect("there is one");
+    let shrunk = shrink(&header, &ops, &divergence, &mut reference, &mut subject, &options, &Limits::default());
+    let shrunk = shrunk.expect("a fake never fails").expect("the trace shows it");
+    (shrunk.evaluations, shrunk.after, shrunk.minimal)
+}
+
+#[test]
+fn shrinking_what_hangs_gives_up_early_and_says_so() {
+    let (evaluations, after, minimal) = shrink_long(Bug::Hangs, None);
+    assert!(after < 401, "it shrinks at all: {after} ops are left");
+    assert!(!minimal || evaluations <= HUNG_EVALUATIONS_MAX, "{evaluations} evaluations");
+    let (_, after, minimal) = shrink_long(Bug::ScardOffByOne, None);
+    assert_eq!((after, minimal), (2, true));
+}
+
+#[test]
+fn shrinking_that_the_user_stops_keeps_what_it_has() {
+    let stop = AtomicBool::new(true);
+    assert_eq!(shrink_long(Bug::ScardOffByOne, Some(&stop)), (1, 401, false));
 }

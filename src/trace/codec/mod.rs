@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use super::Header;
 
 pub use reader::Reader;
+pub(super) use shape::{op_bytes, reply_bytes};
 pub use writer::Writer;
 
 /// How a binary trace begins. Its first byte is no text, and a changed line end changes it.
@@ -228,6 +229,28 @@ mod tests {
         let trace = Trace { ops: small().ops, replies: Some(vec![Reply::ok(), Reply::Array(words)]), ..small() };
         let block = "the trace goes beyond the limits: a block of ops and replies is too large";
         check(&trace, |bytes| assert!(bytes.len() < 8 << 10), limits, block);
+    }
+
+    #[test]
+    fn a_block_of_no_ops_is_refused() {
+        let write = || -> std::io::Result<Vec<u8>> {
+            let mut out = vec![];
+            out.extend(MAGIC.iter().copied().chain(FORMAT.to_le_bytes()).chain(FORMAT_SINCE));
+            let mut frame = zstd::stream::write::Encoder::new(out, 3)?;
+            let opening = Opening { with_replies: false, header: Header::default() };
+            let columns = Columns::default();
+            let empty = Record::Block { ops: 0, anew: false, digest: columns.digest() };
+            let fault = std::io::Error::other;
+            rmp_serde::encode::write(&mut frame, &opening).map_err(fault)?;
+            rmp_serde::encode::write(&mut frame, &empty).map_err(fault)?;
+            for column in &columns.0 {
+                rmp_serde::encode::write(&mut frame, serde_bytes::Bytes::new(column)).map_err(fault)?;
+            }
+            frame.finish()
+        };
+        let bytes = write().expect("memory does not fail");
+        let error = read(&bytes, Limits::default()).expect_err("it is no trace that dst writes").to_string();
+        assert_eq!(error, "the trace is damaged: its first 0 ops are whole, then a block holds no ops");
     }
 
     #[test]

@@ -89,6 +89,10 @@ impl<R: BufRead> Reader<R> {
             Record::End { ops } if ops == self.good_ops => return self.read_end().map(|()| None),
             Record::End { .. } => return Err(Wrong::Damaged("the end mark counts other ops".into())),
         };
+        // A file of these would unpack for ever.
+        if ops == 0 {
+            return Err(Wrong::Damaged("a block holds no ops".into()));
+        }
         if self.good_ops + u64::from(ops) > self.limits.ops_max {
             return Err(Wrong::TooLarge(format!("more than {} ops", self.limits.ops_max)));
         }
