@@ -62,13 +62,22 @@ impl AccessArgs {
 
     /// The target of this name. Nothing is started yet.
     pub fn target(&self, name: &str) -> anyhow::Result<Box<dyn Target>> {
-        let options = TargetOptions {
+        Ok(targets::parse(name, &self.target_options())?)
+    }
+
+    /// The target of this name as what is right for `subject`: where the subject's clock is real, so is its own.
+    pub fn reference(&self, name: &str, subject: &dyn Target) -> anyhow::Result<Box<dyn Target>> {
+        let options = TargetOptions { real_clock: subject.has_real_clock(), ..self.target_options() };
+        Ok(targets::parse(name, &options)?)
+    }
+
+    fn target_options(&self) -> TargetOptions {
+        TargetOptions {
             redis: self.redis.clone(),
             allow_flush: self.allow_flush,
             reply_deadline: self.timeout,
             ..TargetOptions::default()
-        };
-        Ok(targets::parse(name, &options)?)
+        }
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let inputs = Input::many(&args.traces)?;
     let subject = args.pair.subject()?;
-    let reference = args.against.as_deref().map(|name| args.pair.access.target(name)).transpose()?;
+    let reference =
+        args.against.as_deref().map(|name| args.pair.access.reference(name, subject.as_ref())).transpose()?;
     let known = args.corpus.known(subject.as_ref())?;
     let progress = Arc::new(Progress::default());
     let options = replay::Options {

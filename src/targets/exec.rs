@@ -43,6 +43,10 @@ impl Target for Exec {
         let clock = Clock::Real(RealTime::new(header.start_ms));
         Ok(Box::new(WireSession::open(server, clock, header)?))
     }
+
+    fn has_real_clock(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -53,6 +53,11 @@ pub trait Target: Send + Sync {
     fn is_shared(&self) -> bool {
         false
     }
+
+    /// True where its clock is the machine's, and dst cannot move it.
+    fn has_real_clock(&self) -> bool {
+        false
+    }
 }
 
 /// A replay in progress.
@@ -106,13 +111,22 @@ pub struct TargetOptions {
     pub allow_flush: bool,
     /// How long a reply may take.
     pub reply_deadline: Duration,
+    /// Leaves the clock of a server that dst starts as it is. Beside a subject with a real clock, a reference with a
+    /// frozen one would differ wherever a key's time is over in that very moment.
+    pub real_clock: bool,
     /// Where programs are looked for, in the form of PATH; `None` for PATH itself.
     pub search_path: Option<OsString>,
 }
 
 impl Default for TargetOptions {
     fn default() -> Self {
-        Self { redis: None, allow_flush: false, reply_deadline: Duration::from_secs(10), search_path: None }
+        Self {
+            redis: None,
+            allow_flush: false,
+            reply_deadline: Duration::from_secs(10),
+            real_clock: false,
+            search_path: None,
+        }
     }
 }
 

@@ -106,6 +106,10 @@ impl Target for Remote {
     fn is_shared(&self) -> bool {
         true
     }
+
+    fn has_real_clock(&self) -> bool {
+        true
+    }
 }
 
 /// The name and the version from INFO's section `server`. Valkey also tells the Redis version it is compatible with.

@@ -112,7 +112,7 @@ fn find_docker(options: &TargetOptions) -> Option<PathBuf> {
 struct Spawned {
     info: TargetInfo,
     launch: Launch,
-    /// False in a container, where the shim would need to fit another system.
+    /// False in a container, where the shim would need to fit another system, and where a real clock is asked for.
     frozen: bool,
     options: TargetOptions,
 }
@@ -123,7 +123,7 @@ impl Spawned {
         let place = ["--port", "0", "--unixsocket", "{socket}", "--dir", "{dir}"];
         let args = place.iter().chain(&EPHEMERAL).map(|&arg| arg.to_owned()).collect();
         let launch = Launch { program: program.into(), args, clean_up: None, env: Vec::new() };
-        Ok(Self { info, launch, frozen: true, options: options.clone() })
+        Ok(Self { info, launch, frozen: !options.real_clock, options: options.clone() })
     }
 
     fn image(docker: PathBuf, kind: &Kind, image: &str, options: &TargetOptions) -> Self {
@@ -158,6 +158,10 @@ impl Target for Spawned {
             clock = Clock::Real(RealTime::new(header.start_ms));
         }
         Ok(Box::new(WireSession::open(server, clock, header)?))
+    }
+
+    fn has_real_clock(&self) -> bool {
+        !self.frozen
     }
 }
 
