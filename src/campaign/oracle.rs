@@ -4,7 +4,7 @@
 //! does not depend on the number of jobs: divergences are gathered by class, and each class is told by its lowest
 //! seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -83,6 +83,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     findings.sort_by_key(|finding| finding.first_seed);
     flaky.sort();
 
+    let stale = if interrupted { Vec::new() } else { stale_entries(options) };
     let last = options.first_seed.0.saturating_add(options.seeds.saturating_sub(1));
     Ok(Report {
         campaign: "oracle",
@@ -92,10 +93,27 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
         findings,
         flaky: flaky.into_iter().map(|(seed, class)| Flaky { found_in: format!("seed {seed}"), class }).collect(),
         totals: tally.totals,
+        failures: stale,
         interrupted,
+        real_clock: pair.subject.has_real_clock() || pair.reference.has_real_clock(),
         timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds },
         ..Report::default()
     })
+}
+
+/// Known divergences that did not occur although their commands did: the list must not rot.
+fn stale_entries(options: &Options) -> Vec<String> {
+    let unused = options.known.unused();
+    if unused.is_empty() {
+        return Vec::new();
+    }
+    let seeds = (0..options.seeds).map_while(|at| options.first_seed.0.checked_add(at).map(Seed));
+    let ops = seeds.flat_map(|seed| sequence(seed, options.group, options.ops).1);
+    let ran: BTreeSet<Vec<u8>> = ops.filter_map(|op| op.argv()?.get(0).map(<[u8]>::to_ascii_uppercase)).collect();
+    let stale = unused.into_iter().filter(|entry| ran.contains(entry.class.command.as_bytes()));
+    stale
+        .map(|entry| format!("{} is listed as known, and did not occur: delete it from known.toml", entry.class))
+        .collect()
 }
 
 /// What the seeds showed so far.

@@ -58,6 +58,7 @@ impl<'a> Replays<'a> {
             campaign: "replay",
             subject: subject.info().to_string(),
             reference: reference.map(|it| it.info().to_string()).unwrap_or_default(),
+            real_clock: subject.has_real_clock() || reference.is_some_and(|it| it.has_real_clock()),
             ..Report::default()
         };
         Ok(Self {

@@ -95,7 +95,7 @@ fn list(corpus: &CorpusArgs) -> anyhow::Result<Outcome> {
 fn add(input: &Input, against: &str, pair: &PairArgs, corpus: &CorpusArgs) -> anyhow::Result<Outcome> {
     let trace = input.read()?;
     let subject = pair.subject()?;
-    let reference = pair.access.reference(against, subject.as_ref())?;
+    let reference = pair.reference(against, subject.as_ref())?;
     let mut sessions = Sessions::open(Pair { reference: reference.as_ref(), subject: subject.as_ref() })?;
     let known = Known::none();
     let options = differential::Options { settings: pair.settings(), ..differential::Options::new(&known) };
@@ -128,7 +128,7 @@ fn record(trace: Trace, reference: TargetInfo, sessions: &mut Sessions) -> anyho
 
 fn test(against: Option<&str>, pair: &PairArgs, corpus: &CorpusArgs, report: &ReportArgs) -> anyhow::Result<Outcome> {
     let subject = pair.subject()?;
-    let reference = against.map(|name| pair.access.reference(name, subject.as_ref())).transpose()?;
+    let reference = against.map(|name| pair.reference(name, subject.as_ref())).transpose()?;
     let known = corpus.known(subject.as_ref())?;
     let progress = Arc::new(Progress::default());
     let options = replay::Options {

@@ -65,12 +65,6 @@ impl AccessArgs {
         Ok(targets::parse(name, &self.target_options())?)
     }
 
-    /// The target of this name as what is right for `subject`: where the subject's clock is real, so is its own.
-    pub fn reference(&self, name: &str, subject: &dyn Target) -> anyhow::Result<Box<dyn Target>> {
-        let options = TargetOptions { real_clock: subject.has_real_clock(), ..self.target_options() };
-        Ok(targets::parse(name, &options)?)
-    }
-
     fn target_options(&self) -> TargetOptions {
         TargetOptions {
             redis: self.redis.clone(),
@@ -86,7 +80,7 @@ impl AccessArgs {
 #[command(next_help_heading = "Targets")]
 pub(super) struct PairArgs {
     /// What is tested
-    #[arg(long, value_name = "TARGET", default_value = DEFAULT_SUBJECT)]
+    #[arg(long, value_name = "TARGET", default_value = DEFAULT_SUBJECT, long_help = list_targets())]
     pub subject: String,
 
     #[command(flatten)]
@@ -100,6 +94,14 @@ impl PairArgs {
     /// What is tested. Nothing is started yet.
     pub fn subject(&self) -> anyhow::Result<Box<dyn Target>> {
         self.access.target(&self.subject)
+    }
+
+    /// What is right for `subject`: where the subject's clock is real, so is its own. Nothing is started yet.
+    pub fn reference(&self, name: &str, subject: &dyn Target) -> anyhow::Result<Box<dyn Target>> {
+        let one_store = subject.is_shared() && name == self.subject;
+        ensure!(!one_store, "{} cannot be compared with itself: it has one store", redact(name));
+        let options = TargetOptions { real_clock: subject.has_real_clock(), ..self.access.target_options() };
+        Ok(targets::parse(name, &options)?)
     }
 
     /// What counts as the same reply.
@@ -126,6 +128,13 @@ impl PairArgs {
         flags.extend(self.access.flags());
         CommandLine { program: program(), flags: flags.join(" ") }
     }
+}
+
+/// The table of targets, for the long help.
+fn list_targets() -> String {
+    let rows = targets::rows().iter().map(|row| format!("  {}  {}", row.form, row.about));
+    let rows: Vec<String> = rows.collect();
+    format!("What is tested. TARGET, here and for --against, is one of:\n{}", rows.join("\n"))
 }
 
 /// A target without the password in its URL: reports are shared.
@@ -173,7 +182,7 @@ pub(super) struct GroupArgs {
 #[command(next_help_heading = "Seeds")]
 pub(super) struct SeedsArgs {
     /// How many seeds to run
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
 
     /// The first of them: seeds M to M+N-1 are run, so ranges can be split over machines
@@ -181,7 +190,7 @@ pub(super) struct SeedsArgs {
     pub first_seed: Seed,
 
     /// Operations for each seed
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub ops: u64,
 
     /// Seeds run at a time [default: one for each core]
@@ -192,7 +201,7 @@ pub(super) struct SeedsArgs {
 impl ReportArgs {
     /// Opens where the report goes.
     pub fn open(&self) -> anyhow::Result<Box<dyn Write>> {
-        output::open_text(self.output.as_deref())
+        output::open_report(self.output.as_deref())
     }
 
     /// Writes the end of the report, and says what exit code it comes to.

@@ -39,7 +39,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let subject = args.pair.subject()?;
-    let reference = args.pair.access.reference(&args.against, subject.as_ref())?;
+    let reference = args.pair.reference(&args.against, subject.as_ref())?;
     let known = args.corpus.known(subject.as_ref())?;
     let options = oracle::Options {
         first_seed: args.seeds.first_seed,

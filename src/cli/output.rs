@@ -54,6 +54,36 @@ pub(super) fn open_bytes(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> 
     })
 }
 
+/// A report whose reader may go: the check goes on, and its exit code still says what it came to.
+struct Unread<W>(Option<W>);
+
+impl<W: Write> Unread<W> {
+    fn unless_gone<T>(&mut self, gone: T, write: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
+        let Some(out) = &mut self.0 else { return Ok(gone) };
+        let written = write(out);
+        if written.as_ref().is_err_and(|error| error.get_ref().is_some_and(|inner| inner.is::<PipeClosed>())) {
+            self.0 = None;
+            return Ok(gone);
+        }
+        written
+    }
+}
+
+impl<W: Write> Write for Unread<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_gone(bytes.len(), |out| out.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_gone((), |out| out.flush())
+    }
+}
+
+/// As [`open_text`], for a report: a reader that goes is no failure, and ends nothing.
+pub(super) fn open_report(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
+    Ok(Box::new(Unread(Some(open_text(path)?))))
+}
+
 /// Opens stdout or a file for text. Colours are kept only where a terminal shows them.
 pub(super) fn open_text(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
     let bytes = open_bytes(path)?;

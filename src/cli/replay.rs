@@ -2,7 +2,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::inputs::{Input, Spool, free_name};
 use super::options::{CorpusArgs, PairArgs, ReportArgs};
@@ -40,9 +40,12 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let inputs = Input::many(&args.traces)?;
+    ensure!(
+        !args.report.output.as_ref().is_some_and(|output| args.traces.contains(output)),
+        "the report would overwrite the trace that it is about: name another file after --output"
+    );
     let subject = args.pair.subject()?;
-    let reference =
-        args.against.as_deref().map(|name| args.pair.access.reference(name, subject.as_ref())).transpose()?;
+    let reference = args.against.as_deref().map(|name| args.pair.reference(name, subject.as_ref())).transpose()?;
     let known = args.corpus.known(subject.as_ref())?;
     let progress = Arc::new(Progress::default());
     let options = replay::Options {

@@ -106,7 +106,7 @@ fn test(against: &str, pair: &PairArgs, ops: u64, corpus: &CorpusArgs, report: &
     let bank = SeedBank::load(&path)?;
     ensure!(!bank.entries.is_empty(), "{} holds no seeds: `dst seeds add` adds one", path.display());
     let subject = pair.subject()?;
-    let reference = pair.access.reference(against, subject.as_ref())?;
+    let reference = pair.reference(against, subject.as_ref())?;
     let known = corpus.known(subject.as_ref())?;
     let progress = Arc::new(Progress::default());
     let options = replay::Options {

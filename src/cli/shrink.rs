@@ -40,7 +40,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let input = Input::one(&args.trace);
     let trace = input.read()?;
     let subject = args.pair.subject()?;
-    let reference = args.pair.access.reference(&args.against, subject.as_ref())?;
+    let reference = args.pair.reference(&args.against, subject.as_ref())?;
     let mut sessions = Sessions::open(Pair { reference: reference.as_ref(), subject: subject.as_ref() })?;
     let known = Known::none();
     let options = differential::Options {

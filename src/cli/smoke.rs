@@ -35,7 +35,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let subject = args.pair.subject()?;
-    let reference = args.pair.access.reference(&args.against, subject.as_ref())?;
+    let reference = args.pair.reference(&args.against, subject.as_ref())?;
     let known = args.corpus.known(subject.as_ref())?;
     let command = args.pair.command(Some(&args.against));
     let progress = Arc::new(Progress::default());

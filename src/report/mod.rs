@@ -68,6 +68,9 @@ pub struct Report {
     pub failures: Vec<String>,
     /// The sums.
     pub totals: Totals,
+    /// True where a clock is the machine's: a key may then expire between two replies, so what a second run does not
+    /// show is told and does not fail the run.
+    pub real_clock: bool,
     /// True where the user stopped it before its end.
     pub interrupted: bool,
     /// How long it took.
@@ -78,7 +81,7 @@ impl Report {
     /// True where nothing failed.
     pub fn agrees(&self) -> bool {
         self.findings.is_empty()
-            && self.flaky.is_empty()
+            && (self.flaky.is_empty() || self.real_clock)
             && self.failures.is_empty()
             && self.checks.iter().all(|check| check.verdict == Verdict::Agree)
     }

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The lines from `dst1:` on are the binary form in base64. A reader skips the prose around them, code fences, and
-//! what mail and markdown put before lines (`> `), and takes the first block where there are several.
+//! what mail and markdown put before lines (`> `). A text with several blocks is refused: which one is meant?
 
 use std::io::{self, BufRead, Read, Write};
 
@@ -161,6 +161,20 @@ impl<R: BufRead> Unarmored<R> {
         Ok(())
     }
 
+    /// Looks for a second block.
+    fn read_rest(&mut self) -> io::Result<()> {
+        loop {
+            self.line.clear();
+            self.line_number += 1;
+            if (&mut self.source).take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut self.line)? == 0 {
+                return Ok(());
+            }
+            if begins_block(&self.line) {
+                return Err(self.wrong("a second block begins; leave one of them"));
+            }
+        }
+    }
+
     fn wrong(&self, what: &str) -> io::Error {
         io::Error::other(TraceError::Armor { line: self.line_number, what: what.into() })
     }
@@ -170,6 +184,7 @@ impl<R: BufRead> Read for Unarmored<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.taken == self.decoded.len() {
             if self.state == State::Ended {
+                self.read_rest()?;
                 return Ok(0);
             }
             self.read_line()?;
@@ -228,11 +243,14 @@ mod tests {
         check(|block| each_line(block, "> > "), "2 ops");
         check(|block| each_line(block, "    ").replace('\n', "\r\n"), "2 ops");
         check(|block| block.replace('\n', "\n\n"), "2 ops");
-        check(|block| format!("{block}{block}"), "2 ops");
     }
 
     #[test]
     fn a_broken_block_is_one_clear_error() {
+        check(
+            |block| format!("{block}{block}"),
+            "line 12 of the dst1 block's file: a second block begins; leave one of them",
+        );
         check(
             |block| block.replace("dst1:end", ""),
             "line 9 of the dst1 block's file: the block ends before its last line, dst1:end; copy all of it",

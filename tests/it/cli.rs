@@ -149,7 +149,7 @@ fn an_issue_with_prose_around_a_block_is_a_trace() {
     place.run("(echo 'I ran this:'; dst share a.trace; echo 'and wondered.') > issue.md").check(0, &[]);
     place.run("dst replay issue.md").check(0, &["all agree"]);
     place.run("dst replay - < issue.md").check(0, &["all agree"]);
-    place.run("dst show --replies < issue.md").check(0, &["SET k v", "  \"v\""]);
+    place.run("dst show < issue.md").check(0, &["SET k v", "  \"v\""]);
 }
 
 #[test]
