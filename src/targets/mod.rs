@@ -167,7 +167,7 @@ fn describe_count(keys: Option<u64>) -> String {
     match keys {
         Some(1) => "1 key".to_owned(),
         Some(keys) => format!("{keys} keys"),
-        None => "an unknown number of keys (it answers neither INFO nor DBSIZE)".to_owned(),
+        None => "an unknown number of keys (INFO, DBSIZE and RANDOMKEY do not all tell)".to_owned(),
     }
 }
 

@@ -299,7 +299,9 @@ impl Session for WireSession {
         self.untouched = true;
         self.set_clock(header.start_ms)?;
         self.connections.retain(|&conn, _| conn == 0);
-        if self.reset_in_one_trip() { Ok(()) } else { self.reset_step_by_step() }
+        let emptied = self.reset_in_one_trip()
+            && (self.server.is_at_disposal() || matches!(self.server.count_keys(), Ok(Some(0))));
+        if emptied { Ok(()) } else { self.reset_step_by_step() }
     }
 
     fn exact_clock(&self) -> bool {
