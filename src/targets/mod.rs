@@ -10,6 +10,7 @@
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
 //! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
+//! | `guard` | what a trace may not do to a server that dst did not start |
 //! | `clock`, `shim.c`, `real_time` | time: frozen by the shim, or as near as real time allows |
 //! | `keyspace`, `cursor` | what every session does the same way: read the store, drive an iteration |
 
@@ -19,6 +20,7 @@ mod connection;
 mod cursor;
 mod embedded;
 mod exec;
+mod guard;
 mod keyspace;
 mod process;
 mod real_time;
@@ -101,7 +103,7 @@ pub trait Session: Send {
 pub struct TargetOptions {
     /// The Redis to use for `redis`: a path, a name on PATH, or a URL. Otherwise it is looked for.
     pub redis: Option<String>,
-    /// Allows emptying a server or a file that holds data dst did not make.
+    /// Gives a server or a file that dst did not make over to dst: it is emptied, and runs whatever a trace says.
     pub allow_flush: bool,
     /// How long a reply may take.
     pub reply_deadline: Duration,
@@ -279,6 +281,17 @@ pub enum TargetError {
     NotOurs {
         /// The server.
         server: String,
+    },
+    /// A command that may do more than change keys, to a server that dst did not start.
+    #[error(
+        "the trace sends {what}, which may do harm to {server}: dst did not start it, and knows only commands that \
+         change keys. Use redis, valkey or exec:COMMAND, or give the server over to dst with --allow-flush"
+    )]
+    Harmful {
+        /// The server.
+        server: String,
+        /// What the trace sends.
+        what: String,
     },
     /// A fault on a target that has none.
     #[error("this target cannot inject the fault {fault:?}; use the target faulty or sim")]

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::clock::Clock;
 use super::connection::{Broken, Connection, Dialogue, Failure};
+use super::guard::Guard;
 use super::keyspace;
 use super::real_time::{RealTime, ReplyTime};
 use super::server::Server;
@@ -28,6 +29,7 @@ const NOTES_MAX: usize = 100;
 /// A replay in progress on a server.
 pub(super) struct WireSession {
     server: Server,
+    guard: Guard,
     clock: Clock,
     connections: BTreeMap<u16, Connection>,
     /// The databases that have held keys: reading them first makes reading the keyspace cheap.
@@ -69,6 +71,7 @@ impl WireSession {
     pub fn open(server: Server, clock: Clock, header: &Header) -> Result<Self, TargetError> {
         let mut session = Self {
             server,
+            guard: Guard::default(),
             clock,
             connections: BTreeMap::new(),
             known_dbs: BTreeSet::from([0]),
@@ -232,6 +235,7 @@ impl WireSession {
 
 impl Session for WireSession {
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        self.guard.check(&mut self.server, ops)?;
         let start = replies.len();
         let untouched = self.untouched;
         self.untouched &= ops.is_empty();

@@ -442,6 +442,30 @@ fn times_on_a_real_clock_are_the_traces() {
 }
 
 #[test]
+fn what_may_harm_a_foreign_server_is_refused_before_anything_is_sent() {
+    let foreign = Foreign::start();
+    let mut session = open(&foreign.spec());
+    for line in ["config SET maxmemory 1", "SHUTDOWN", "REPLICAOF no one", "raw FLUSHALL\\r\\n"] {
+        let ops = [op("SET k v"), op(line)];
+        let error = session.replay(&ops, &mut Vec::new()).expect_err("a refusal").to_string();
+        assert!(error.contains("may do harm") && error.contains("--allow-flush"), "{line}: {error}");
+    }
+    assert_eq!(foreign.run(&["DBSIZE"]), Reply::Int(0));
+    // What the server does not know, it refuses by itself.
+    let refusal = "-ERR unknown command 'GETT', with args beginning with: 'k' ";
+    check(&mut *session, &["SET k v => +OK", &format!("GETT k => {refusal}")]);
+}
+
+#[test]
+fn a_server_that_is_given_over_runs_every_command() {
+    let foreign = Foreign::start();
+    let options = TargetOptions { allow_flush: true, ..options() };
+    let target = targets::parse(&foreign.spec(), &options).expect("the server runs");
+    let mut session = target.open(&header()).expect("a session");
+    check(&mut *session, &["CONFIG SET maxmemory 0 => +OK", "raw PING\\r\\n => +PONG"]);
+}
+
+#[test]
 fn a_restart_of_a_foreign_server_is_refused() {
     let foreign = Foreign::start();
     let error = open(&foreign.spec()).replay(&[op("restart")], &mut Vec::new()).expect_err("a restart");
