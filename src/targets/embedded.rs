@@ -201,8 +201,7 @@ impl Session for EmbeddedSession {
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
         let read = keyspace::read(&mut Admin(self.store.client()), &mut self.known_dbs, self.clock.now_ms());
-        // As of a server that dies when it is asked for a value.
-        Ok(read.unwrap_or_else(|_| Some(Keyspace::default())))
+        Ok(read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply()))))
     }
 
     /// Replies are return values here: there is nothing that could get out of step.

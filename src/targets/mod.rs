@@ -65,11 +65,17 @@ pub trait Session: Send {
     /// [`Reply::Closed`]; where dst started the server it is restarted before the next op.
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError>;
 
-    /// Everything that is stored, in canonical order; `None` where it cannot be known, as of a recording.
+    /// Everything that is stored, in canonical order; `None` where the store does not tell its keys.
+    /// [`Keyspace::unreadable`] where the store fails while it is read.
     ///
     /// # Errors
     /// Infrastructure only.
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError>;
+
+    /// False where there is no store to read, as behind a recording.
+    fn holds_data(&self) -> bool {
+        true
+    }
 
     /// `Some` with what came instead where a connection is no longer in step: every connection is asked to
     /// ECHO a nonce, and must answer just that.

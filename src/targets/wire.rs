@@ -264,10 +264,9 @@ impl Session for WireSession {
         let mut keyspace = match keyspace::read(&mut self.server, &mut self.known_dbs, now_ms) {
             Ok(keyspace) => keyspace,
             Err(failure) => {
-                // A server that hangs or dies when it is asked for a value holds nothing.
                 self.note("the failure came when the keyspace was read".to_owned());
                 self.recover(0, &failure)?;
-                return Ok(Some(Keyspace::default()));
+                return Ok(Some(Keyspace::unreadable(failure.reply())));
             }
         };
         if let (Some(keyspace), Clock::Real(clock)) = (&mut keyspace, &self.clock) {

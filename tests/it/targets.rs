@@ -329,6 +329,15 @@ fn one_reply_too_many_is_out_of_step() {
 }
 
 #[test]
+fn a_server_that_dies_of_a_read_does_not_count_as_empty() {
+    let mut session = open(&flawed());
+    check(&mut *session, &["SET trap v => +OK"]);
+    let keyspace = session.keyspace().expect("a keyspace").expect("a server tells its keys");
+    assert_eq!(keyspace.instead(), Some(&Reply::Closed), "{keyspace:?}");
+    assert_ne!(keyspace, Keyspace::default());
+}
+
+#[test]
 fn a_server_without_reset_is_emptied_all_the_same() {
     let mut session = open(&flawed());
     check(&mut *session, &["SET k v => +OK"]);
