@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::TargetError;
 use super::connection::{Connection, Endpoint, Failure};
 use super::keyspace::{self, Requests};
 use super::process::{Launch, Process, ServerDir, answers};
+use super::{TargetError, describe_count};
 use crate::resp::{Argv, Reply};
 
 /// A running server.
@@ -86,6 +86,18 @@ impl Server {
     /// How many keys there are, where the server tells: with all the care that a server with others' data is due.
     pub fn count_keys(&mut self) -> Result<Option<u64>, Failure> {
         if self.is_at_disposal() { keyspace::count_keys(self) } else { keyspace::count_keys_for_sure(self) }
+    }
+
+    /// Refuses a server that holds keys, though dst has only just started it: it is another's that was faster to
+    /// take the port, or it reads files that are not dst's.
+    pub fn refuse_data(&mut self) -> Result<(), TargetError> {
+        match self.count_keys() {
+            Ok(Some(keys)) if keys > 0 => {
+                Err(TargetError::NotEmpty { store: self.endpoint.to_string(), keys: describe_count(Some(keys)) })
+            }
+            // One that does not tell, or fails, is found out by the reset.
+            _ => Ok(()),
+        }
     }
 
     /// Opens a connection and introduces it.

@@ -499,6 +499,18 @@ fn without_any_redis_all_three_ways_are_named() {
 }
 
 #[test]
+fn a_started_server_that_holds_data_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let spec = format!("exec:redis-server --port 0 --unixsocket {{socket}} --dir '{}'", dir.path().display());
+    let spec = format!("{spec} --save '' --appendonly yes");
+    let mut theirs = open(&spec);
+    check(&mut *theirs, &["SET k v => +OK"]);
+    drop(theirs);
+    let error = error_of(&spec, &options());
+    assert!(error.contains("holds 1 key,") && error.contains("--allow-flush"), "{error}");
+}
+
+#[test]
 fn a_server_that_does_not_start_says_why() {
     let error = error_of("exec:sh -c 'echo no such luck; exit 3' {port}", &options());
     assert!(error.contains("exit status: 3") && error.contains("no such luck"), "{error}");
