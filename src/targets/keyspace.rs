@@ -119,17 +119,25 @@ pub fn reading_ops(keyspace: &Keyspace) -> Vec<Op> {
     ops
 }
 
-/// Every key that has a time to live. Empty where the server does not tell its keys.
-pub(super) fn expiries(server: &mut impl Requests) -> Result<Vec<Expiry>, Failure> {
-    let names = names(server, &mut BTreeSet::from([0]))?.unwrap_or_default();
+/// Every key that has a time to live; `None` where the server does not tell its keys or their times. `now_ms` is as
+/// of [`read`].
+pub(super) fn expiries(server: &mut impl Requests, now_ms: i64) -> Result<Option<Vec<Expiry>>, Failure> {
+    let Some(names) = names(server, &mut BTreeSet::from([0]))? else { return Ok(None) };
     let times = run_on_each(server, &names, |name, requests| {
         requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
     })?;
-    let expiries = names.into_iter().zip(times).filter_map(|(name, time)| match time {
-        Reply::Int(expires_ms) if expires_ms >= 0 => Some(Expiry { db: name.db, key: name.key, expires_ms }),
-        _ => None,
-    });
-    Ok(expiries.collect())
+    let mut expiries = Vec::new();
+    for (name, time) in names.into_iter().zip(times) {
+        let expires_ms = match time {
+            Reply::Int(ms) => (ms >= 0).then_some(ms),
+            _ => match ask_pttl(server, &name)? {
+                Reply::Int(left) => (left >= 0).then(|| now_ms.saturating_add(left)),
+                _ => return Ok(None),
+            },
+        };
+        expiries.extend(expires_ms.map(|expires_ms| Expiry { db: name.db, key: name.key, expires_ms }));
+    }
+    Ok(Some(expiries))
 }
 
 /// How many keys there are; `None` where the server does not tell.
@@ -313,11 +321,15 @@ fn select(db: u32) -> Argv {
 
 /// For a server without PEXPIRETIME.
 fn remaining_ms(server: &mut impl Requests, name: &Name) -> Result<Option<i64>, Failure> {
-    let left = server.run(&[select(name.db), Argv::from([b"PTTL", name.key.as_slice()])])?.pop();
-    Ok(match left {
-        Some(Reply::Int(ms)) if ms >= 0 => Some(ms),
+    Ok(match ask_pttl(server, name)? {
+        Reply::Int(ms) if ms >= 0 => Some(ms),
         _ => None,
     })
+}
+
+fn ask_pttl(server: &mut impl Requests, name: &Name) -> Result<Reply, Failure> {
+    let replies = server.run(&[select(name.db), Argv::from([b"PTTL", name.key.as_slice()])])?;
+    Ok(replies.into_iter().next_back().unwrap_or(Reply::NullArray))
 }
 
 fn read_values(server: &mut impl Requests, entries: Vec<(Name, String, Option<i64>)>) -> Result<Vec<Entry>, Failure> {

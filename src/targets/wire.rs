@@ -167,7 +167,12 @@ impl WireSession {
             }
             Act::Advance { ms } => match &mut self.clock {
                 Clock::Frozen(clock) => clock.advance(*ms)?,
-                Clock::Real(clock) => clock.advance(*ms, &mut self.server)?,
+                Clock::Real(clock) => {
+                    if !clock.advance(*ms, &mut self.server)? {
+                        let lacks = "it lacks KEYS and SCAN, PEXPIRETIME and PTTL, or PEXPIREAT";
+                        self.note(format!("the clock of the server did not move with the trace's: {lacks}"));
+                    }
+                }
             },
             Act::Restart | Act::Crash => {
                 self.connections.clear();

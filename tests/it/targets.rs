@@ -338,6 +338,16 @@ fn a_server_that_dies_of_a_read_does_not_count_as_empty() {
 }
 
 #[test]
+fn a_clock_that_does_not_move_is_noted() {
+    let mut session = open(&flawed());
+    check(&mut *session, &["advance 5 => +OK"]);
+    assert_eq!(session.take_notes(), [""; 0], "there is no key whose time would have to move");
+    check(&mut *session, &["SET k v => +OK", "advance 5 => +OK"]);
+    let notes = session.take_notes();
+    assert!(notes.iter().any(|note| note.contains("did not move")), "{notes:?}");
+}
+
+#[test]
 fn a_server_without_reset_is_emptied_all_the_same() {
     let mut session = open(&flawed());
     check(&mut *session, &["SET k v => +OK"]);
