@@ -35,7 +35,7 @@ pub(super) struct AccessArgs {
     #[arg(long, value_name = "PATH|URL", env = REDIS_URL, hide_env_values = true)]
     pub redis: Option<String>,
 
-    /// Allow emptying a server that dst did not start
+    /// Give a server that dst did not start over to dst: it is emptied, and traces may run any command on it
     #[arg(long)]
     pub allow_flush: bool,
 

@@ -10,7 +10,7 @@ pub struct Difference {
     pub db: u32,
     /// The key.
     pub key: Vec<u8>,
-    /// `missing-key`, `extra-key`, `type`, `value` or `expiry`.
+    /// `missing-key`, `extra-key`, `type`, `value`, `expiry`, or [`UNREADABLE`] for all keys at once.
     pub kind: &'static str,
     /// What the reference holds: the value, the type's name, or when the key expires in milliseconds since 1970; a
     /// null where it holds none of it.
@@ -19,8 +19,15 @@ pub struct Difference {
     pub got: Reply,
 }
 
+/// The kind of difference where only one side tells what it holds, or both fail in different ways.
+pub const UNREADABLE: &str = super::UNREADABLE;
+
 /// Every key that both sides do not hold alike, by database, then by key.
 pub fn differences(settings: &Settings, want: &Keyspace, got: &Keyspace) -> Vec<Difference> {
+    if want.instead() != got.instead() {
+        let reply = |side: &Keyspace| side.instead().cloned().unwrap_or_else(|| Reply::bulk("the keyspace"));
+        return vec![Difference { db: 0, key: Vec::new(), kind: UNREADABLE, want: reply(want), got: reply(got) }];
+    }
     let (want, got) = (in_order(want), in_order(got));
     let (mut want, mut got) = (want.into_iter().peekable(), got.into_iter().peekable());
     let mut found = Vec::new();
@@ -130,6 +137,19 @@ mod tests {
         check("0/a=1@5", "0/a=1@6", "0/a expiry");
         check("0/a=1@5", "0/a=1", "0/a expiry");
         check("0/a=1 0/b=1 0/c=1", "0/a=2 0/c=1@1 0/d=4", "0/a value, 0/b missing-key, 0/c expiry, 0/d extra-key");
+    }
+
+    #[test]
+    fn an_unreadable_keyspace_differs_from_every_readable_one() {
+        let unreadable = Keyspace::unreadable(Reply::Closed);
+        for readable in [keyspace(""), keyspace("0/a=1"), keyspace("0/=")] {
+            for (want, got) in [(&unreadable, &readable), (&readable, &unreadable)] {
+                let found = differences(&Settings::default(), want, got);
+                assert!(matches!(&found[..], [one] if one.kind == UNREADABLE), "{found:?}");
+            }
+        }
+        let hung = Keyspace::unreadable(Reply::Hung);
+        assert_eq!(differences(&Settings::default(), &unreadable, &hung).len(), 1);
     }
 
     #[test]

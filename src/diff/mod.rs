@@ -31,6 +31,26 @@ pub struct Keyspace {
     pub entries: Vec<Entry>,
 }
 
+/// The kind of the one entry of an unreadable keyspace; no store has a type of this name.
+const UNREADABLE: &str = "unreadable";
+
+impl Keyspace {
+    /// What stands for a keyspace that a store does not tell: it differs from every one that was read, also from
+    /// an empty one. `instead` is what came in its place.
+    pub fn unreadable(instead: Reply) -> Self {
+        let entry = Entry { db: 0, key: Vec::new(), kind: UNREADABLE.to_owned(), value: instead, expires_ms: None };
+        Self { entries: vec![entry] }
+    }
+
+    /// What came in place of the keyspace, where it could not be read.
+    pub fn instead(&self) -> Option<&Reply> {
+        match &self.entries[..] {
+            [entry] if entry.kind == UNREADABLE => Some(&entry.value),
+            _ => None,
+        }
+    }
+}
+
 /// One key with all that is known about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

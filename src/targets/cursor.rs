@@ -4,29 +4,41 @@
 //! A session therefore drives an iteration that starts (`spec::start_of_iteration`) to its end, and its one reply
 //! is `["0", [every element, in order of arrival]]`. An element may come twice: Redis allows that.
 
-use crate::resp::{Argv, Reply};
+use std::collections::BTreeSet;
+
+use crate::resp::{Argv, Limits, Reply};
 
 /// The most steps of one iteration; one that is longer counts as hung, as it may never end.
-const STEPS_MAX: usize = 1_000_000;
+const STEPS_MAX: usize = 100_000;
 
 /// Drives the iteration that `argv` started to its end. `first` is the reply to `argv` and `step` runs a request.
 /// A reply that is no step of an iteration ends it, and is the reply of the whole.
+///
+/// An iteration counts as hung where a cursor comes again, as it would go round for ever, and where it grows beyond
+/// what one reply may be ([`Limits`]).
 pub(super) fn iterate<E>(
     argv: &Argv,
     cursor_at: usize,
     first: Reply,
     mut step: impl FnMut(&Argv) -> Result<Reply, E>,
 ) -> Result<Reply, E> {
+    let limits = Limits::default();
     let mut elements = Vec::new();
+    let mut bytes = 0;
+    let mut cursors = BTreeSet::new();
     let mut reply = first;
     for _ in 0..STEPS_MAX {
         let (cursor, mut found) = match into_step(reply) {
             Ok(parts) => parts,
             Err(other) => return Ok(other),
         };
+        bytes += found.iter().filter_map(Reply::as_bytes).map(<[u8]>::len).sum::<usize>();
         elements.append(&mut found);
         if cursor == b"0" {
             return Ok(Reply::Array(vec![Reply::Bulk(cursor), Reply::Array(elements)]));
+        }
+        if elements.len() > limits.elements_max || bytes > limits.reply_bytes_max || !cursors.insert(cursor.clone()) {
+            return Ok(Reply::Hung);
         }
         reply = step(&with_cursor(argv, cursor_at, &cursor))?;
     }
@@ -83,6 +95,31 @@ mod tests {
     fn elements_of_all_steps_are_joined() {
         let steps = vec![step("7", &["a", "b"]), step("9", &[]), step("0", &["c"])];
         check(steps, step("0", &["a", "b", "c"]), &["7", "9"]);
+    }
+
+    #[test]
+    fn a_cursor_that_comes_again_is_hung() {
+        check(vec![step("7", &["a"]), step("9", &["b"]), step("7", &["c"])], Reply::Hung, &["7", "9"]);
+    }
+
+    /// Iterates over steps that never end; returns how many were asked for.
+    fn check_endless(elements: usize) -> usize {
+        let argv = Argv::from(["SCAN", "0"]);
+        let endless =
+            |at: usize| Reply::Array(vec![Reply::bulk(at.to_string()), Reply::Array(vec![Reply::Null; elements])]);
+        let mut asked = 0;
+        let reply = iterate(&argv, 1, endless(1), |_| {
+            asked += 1;
+            Ok::<_, Infallible>(endless(asked + 1))
+        });
+        assert_eq!(reply, Ok(Reply::Hung));
+        asked
+    }
+
+    #[test]
+    fn an_iteration_without_end_is_hung() {
+        assert_eq!(check_endless(0), STEPS_MAX);
+        assert_eq!(check_endless(Limits::default().elements_max / 4), 4, "elements are bounded, too");
     }
 
     #[test]

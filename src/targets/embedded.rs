@@ -92,7 +92,7 @@ impl Target for Embedded {
 }
 
 fn refuse_data(place: &Place, store: &Redlite) -> Result<(), TargetError> {
-    let keys = keyspace::count_keys(&mut Admin(store.client()));
+    let keys = keyspace::count_keys_for_sure(&mut Admin(store.client()));
     let keys = keys.map_err(|failure| TargetError::Unreachable { server: place.name(), why: failure.to_string() })?;
     if keys == Some(0) {
         return Ok(());
@@ -201,8 +201,7 @@ impl Session for EmbeddedSession {
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
         let read = keyspace::read(&mut Admin(self.store.client()), &mut self.known_dbs, self.clock.now_ms());
-        // As of a server that dies when it is asked for a value.
-        Ok(read.unwrap_or_else(|_| Some(Keyspace::default())))
+        Ok(read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply()))))
     }
 
     /// Replies are return values here: there is nothing that could get out of step.

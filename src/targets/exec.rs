@@ -39,7 +39,10 @@ impl Target for Exec {
     }
 
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
-        let server = Server::start(self.launch.clone(), ServerDir::new()?, self.options.reply_deadline)?;
+        let mut server = Server::start(self.launch.clone(), ServerDir::new()?, self.options.reply_deadline)?;
+        if !self.options.allow_flush {
+            server.refuse_data()?;
+        }
         let clock = Clock::Real(RealTime::new(header.start_ms));
         Ok(Box::new(WireSession::open(server, clock, header)?))
     }

@@ -119,17 +119,25 @@ pub fn reading_ops(keyspace: &Keyspace) -> Vec<Op> {
     ops
 }
 
-/// Every key that has a time to live. Empty where the server does not tell its keys.
-pub(super) fn expiries(server: &mut impl Requests) -> Result<Vec<Expiry>, Failure> {
-    let names = names(server, &mut BTreeSet::from([0]))?.unwrap_or_default();
+/// Every key that has a time to live; `None` where the server does not tell its keys or their times. `now_ms` is as
+/// of [`read`].
+pub(super) fn expiries(server: &mut impl Requests, now_ms: i64) -> Result<Option<Vec<Expiry>>, Failure> {
+    let Some(names) = names(server, &mut BTreeSet::from([0]))? else { return Ok(None) };
     let times = run_on_each(server, &names, |name, requests| {
         requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
     })?;
-    let expiries = names.into_iter().zip(times).filter_map(|(name, time)| match time {
-        Reply::Int(expires_ms) if expires_ms >= 0 => Some(Expiry { db: name.db, key: name.key, expires_ms }),
-        _ => None,
-    });
-    Ok(expiries.collect())
+    let mut expiries = Vec::new();
+    for (name, time) in names.into_iter().zip(times) {
+        let expires_ms = match time {
+            Reply::Int(ms) => (ms >= 0).then_some(ms),
+            _ => match ask_pttl(server, &name)? {
+                Reply::Int(left) => (left >= 0).then(|| now_ms.saturating_add(left)),
+                _ => return Ok(None),
+            },
+        };
+        expiries.extend(expires_ms.map(|expires_ms| Expiry { db: name.db, key: name.key, expires_ms }));
+    }
+    Ok(Some(expiries))
 }
 
 /// How many keys there are; `None` where the server does not tell.
@@ -144,6 +152,43 @@ pub(super) fn count_keys(server: &mut impl Requests) -> Result<Option<u64>, Fail
     Ok(sizes.map(|(_, pair)| if let Reply::Int(keys) = pair[1] { u64::try_from(keys).ok() } else { None }).sum())
 }
 
+/// How many keys there are on a server whose data may be somebody's: emptying it rests on this number, so it is 0
+/// only where INFO, each database's DBSIZE, and RANDOMKEY (or SCAN, where there is no RANDOMKEY) all say so.
+/// `None` where one of them does not tell.
+pub(super) fn count_keys_for_sure(server: &mut impl Requests) -> Result<Option<u64>, Failure> {
+    let mut requests = vec![info_request()];
+    for db in 0..DATABASES {
+        requests.extend([select(db), Argv::from(["DBSIZE"]), Argv::from(["RANDOMKEY"])]);
+    }
+    let replies = server.run(&requests)?;
+    let Some((info, databases)) = replies.split_first() else { return Ok(None) };
+    let Some(counts) = parse_info(info) else { return Ok(None) };
+    let by_info: u64 = counts.iter().map(|&(_, keys)| keys).sum();
+    let (mut by_size, mut found) = (0, 0);
+    for (db, answers) in (0..DATABASES).zip(databases.chunks_exact(3)) {
+        let [selected, size, key] = answers else { return Ok(None) };
+        if !is_there(db, selected) {
+            // "ERR DB index is out of range" and its like; NOPERM or NOAUTH says nothing of what is there.
+            if selected.as_error().is_some_and(|error| error.starts_with(b"ERR")) {
+                continue;
+            }
+            return Ok(None);
+        }
+        let Reply::Int(size) = *size else { return Ok(None) };
+        let Ok(size) = u64::try_from(size) else { return Ok(None) };
+        by_size += size;
+        found += match key {
+            Reply::NullBulk | Reply::Null => 0,
+            Reply::Bulk(_) => 1,
+            _ => match scan(server, db)?.as_elements() {
+                Some(keys) => keys.len() as u64,
+                None => return Ok(None),
+            },
+        };
+    }
+    Ok(Some(by_info.max(by_size).max(found)))
+}
+
 /// Removes every key. The reply to it is not looked at: whoever calls it counts what is left.
 pub(super) fn delete_all(server: &mut impl Requests) -> Result<(), Failure> {
     let names = names(server, &mut (0..DATABASES).collect())?.unwrap_or_default();
@@ -156,7 +201,8 @@ pub(super) fn info_request() -> Argv {
     Argv::from(["INFO", "keyspace"])
 }
 
-/// The databases that hold keys, and how many, from the reply to [`info_request`]. `None` where it is no such reply.
+/// The databases that hold keys, and how many, from the reply to [`info_request`]. `None` where it is no such reply,
+/// or a line of it cannot be read.
 pub(super) fn parse_info(reply: &Reply) -> Option<Vec<(u32, u64)>> {
     let bytes = match reply {
         Reply::Bulk(bytes) => bytes,
@@ -170,7 +216,7 @@ pub(super) fn parse_info(reply: &Reply) -> Option<Vec<(u32, u64)>> {
         let keys = rest.split(',').next()?;
         Some((db.parse().ok()?, keys.parse().ok()?))
     };
-    Some(lines.filter_map(parse).collect())
+    lines.filter(|line| line.starts_with("db")).map(parse).collect()
 }
 
 /// The names of all keys, in order; `None` where the server knows neither KEYS nor SCAN.
@@ -275,11 +321,15 @@ fn select(db: u32) -> Argv {
 
 /// For a server without PEXPIRETIME.
 fn remaining_ms(server: &mut impl Requests, name: &Name) -> Result<Option<i64>, Failure> {
-    let left = server.run(&[select(name.db), Argv::from([b"PTTL", name.key.as_slice()])])?.pop();
-    Ok(match left {
-        Some(Reply::Int(ms)) if ms >= 0 => Some(ms),
+    Ok(match ask_pttl(server, name)? {
+        Reply::Int(ms) if ms >= 0 => Some(ms),
         _ => None,
     })
+}
+
+fn ask_pttl(server: &mut impl Requests, name: &Name) -> Result<Reply, Failure> {
+    let replies = server.run(&[select(name.db), Argv::from([b"PTTL", name.key.as_slice()])])?;
+    Ok(replies.into_iter().next_back().unwrap_or(Reply::NullArray))
 }
 
 fn read_values(server: &mut impl Requests, entries: Vec<(Name, String, Option<i64>)>) -> Result<Vec<Entry>, Failure> {
@@ -314,4 +364,60 @@ fn in_order(value: Reply, order: Order) -> Reply {
         }
     }
     Reply::Array(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Database 0 of a server that gives these replies; there is no other database.
+    struct Fixed {
+        info: &'static str,
+        dbsize: Reply,
+        randomkey: Reply,
+        scan: Reply,
+    }
+
+    impl Fixed {
+        fn empty() -> Self {
+            let none = Reply::Array(vec![Reply::bulk("0"), Reply::Array(Vec::new())]);
+            Self { info: "# Keyspace\r\n", dbsize: Reply::Int(0), randomkey: Reply::NullBulk, scan: none }
+        }
+    }
+
+    impl Requests for Fixed {
+        fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
+            let answer = |argv: &Argv| match &argv[0] {
+                b"INFO" => Reply::bulk(self.info),
+                b"SELECT" if &argv[1] == b"0" => Reply::ok(),
+                b"SELECT" => Reply::error("ERR DB index is out of range"),
+                b"DBSIZE" => self.dbsize.clone(),
+                b"RANDOMKEY" => self.randomkey.clone(),
+                b"SCAN" => self.scan.clone(),
+                other => panic!("{} is asked for", other.escape_ascii()),
+            };
+            Ok(requests.iter().map(answer).collect())
+        }
+    }
+
+    #[track_caller]
+    fn check(mut server: Fixed, expected: Option<u64>) {
+        assert_eq!(count_keys_for_sure(&mut server), Ok(expected));
+    }
+
+    #[test]
+    fn a_server_is_empty_only_where_all_answers_say_so() {
+        let unknown = || Reply::error("ERR unknown command");
+        let one = Reply::Array(vec![Reply::bulk("0"), Reply::Array(vec![Reply::bulk("k")])]);
+        check(Fixed::empty(), Some(0));
+        check(Fixed { dbsize: Reply::Int(3), ..Fixed::empty() }, Some(3));
+        check(Fixed { randomkey: Reply::bulk("k"), ..Fixed::empty() }, Some(1));
+        check(Fixed { info: "# Keyspace\r\ndb40:keys=2,expires=0\r\n", ..Fixed::empty() }, Some(2));
+        check(Fixed { randomkey: unknown(), ..Fixed::empty() }, Some(0));
+        check(Fixed { randomkey: unknown(), scan: one, ..Fixed::empty() }, Some(1));
+        check(Fixed { randomkey: unknown(), scan: unknown(), ..Fixed::empty() }, None);
+        check(Fixed { dbsize: unknown(), ..Fixed::empty() }, None);
+        check(Fixed { info: "", ..Fixed::empty() }, None);
+        check(Fixed { info: "# Keyspace\r\ndb0:many\r\n", ..Fixed::empty() }, None);
+    }
 }

@@ -10,6 +10,7 @@
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
 //! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
+//! | `guard` | what a trace may not do to a server that dst did not start |
 //! | `clock`, `shim.c`, `real_time` | time: frozen by the shim, or as near as real time allows |
 //! | `keyspace`, `cursor` | what every session does the same way: read the store, drive an iteration |
 
@@ -19,6 +20,7 @@ mod connection;
 mod cursor;
 mod embedded;
 mod exec;
+mod guard;
 mod keyspace;
 mod process;
 mod real_time;
@@ -69,11 +71,17 @@ pub trait Session: Send {
     /// [`Reply::Closed`]; where dst started the server it is restarted before the next op.
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError>;
 
-    /// Everything that is stored, in canonical order; `None` where it cannot be known, as of a recording.
+    /// Everything that is stored, in canonical order; `None` where the store does not tell its keys.
+    /// [`Keyspace::unreadable`] where the store fails while it is read.
     ///
     /// # Errors
     /// Infrastructure only.
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError>;
+
+    /// False where there is no store to read, as behind a recording.
+    fn holds_data(&self) -> bool {
+        true
+    }
 
     /// `Some` with what came instead where a connection is no longer in step: every connection is asked to
     /// ECHO a nonce, and must answer just that.
@@ -107,7 +115,7 @@ pub trait Session: Send {
 pub struct TargetOptions {
     /// The Redis to use for `redis`: a path, a name on PATH, or a URL. Otherwise it is looked for.
     pub redis: Option<String>,
-    /// Allows emptying a server or a file that holds data dst did not make.
+    /// Gives a server or a file that dst did not make over to dst: it is emptied, and runs whatever a trace says.
     pub allow_flush: bool,
     /// How long a reply may take.
     pub reply_deadline: Duration,
@@ -182,7 +190,7 @@ fn describe_count(keys: Option<u64>) -> String {
     match keys {
         Some(1) => "1 key".to_owned(),
         Some(keys) => format!("{keys} keys"),
-        None => "an unknown number of keys (it answers neither INFO nor DBSIZE)".to_owned(),
+        None => "an unknown number of keys (INFO, DBSIZE and RANDOMKEY do not all tell)".to_owned(),
     }
 }
 
@@ -294,6 +302,17 @@ pub enum TargetError {
     NotOurs {
         /// The server.
         server: String,
+    },
+    /// A command that may do more than change keys, to a server that dst did not start.
+    #[error(
+        "the trace sends {what}, which may do harm to {server}: dst did not start it, and knows only commands that \
+         change keys. Use redis, valkey or exec:COMMAND, or give the server over to dst with --allow-flush"
+    )]
+    Harmful {
+        /// The server.
+        server: String,
+        /// What the trace sends.
+        what: String,
     },
     /// A fault on a target that has none.
     #[error("this target cannot inject the fault {fault:?}; use the target faulty or sim")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -26,8 +26,10 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// How much of a server's last words an error quotes.
 const LOG_TAIL_BYTES: u64 = 2048;
-/// How often a port is chosen anew where another process was faster to take it.
+/// How often a server is started on another port where another process was faster to take the one before.
 const PORT_TRIES: usize = 3;
+/// How often a free port is asked for until it is one that nobody uses or is about to.
+const PORT_CHOICES: usize = 100;
 
 /// How to start a server. In its arguments `{dir}` stands for its data directory, `{socket}` for the socket it
 /// shall listen on, and `{port}` for a free port on 127.0.0.1; where there is no `{socket}` it listens on the port.
@@ -119,24 +121,35 @@ pub(super) struct Process {
     child: Child,
     program: OsString,
     clean_up: Option<Vec<String>>,
+    /// Given back last of all.
+    _port: Option<Port>,
 }
 
 impl Process {
     /// Starts a server and waits until it answers.
     pub fn start(launch: &Launch, dir: &ServerDir) -> Result<(Self, Endpoint), TargetError> {
         if launch.args.iter().any(|arg| arg.contains("{socket}")) {
-            return Self::start_at(Endpoint::Unix(dir.socket()), launch, dir);
+            return Self::start_at(Endpoint::Unix(dir.socket()), None, launch, dir);
         }
+        let start_on_free_port = || {
+            let port = Port::take()?;
+            Self::start_at(port.endpoint(), Some(port), launch, dir)
+        };
         for _ in 1..PORT_TRIES {
-            match Self::start_at(free_port()?, launch, dir) {
+            match start_on_free_port() {
                 Err(TargetError::Start { .. }) => {}
                 outcome => return outcome,
             }
         }
-        Self::start_at(free_port()?, launch, dir)
+        start_on_free_port()
     }
 
-    fn start_at(endpoint: Endpoint, launch: &Launch, dir: &ServerDir) -> Result<(Self, Endpoint), TargetError> {
+    fn start_at(
+        endpoint: Endpoint,
+        port: Option<Port>,
+        launch: &Launch,
+        dir: &ServerDir,
+    ) -> Result<(Self, Endpoint), TargetError> {
         let fill = |arg: &String| fill_in(arg, dir, &endpoint);
         let log = File::create(dir.log()).map_err(TargetError::io("cannot write the server's log"))?;
         let errors = log.try_clone().map_err(TargetError::io("cannot write the server's log"))?;
@@ -153,7 +166,7 @@ impl Process {
         let child = spawn(command).map_err(TargetError::io(what))?;
         running().insert(Pid::from_child(&child).as_raw_nonzero().get());
         let clean_up = launch.clean_up.as_ref().map(|args| args.iter().map(fill).collect());
-        let mut process = Self { child, program: launch.program.clone(), clean_up };
+        let mut process = Self { child, program: launch.program.clone(), clean_up, _port: port };
         process.await_ready(&endpoint, dir)?;
         Ok((process, endpoint))
     }
@@ -163,12 +176,14 @@ impl Process {
         let command = self.program.display().to_string();
         loop {
             let left = READY_WITHIN.saturating_sub(started.elapsed());
-            if answers(endpoint, left.max(Duration::from_millis(1))) {
-                return Ok(());
-            }
+            let ready = answers(endpoint, left.max(Duration::from_millis(1)));
+            // Also where something answers: it is another's server, where dst's own has ended.
             if let Some(status) = self.exited() {
                 let why = format!("it ended at once ({status})");
                 return Err(TargetError::Start { command, why, log: dir.last_words() });
+            }
+            if ready {
+                return Ok(());
             }
             if left.is_zero() {
                 let why = format!("it did not answer PING on {endpoint} within {} s", READY_WITHIN.as_secs());
@@ -220,10 +235,37 @@ fn fill_in(arg: &str, dir: &ServerDir, endpoint: &Endpoint) -> String {
     arg.replace("{dir}", &dir.data().display().to_string()).replace("{socket}", &socket).replace("{port}", &port)
 }
 
-fn free_port() -> Result<Endpoint, TargetError> {
-    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    let port = port.map_err(TargetError::io("cannot find a free port"))?.port();
-    Ok(Endpoint::Tcp("127.0.0.1".to_owned(), port))
+/// A port on 127.0.0.1 for one server: no other session of this process is given it before it is dropped.
+struct Port(u16);
+
+impl Port {
+    /// A port on which nothing listens.
+    fn take() -> Result<Self, TargetError> {
+        let failed = TargetError::io("cannot find a free port");
+        let choose = || -> io::Result<Option<Self>> {
+            let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+            let is_free = TcpStream::connect(("127.0.0.1", port)).is_err() && Self::taken().insert(port);
+            Ok(is_free.then(|| Self(port)))
+        };
+        let found = (0..PORT_CHOICES).find_map(|_| choose().transpose());
+        found.unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into())).map_err(failed)
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        Endpoint::Tcp("127.0.0.1".to_owned(), self.0)
+    }
+
+    fn taken() -> MutexGuard<'static, BTreeSet<u16>> {
+        static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+        // A set is sound after every one of its calls.
+        TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        Self::taken().remove(&self.0);
+    }
 }
 
 /// Spawns from a thread that lives as long as dst: a server asks to be killed when the thread that started it
@@ -249,4 +291,39 @@ fn spawn(command: Command) -> io::Result<Child> {
     let gone = |_| io::Error::other("the thread that starts servers is gone");
     spawner.send((command, answer)).map_err(|_| gone(()))?;
     outcome.recv().map_err(|_| gone(()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_port_is_given_to_two_servers() {
+        let ports: Vec<Port> = (0..300).map(|_| Port::take().expect("a free port")).collect();
+        let distinct: BTreeSet<u16> = ports.iter().map(|port| port.0).collect();
+        assert_eq!(distinct.len(), ports.len());
+        let first = ports[0].0;
+        assert!(Port::taken().contains(&first));
+        drop(ports);
+        assert!(!Port::taken().contains(&first), "a dropped port is free again");
+    }
+
+    #[test]
+    fn a_server_of_another_is_not_taken_for_one_that_ended() {
+        let dir = ServerDir::new().expect("a directory");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let other = thread::spawn(move || {
+            use std::io::Write;
+            // It answers only once dst's own server is gone, as one that is late to bind its port would be.
+            let (mut client, _) = listener.accept()?;
+            thread::sleep(Duration::from_millis(300));
+            client.write_all(b"+PONG\r\n")
+        });
+        let launch = Launch { program: "false".into(), args: Vec::new(), clean_up: None, env: Vec::new() };
+        let outcome = Process::start_at(Endpoint::Tcp("127.0.0.1".to_owned(), port), None, &launch, &dir);
+        let Err(error) = outcome.map(drop) else { panic!("another's server is adopted") };
+        assert!(matches!(error, TargetError::Start { .. }), "{error}");
+        other.join().expect("a thread ends").expect("the other server answers");
+    }
 }

@@ -113,12 +113,13 @@ impl RealTime {
     }
 
     /// Moves the trace's clock by shortening the time that each key on the server has left; keys whose time is
-    /// over go.
-    pub fn advance(&mut self, ms: u64, server: &mut impl Requests) -> Result<(), Failure> {
+    /// over go. False where the server does not tell the times or refuses to change them.
+    pub fn advance(&mut self, ms: u64, server: &mut impl Requests) -> Result<bool, Failure> {
         self.trace_ms = self.trace_ms.saturating_add_unsigned(ms);
         let mut requests = Vec::new();
         let mut selected = None;
-        for expiry in expiries(server)? {
+        let Some(expiries) = expiries(server, self.now_ms())? else { return Ok(false) };
+        for expiry in expiries {
             if selected.replace(expiry.db) != Some(expiry.db) {
                 requests.push(Argv::from(["SELECT", &expiry.db.to_string()]));
             }
@@ -126,8 +127,11 @@ impl RealTime {
             let expires_ms = expiry.expires_ms.saturating_sub_unsigned(ms).max(1).to_string();
             requests.push(Argv::from([b"PEXPIREAT", expiry.key.as_slice(), expires_ms.as_bytes()]));
         }
-        server.run(&requests)?;
-        Ok(())
+        let replies = server.run(&requests)?;
+        // SELECT of database 0 may be unknown. PEXPIREAT answers 0 where the key has expired in between.
+        let is_moved =
+            |(request, reply): (&Argv, &Reply)| &request[0] != b"PEXPIREAT" || matches!(reply, Reply::Int(0 | 1));
+        Ok(requests.iter().zip(&replies).all(is_moved))
     }
 
     /// The request in the server's time, or `None` where it has no time since 1970.
@@ -193,6 +197,46 @@ mod tests {
         let moved = row.and_then(|row| move_by(1500, row, &argv)).map(|moved| moved.argv);
         let expected = (!expected.is_empty()).then(|| expected.split(' ').collect::<Argv>());
         assert_eq!(moved, expected, "{request}");
+    }
+
+    /// A server with one key, `k`, which has 9 s left.
+    struct OneKey {
+        knows: &'static [&'static str],
+        moved_to: Option<i64>,
+    }
+
+    impl Requests for OneKey {
+        fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
+            let mut answer = |argv: &Argv| {
+                let name = String::from_utf8_lossy(&argv[0]).into_owned();
+                match name.as_str() {
+                    "INFO" => Reply::bulk("# Keyspace\r\ndb0:keys=1,expires=1\r\n"),
+                    name if !self.knows.contains(&name) => Reply::error("ERR unknown command"),
+                    "KEYS" => Reply::Array(vec![Reply::bulk("k")]),
+                    "PTTL" => Reply::Int(9000),
+                    _ => {
+                        self.moved_to = String::from_utf8_lossy(&argv[2]).parse().ok();
+                        Reply::Int(1)
+                    }
+                }
+            };
+            Ok(requests.iter().map(&mut answer).collect())
+        }
+    }
+
+    #[test]
+    fn a_move_of_the_clock_reaches_every_key_or_is_refused() {
+        let advance = |knows| {
+            let mut server = OneKey { knows, moved_to: None };
+            let mut clock = RealTime::new(0);
+            let moved = clock.advance(5000, &mut server).expect("the server answers");
+            (moved, server.moved_to.map(|at_ms| at_ms - clock.now_ms()))
+        };
+        let (moved, left_ms) = advance(&["KEYS", "PTTL", "PEXPIREAT"]);
+        assert!(moved && left_ms.is_some_and(|left_ms| (3000..=4000).contains(&left_ms)), "{moved} {left_ms:?}");
+        assert_eq!(advance(&["KEYS", "PTTL"]), (false, None), "PEXPIREAT is refused");
+        assert_eq!(advance(&["KEYS", "PEXPIREAT"]), (false, None), "no time is told");
+        assert_eq!(advance(&["PTTL", "PEXPIREAT"]), (false, None), "no key is told");
     }
 
     #[test]

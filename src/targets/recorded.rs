@@ -77,6 +77,10 @@ impl Session for RecordedSession {
         Ok(None)
     }
 
+    fn holds_data(&self) -> bool {
+        false
+    }
+
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
         Ok(None)
     }

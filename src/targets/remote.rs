@@ -8,7 +8,7 @@ use redis::{ConnectionAddr, IntoConnectionInfo};
 
 use super::clock::Clock;
 use super::connection::{Endpoint, Failure};
-use super::keyspace::{Requests, count_keys};
+use super::keyspace::Requests;
 use super::real_time::RealTime;
 use super::server::{Lease, Server};
 use super::wire::WireSession;
@@ -73,7 +73,8 @@ impl Remote {
     /// The server, for this session only.
     fn server(&self) -> Result<Server, TargetError> {
         let lease = Lease::take(&self.in_use).ok_or_else(|| TargetError::InUse { store: self.endpoint.to_string() })?;
-        Ok(Server::of_other(self.endpoint.clone(), self.setup.clone(), self.options.reply_deadline, lease))
+        let TargetOptions { allow_flush, reply_deadline: deadline, .. } = self.options;
+        Ok(Server::of_other(self.endpoint.clone(), self.setup.clone(), deadline, allow_flush, lease))
     }
 
     fn unreachable(&self, failure: &Failure) -> TargetError {
@@ -94,7 +95,7 @@ impl Target for Remote {
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
         let mut server = self.server()?;
         if !self.options.allow_flush {
-            let keys = count_keys(&mut server).map_err(|failure| self.unreachable(&failure))?;
+            let keys = server.count_keys().map_err(|failure| self.unreachable(&failure))?;
             if keys != Some(0) {
                 return Err(TargetError::NotEmpty { store: self.endpoint.to_string(), keys: describe_count(keys) });
             }

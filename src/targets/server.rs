@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::TargetError;
 use super::connection::{Connection, Endpoint, Failure};
 use super::keyspace::{self, Requests};
 use super::process::{Launch, Process, ServerDir, answers};
+use super::{TargetError, describe_count};
 use crate::resp::{Argv, Reply};
 
 /// A running server.
@@ -25,7 +25,12 @@ enum Owner {
     /// dst started it. The process comes first, as it ends before its directory does.
     Dst { process: Option<Process>, launch: Launch, dir: ServerDir },
     /// Somebody else did; the lease says that one session at a time uses it.
-    Other(#[expect(dead_code, reason = "held until it is dropped")] Lease),
+    Other {
+        /// The user has given all that is there over to dst.
+        given_over: bool,
+        #[expect(dead_code, reason = "held until it is dropped")]
+        lease: Lease,
+    },
 }
 
 /// The right to use a server that dst did not start: what one session writes, another must not find.
@@ -53,9 +58,9 @@ impl Server {
         Ok(Self { endpoint, setup: Vec::new(), deadline, admin: None, owner })
     }
 
-    /// A server that somebody else started.
-    pub fn of_other(endpoint: Endpoint, setup: Vec<Argv>, deadline: Duration, lease: Lease) -> Self {
-        Self { endpoint, setup, deadline, admin: None, owner: Owner::Other(lease) }
+    /// A server that somebody else started; `given_over` where dst may do there as it likes.
+    pub fn of_other(endpoint: Endpoint, setup: Vec<Argv>, deadline: Duration, given_over: bool, lease: Lease) -> Self {
+        Self { endpoint, setup, deadline, admin: None, owner: Owner::Other { given_over, lease } }
     }
 
     /// Where it listens.
@@ -71,6 +76,28 @@ impl Server {
     /// True where dst started it.
     pub fn is_own(&self) -> bool {
         matches!(self.owner, Owner::Dst { .. })
+    }
+
+    /// True where nobody's data can be lost: dst started it, or it was given over to dst.
+    pub fn is_at_disposal(&self) -> bool {
+        matches!(self.owner, Owner::Dst { .. } | Owner::Other { given_over: true, .. })
+    }
+
+    /// How many keys there are, where the server tells: with all the care that a server with others' data is due.
+    pub fn count_keys(&mut self) -> Result<Option<u64>, Failure> {
+        if self.is_at_disposal() { keyspace::count_keys(self) } else { keyspace::count_keys_for_sure(self) }
+    }
+
+    /// Refuses a server that holds keys, though dst has only just started it: it is another's that was faster to
+    /// take the port, or it reads files that are not dst's.
+    pub fn refuse_data(&mut self) -> Result<(), TargetError> {
+        match self.count_keys() {
+            Ok(Some(keys)) if keys > 0 => {
+                Err(TargetError::NotEmpty { store: self.endpoint.to_string(), keys: describe_count(Some(keys)) })
+            }
+            // One that does not tell, or fails, is found out by the reset.
+            _ => Ok(()),
+        }
     }
 
     /// Opens a connection and introduces it.
@@ -94,7 +121,7 @@ impl Server {
         if flushed != [Reply::ok()] {
             keyspace::delete_all(self)?;
         }
-        keyspace::count_keys(self)
+        self.count_keys()
     }
 
     /// Kills the server and starts it again with no files. Does nothing to a server that dst did not start.

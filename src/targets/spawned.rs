@@ -153,6 +153,10 @@ impl Target for Spawned {
         };
         let mut clock = frozen.map_or_else(|| Clock::Real(RealTime::new(header.start_ms)), Clock::Frozen);
         let mut server = Server::start(launch, dir, self.options.reply_deadline)?;
+        // On a port another's may answer; the socket is in a directory of dst's own.
+        if !self.frozen && !self.options.allow_flush {
+            server.refuse_data()?;
+        }
         // A server that is linked statically does not load the shim.
         if matches!(clock, Clock::Frozen(_)) && !tells(&mut server, header.start_ms) {
             clock = Clock::Real(RealTime::new(header.start_ms));

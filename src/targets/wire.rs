@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::clock::Clock;
 use super::connection::{Broken, Connection, Dialogue, Failure};
+use super::guard::Guard;
 use super::keyspace;
 use super::real_time::{RealTime, ReplyTime};
 use super::server::Server;
@@ -28,6 +29,7 @@ const NOTES_MAX: usize = 100;
 /// A replay in progress on a server.
 pub(super) struct WireSession {
     server: Server,
+    guard: Guard,
     clock: Clock,
     connections: BTreeMap<u16, Connection>,
     /// The databases that have held keys: reading them first makes reading the keyspace cheap.
@@ -69,6 +71,7 @@ impl WireSession {
     pub fn open(server: Server, clock: Clock, header: &Header) -> Result<Self, TargetError> {
         let mut session = Self {
             server,
+            guard: Guard::default(),
             clock,
             connections: BTreeMap::new(),
             known_dbs: BTreeSet::from([0]),
@@ -164,7 +167,12 @@ impl WireSession {
             }
             Act::Advance { ms } => match &mut self.clock {
                 Clock::Frozen(clock) => clock.advance(*ms)?,
-                Clock::Real(clock) => clock.advance(*ms, &mut self.server)?,
+                Clock::Real(clock) => {
+                    if !clock.advance(*ms, &mut self.server)? {
+                        let lacks = "it lacks KEYS and SCAN, PEXPIRETIME and PTTL, or PEXPIREAT";
+                        self.note(format!("the clock of the server did not move with the trace's: {lacks}"));
+                    }
+                }
             },
             Act::Restart | Act::Crash => {
                 self.connections.clear();
@@ -232,6 +240,7 @@ impl WireSession {
 
 impl Session for WireSession {
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        self.guard.check(&mut self.server, ops)?;
         let start = replies.len();
         let untouched = self.untouched;
         self.untouched &= ops.is_empty();
@@ -260,10 +269,9 @@ impl Session for WireSession {
         let mut keyspace = match keyspace::read(&mut self.server, &mut self.known_dbs, now_ms) {
             Ok(keyspace) => keyspace,
             Err(failure) => {
-                // A server that hangs or dies when it is asked for a value holds nothing.
                 self.note("the failure came when the keyspace was read".to_owned());
                 self.recover(0, &failure)?;
-                return Ok(Some(Keyspace::default()));
+                return Ok(Some(Keyspace::unreadable(failure.reply())));
             }
         };
         if let (Some(keyspace), Clock::Real(clock)) = (&mut keyspace, &self.clock) {
@@ -299,7 +307,9 @@ impl Session for WireSession {
         self.untouched = true;
         self.set_clock(header.start_ms)?;
         self.connections.retain(|&conn, _| conn == 0);
-        if self.reset_in_one_trip() { Ok(()) } else { self.reset_step_by_step() }
+        let emptied = self.reset_in_one_trip()
+            && (self.server.is_at_disposal() || matches!(self.server.count_keys(), Ok(Some(0))));
+        if emptied { Ok(()) } else { self.reset_step_by_step() }
     }
 
     fn exact_clock(&self) -> bool {

@@ -330,6 +330,25 @@ fn one_reply_too_many_is_out_of_step() {
 }
 
 #[test]
+fn a_server_that_dies_of_a_read_does_not_count_as_empty() {
+    let mut session = open(&flawed());
+    check(&mut *session, &["SET trap v => +OK"]);
+    let keyspace = session.keyspace().expect("a keyspace").expect("a server tells its keys");
+    assert_eq!(keyspace.instead(), Some(&Reply::Closed), "{keyspace:?}");
+    assert_ne!(keyspace, Keyspace::default());
+}
+
+#[test]
+fn a_clock_that_does_not_move_is_noted() {
+    let mut session = open(&flawed());
+    check(&mut *session, &["advance 5 => +OK"]);
+    assert_eq!(session.take_notes(), [""; 0], "there is no key whose time would have to move");
+    check(&mut *session, &["SET k v => +OK", "advance 5 => +OK"]);
+    let notes = session.take_notes();
+    assert!(notes.iter().any(|note| note.contains("did not move")), "{notes:?}");
+}
+
+#[test]
 fn a_server_without_reset_is_emptied_all_the_same() {
     let mut session = open(&flawed());
     check(&mut *session, &["SET k v => +OK"]);
@@ -443,6 +462,30 @@ fn times_on_a_real_clock_are_the_traces() {
 }
 
 #[test]
+fn what_may_harm_a_foreign_server_is_refused_before_anything_is_sent() {
+    let foreign = Foreign::start();
+    let mut session = open(&foreign.spec());
+    for line in ["config SET maxmemory 1", "SHUTDOWN", "REPLICAOF no one", "raw FLUSHALL\\r\\n"] {
+        let ops = [op("SET k v"), op(line)];
+        let error = session.replay(&ops, &mut Vec::new()).expect_err("a refusal").to_string();
+        assert!(error.contains("may do harm") && error.contains("--allow-flush"), "{line}: {error}");
+    }
+    assert_eq!(foreign.run(&["DBSIZE"]), Reply::Int(0));
+    // What the server does not know, it refuses by itself.
+    let refusal = "-ERR unknown command 'GETT', with args beginning with: 'k' ";
+    check(&mut *session, &["SET k v => +OK", &format!("GETT k => {refusal}")]);
+}
+
+#[test]
+fn a_server_that_is_given_over_runs_every_command() {
+    let foreign = Foreign::start();
+    let options = TargetOptions { allow_flush: true, ..options() };
+    let target = targets::parse(&foreign.spec(), &options).expect("the server runs");
+    let mut session = target.open(&header()).expect("a session");
+    check(&mut *session, &["CONFIG SET maxmemory 0 => +OK", "raw PING\\r\\n => +PONG"]);
+}
+
+#[test]
 fn a_restart_of_a_foreign_server_is_refused() {
     let foreign = Foreign::start();
     let error = open(&foreign.spec()).replay(&[op("restart")], &mut Vec::new()).expect_err("a restart");
@@ -464,6 +507,18 @@ fn without_any_redis_all_three_ways_are_named() {
     for way in ["--redis", "redis-server or valkey-server is on PATH", "Docker"] {
         assert!(error.contains(way), "{way} is missing in:\n{error}");
     }
+}
+
+#[test]
+fn a_started_server_that_holds_data_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let spec = format!("exec:redis-server --port 0 --unixsocket {{socket}} --dir '{}'", dir.path().display());
+    let spec = format!("{spec} --save '' --appendonly yes");
+    let mut theirs = open(&spec);
+    check(&mut *theirs, &["SET k v => +OK"]);
+    drop(theirs);
+    let error = error_of(&spec, &options());
+    assert!(error.contains("holds 1 key,") && error.contains("--allow-flush"), "{error}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::thread;
 
 use crate::corpus::Known;
 use crate::diff::keyspace::{self, Difference};
-use crate::diff::{Class, ClockSkew, Divergence, Excerpt, Settings};
+use crate::diff::{Class, ClockSkew, Divergence, Excerpt, Keyspace, Settings};
 use crate::resp::Reply;
 use crate::shrink::{self, Found, Limits, Shrunk};
 use crate::targets::{Session, TargetError};
@@ -327,12 +327,15 @@ impl<'a> Comparison<'a> {
         if !self.judge.options.keyspace || self.judge.taint.is_whole() {
             return Ok(());
         }
-        let (Some(want), Some(got)) = (self.reference.keyspace()?, self.judge.subject.keyspace()?) else {
+        if !(self.reference.holds_data() && self.judge.subject.holds_data()) {
             return Ok(());
-        };
+        }
+        let want = read_keyspace(self.reference, "the reference")?;
+        let got = read_keyspace(self.judge.subject, "the subject")?;
         let mut differences = keyspace::differences(&self.judge.options.settings, &want, &got);
-        differences.retain(|difference| !self.judge.taint.has_key(&difference.key));
-        self.judge.outcome.keyspace_compared = true;
+        let taint = &self.judge.taint;
+        differences.retain(|found| found.kind == keyspace::UNREADABLE || !taint.has_key(&found.key));
+        self.judge.outcome.keyspace_compared = want.instead().is_none();
         if differences.is_empty() {
             self.agreed_ops = self.judge.ops();
         } else {
@@ -340,6 +343,12 @@ impl<'a> Comparison<'a> {
         }
         Ok(())
     }
+}
+
+/// What a live `side` holds. One that does not tell its keys has not been compared, and must not seem to agree.
+fn read_keyspace(session: &mut dyn Session, side: &str) -> Result<Keyspace, TargetError> {
+    let untold = || Keyspace::unreadable(Reply::error(format!("{side} answers neither KEYS nor SCAN")));
+    Ok(session.keyspace()?.unwrap_or_else(untold))
 }
 
 /// Replays `ops`; one reply for each is what a session promises.
@@ -352,12 +361,17 @@ fn replay_whole(session: &mut dyn Session, ops: &[Op], replies: &mut Vec<Reply>)
 
 fn keyspace_divergence(at: usize, command: &str, difference: Difference) -> Divergence {
     let Difference { db, key, kind, want, got } = difference;
+    let note = if kind == keyspace::UNREADABLE {
+        "what one side holds cannot be read".to_owned()
+    } else {
+        format!("what both hold differs: {kind} of key \"{}\" in database {db}", key.escape_ascii())
+    };
     Divergence {
         at,
         class: Class { command: command.into(), rule: KEYSPACE.into(), kind: kind.into() },
         want,
         got,
-        note: format!("what both hold differs: {kind} of key \"{}\" in database {db}", key.escape_ascii()),
+        note,
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::diff::{Entry, Keyspace};
+use crate::diff::Entry;
 use crate::trace::text::{format_op, parse_op};
 
 /// A deliberate slip of a [`Fake`].
@@ -24,6 +24,10 @@ enum Bug {
     Dies,
     /// SCARD is not answered where the sets k0, k2 to k58 are there.
     Hangs,
+    /// It does not tell its keys.
+    HidesKeys,
+    /// It dies when it is asked for its keys.
+    DiesOfKeys,
 }
 
 /// A store of sets, in a few lines: what a session must do and no more. It picks the first member, or the last.
@@ -118,6 +122,11 @@ impl Session for Fake {
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        match self.bug {
+            Bug::HidesKeys => return Ok(None),
+            Bug::DiesOfKeys => return Ok(Some(Keyspace::unreadable(Reply::Closed))),
+            _ => {}
+        }
         let entries = self.sets.iter().map(|(key, set)| Entry {
             db: 0,
             key: key.clone().into(),
@@ -175,6 +184,23 @@ fn two_right_stores_agree_though_they_pick_differently() {
         ["SADD k a b c d", "SRANDMEMBER k", "SPOP k", "SPOP k", "SMEMBERS k", "SPOP k", "SPOP k", "SPOP k", "GET k"];
     let outcome = check(Bug::None, &lines, "agree");
     assert_eq!((outcome.ops, outcome.replies, outcome.keyspace_compared), (9, 9, true));
+}
+
+#[test]
+fn a_live_store_that_does_not_tell_its_keys_does_not_agree_with_an_empty_one() {
+    for bug in [Bug::HidesKeys, Bug::DiesOfKeys] {
+        let outcome = check(bug, &["GET k"], "0 GET keyspace unreadable");
+        assert!(outcome.divergence.is_some_and(|found| found.note == "what one side holds cannot be read"), "{bug:?}");
+    }
+}
+
+#[test]
+fn two_stores_that_hide_their_keys_are_not_compared_and_do_not_agree() {
+    let (mut reference, mut subject) = (Fake::new(false, Bug::HidesKeys), Fake::new(true, Bug::HidesKeys));
+    let (known, ops) = (Known::none(), parse(&["GET k"]));
+    let options = Options::new(&known);
+    let outcome = compare(&Header::default(), &ops, &mut reference, &mut subject, &options, &mut |_, _| {});
+    assert_eq!(summary(&outcome.expect("a fake never fails")), "0 GET keyspace unreadable");
 }
 
 #[test]

@@ -4,7 +4,8 @@ usage: flawed.py PORT
 
 It knows SET, GET, KEYS, TYPE, FLUSHALL, INFO, ECHO, PING, and in place of an honest answer:
 HANG (never answers), DIE (ends the process, with earlier replies unsent), HANGUP (closes the connection),
-BABBLE (sends what is no RESP), TWICE (answers twice), BIG n (n bytes), SPAWN (starts a child that would outlive it).
+BABBLE (sends what is no RESP), TWICE (answers twice), BIG n (n bytes), KEYS where
+there is a key "trap" (ends the process), SPAWN (starts a child that would outlive it).
 """
 
 import os
@@ -40,6 +41,8 @@ def answer(args):
     if name == "SELECT":
         return b"+OK\r\n" if args[1] == b"0" else b"-ERR DB index is out of range\r\n"
     if name == "KEYS":
+        if b"trap" in STORE:
+            os._exit(7)
         return b"*%d\r\n" % len(STORE) + b"".join(bulk(key) for key in STORE)
     if name == "TYPE":
         return b"+string\r\n" if args[1] in STORE else b"+none\r\n"
