@@ -4,15 +4,31 @@
 //! are brought as close as can be. Absolute times in requests are moved from the trace's time to the server's,
 //! those in replies are moved back, and a move of the clock shortens the time that every key has left.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::connection::Failure;
 use super::keyspace::{Requests, expiries};
 use crate::resp::{Argv, Reply};
 
+/// How long a key stays whose time is all but over, in milliseconds: until the clock is moved again.
+const KEPT_MS: i64 = 1000;
+
+/// A key that was given more time than it has left.
+struct Kept {
+    /// When it expires now, on the server's clock.
+    expires_ms: i64,
+    /// What it has left in the trace's time.
+    left_ms: i64,
+}
+
 /// The trace's time against the machine's.
 pub(super) struct RealTime {
     trace_ms: i64,
+    /// The server's time when the trace began.
+    started_ms: i64,
+    /// Keys whose time was all but over at the last move, by database and name.
+    kept: BTreeMap<(u32, Vec<u8>), Kept>,
 }
 
 /// How a time is written.
@@ -93,18 +109,17 @@ impl ReplyTime {
 impl RealTime {
     /// The trace's clock stands at `trace_ms`.
     pub fn new(trace_ms: i64) -> Self {
-        Self { trace_ms }
+        Self { trace_ms, started_ms: system_ms(), kept: BTreeMap::new() }
     }
 
-    /// Sets the trace's clock, in milliseconds since 1970.
+    /// Sets the trace's clock to its start, in milliseconds since 1970.
     pub fn set(&mut self, trace_ms: i64) {
-        self.trace_ms = trace_ms;
+        *self = Self::new(trace_ms);
     }
 
     /// The server's time, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        system_ms()
     }
 
     /// Milliseconds from the trace's time to the server's, now.
@@ -113,19 +128,41 @@ impl RealTime {
     }
 
     /// Moves the trace's clock by shortening the time that each key on the server has left; keys whose time is
-    /// over go. False where the server does not tell the times or refuses to change them.
+    /// over go.
+    ///
+    /// In the trace's time a key stays while `now <= expiry`, and between two moves no time passes. On the server some
+    /// does: what the trace took so far may have ended a key, and what it will take may. Such keys are given time until
+    /// the next move. False where the server does not tell the times or refuses to change them.
     pub fn advance(&mut self, ms: u64, server: &mut impl Requests) -> Result<bool, Failure> {
         self.trace_ms = self.trace_ms.saturating_add_unsigned(ms);
         let mut requests = Vec::new();
         let mut selected = None;
-        let Some(expiries) = expiries(server, self.now_ms())? else { return Ok(false) };
+        let now_ms = self.now_ms();
+        let Some(expiries) = expiries(server, now_ms)? else { return Ok(false) };
+        let mut kept = std::mem::take(&mut self.kept);
         for expiry in expiries {
             if selected.replace(expiry.db) != Some(expiry.db) {
                 requests.push(Argv::from(["SELECT", &expiry.db.to_string()]));
             }
-            // 1 is long over, and is never refused as a time below 0 might be.
-            let expires_ms = expiry.expires_ms.saturating_sub_unsigned(ms).max(1).to_string();
-            requests.push(Argv::from([b"PEXPIREAT", expiry.key.as_slice(), expires_ms.as_bytes()]));
+            let name = (expiry.db, expiry.key);
+            let drift_ms = now_ms - self.started_ms;
+            let left_ms = match kept.remove(&name).filter(|kept| kept.expires_ms == expiry.expires_ms) {
+                Some(kept) => kept.left_ms.saturating_sub_unsigned(ms),
+                None => match expiry.expires_ms.saturating_sub(now_ms).saturating_sub_unsigned(ms) {
+                    left_ms if left_ms < 0 && left_ms.saturating_add(drift_ms) >= 0 => 0,
+                    left_ms => left_ms,
+                },
+            };
+            let expires_ms = match left_ms {
+                // Long over, and never refused as a time below 0 might be.
+                ..0 => 1,
+                0..KEPT_MS => now_ms.saturating_add(KEPT_MS),
+                _ => now_ms.saturating_add(left_ms),
+            };
+            if (0..KEPT_MS).contains(&left_ms) {
+                self.kept.insert(name.clone(), Kept { expires_ms, left_ms });
+            }
+            requests.push(Argv::from([b"PEXPIREAT", name.1.as_slice(), expires_ms.to_string().as_bytes()]));
         }
         let replies = server.run(&requests)?;
         // SELECT of database 0 may be unknown. PEXPIREAT answers 0 where the key has expired in between.
@@ -140,6 +177,12 @@ impl RealTime {
         let row = ROWS.iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))?;
         move_by(self.shift_ms(), row, argv)
     }
+}
+
+/// The machine's time, in milliseconds since 1970.
+fn system_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn move_by(shift_ms: i64, row: &Row, argv: &Argv) -> Option<Moved> {
