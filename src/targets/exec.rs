@@ -6,6 +6,7 @@ use super::clock::Clock;
 use super::process::{Launch, ServerDir};
 use super::real_time::RealTime;
 use super::server::Server;
+use super::spawned::find_program;
 use super::wire::WireSession;
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::trace::{Header, TargetInfo};
@@ -23,11 +24,13 @@ pub(super) fn command(text: &str, options: &TargetOptions) -> Result<Box<dyn Tar
     if words.is_empty() {
         return Err(bad("there is no command"));
     }
-    let program = words.remove(0).into();
+    let program = words.remove(0);
     if !words.iter().any(|word| word.contains("{port}") || word.contains("{socket}")) {
         return Err(bad("it must hold {port} or {socket}, where the server shall listen"));
     }
-    let launch = Launch { program, args: words, clean_up: None, env: Vec::new() };
+    // A program that is not there is named in the error only where it is run directly.
+    let setpriv = find_program(&program, options).and_then(|_| find_program("setpriv", options));
+    let launch = Launch { program: program.into(), args: words, setpriv, clean_up: None, env: Vec::new() };
     Ok(Box::new(Exec { launch, options: options.clone() }))
 }
 

@@ -39,10 +39,23 @@ pub(super) struct Launch {
     pub program: OsString,
     /// With these arguments.
     pub args: Vec<String>,
+    /// util-linux's `setpriv`, where the system shall kill the server when dst itself is killed and can no longer do
+    /// it. Processes that the server starts are not covered.
+    pub setpriv: Option<PathBuf>,
     /// What to run with these arguments once the server is killed, where killing it leaves something.
     pub clean_up: Option<Vec<String>>,
     /// Variables for its environment.
     pub env: Vec<(String, OsString)>,
+}
+
+impl Launch {
+    /// The command without its arguments.
+    fn command(&self) -> Command {
+        let Some(setpriv) = &self.setpriv else { return Command::new(&self.program) };
+        let mut command = Command::new(setpriv);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(&self.program);
+        command
+    }
 }
 
 /// A directory for a server: its socket, its log, and `data/` for itself. Removed when dropped.
@@ -153,7 +166,7 @@ impl Process {
         let fill = |arg: &String| fill_in(arg, dir, &endpoint);
         let log = File::create(dir.log()).map_err(TargetError::io("cannot write the server's log"))?;
         let errors = log.try_clone().map_err(TargetError::io("cannot write the server's log"))?;
-        let mut command = Command::new(&launch.program);
+        let mut command = launch.command();
         command
             .args(launch.args.iter().map(fill))
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
@@ -320,7 +333,8 @@ mod tests {
             thread::sleep(Duration::from_millis(300));
             client.write_all(b"+PONG\r\n")
         });
-        let launch = Launch { program: "false".into(), args: Vec::new(), clean_up: None, env: Vec::new() };
+        let launch =
+            Launch { program: "false".into(), args: Vec::new(), setpriv: None, clean_up: None, env: Vec::new() };
         let outcome = Process::start_at(Endpoint::Tcp("127.0.0.1".to_owned(), port), None, &launch, &dir);
         let Err(error) = outcome.map(drop) else { panic!("another's server is adopted") };
         assert!(matches!(error, TargetError::Start { .. }), "{error}");

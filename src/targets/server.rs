@@ -23,7 +23,7 @@ pub(super) struct Server {
 
 enum Owner {
     /// dst started it. The process comes first, as it ends before its directory does.
-    Dst { process: Option<Process>, launch: Launch, dir: ServerDir },
+    Dst { process: Option<Process>, launch: Box<Launch>, dir: ServerDir },
     /// Somebody else did; the lease says that one session at a time uses it.
     Other {
         /// The user has given all that is there over to dst.
@@ -54,7 +54,7 @@ impl Server {
     /// Starts a server in `dir`.
     pub fn start(launch: Launch, dir: ServerDir, deadline: Duration) -> Result<Self, TargetError> {
         let (process, endpoint) = Process::start(&launch, &dir)?;
-        let owner = Owner::Dst { process: Some(process), launch, dir };
+        let owner = Owner::Dst { process: Some(process), launch: Box::new(launch), dir };
         Ok(Self { endpoint, setup: Vec::new(), deadline, admin: None, owner })
     }
 

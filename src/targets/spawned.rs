@@ -88,7 +88,7 @@ fn not_found(wanted: &str, programs: String, image: &str) -> TargetError {
 }
 
 /// The executable file at this path, or of this name on PATH.
-fn find_program(name: &str, options: &TargetOptions) -> Option<PathBuf> {
+pub(super) fn find_program(name: &str, options: &TargetOptions) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|path| is_executable(path));
     }
@@ -122,7 +122,9 @@ impl Spawned {
         let info = ask_version(&program)?;
         let place = ["--port", "0", "--unixsocket", "{socket}", "--dir", "{dir}"];
         let args = place.iter().chain(&EPHEMERAL).map(|&arg| arg.to_owned()).collect();
-        let launch = Launch { program: program.into(), args, clean_up: None, env: Vec::new() };
+        // The shim sees to it that the server dies with dst; without it, setpriv does.
+        let setpriv = if options.real_clock { find_program("setpriv", options) } else { None };
+        let launch = Launch { program: program.into(), args, setpriv, clean_up: None, env: Vec::new() };
         Ok(Self { info, launch, frozen: !options.real_clock, options: options.clone() })
     }
 
@@ -133,7 +135,7 @@ impl Spawned {
         let args = run.iter().chain(&EPHEMERAL).map(|&arg| arg.to_owned()).collect();
         let clean_up = Some(["rm", "--force", &container].map(str::to_owned).to_vec());
         let version = image.split_once(':').map_or("", |(_, tag)| tag).to_owned();
-        let launch = Launch { program: docker.into(), args, clean_up, env: Vec::new() };
+        let launch = Launch { program: docker.into(), args, setpriv: None, clean_up, env: Vec::new() };
         let info = TargetInfo { name: kind.name.to_lowercase(), version };
         Self { info, launch, frozen: false, options: options.clone() }
     }
