@@ -235,9 +235,11 @@ impl Drop for Process {
     }
 }
 
-/// True where a server at `endpoint` answers PING, with whatever it may be.
+/// True where a server at `endpoint` answers PING, with whatever it may be, but that it is still loading its data:
+/// until then its store looks empty.
 pub(super) fn answers(endpoint: &Endpoint, within: Duration) -> bool {
-    Connection::open(endpoint, within).is_ok_and(|mut connection| connection.run(&[Argv::from(["PING"])]).is_ok())
+    let ping = Connection::open(endpoint, within).map(|mut connection| connection.run_one(&Argv::from(["PING"])));
+    ping.is_ok_and(|reply| reply.is_ok_and(|reply| reply.error_code() != Some(b"LOADING")))
 }
 
 fn fill_in(arg: &str, dir: &ServerDir, endpoint: &Endpoint) -> String {

@@ -87,6 +87,7 @@ impl Foreign {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new("redis-server");
         command.args(["--port", "0", "--save", "", "--unixsocket"]).arg(dir.path().join("socket"));
+        command.arg("--dir").arg(dir.path());
         let child = command.stdout(Stdio::null()).spawn().expect("redis-server on PATH");
         let foreign = Self { child, dir };
         let started = Instant::now();
@@ -543,12 +544,13 @@ fn without_any_redis_all_three_ways_are_named() {
 
 #[test]
 fn a_started_server_that_holds_data_is_refused() {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let spec = format!("exec:redis-server --port 0 --unixsocket {{socket}} --dir '{}'", dir.path().display());
-    let spec = format!("{spec} --save '' --appendonly yes");
-    let mut theirs = open(&spec);
-    check(&mut *theirs, &["SET k v => +OK"]);
-    drop(theirs);
+    // Somebody's Redis has left its data in a directory, and the command starts a server there.
+    let theirs = Foreign::start();
+    let folder = theirs.dir.path().display().to_string();
+    for words in [&["SET", "k", "v"][..], &["SAVE"]] {
+        assert_eq!(theirs.run(words), Reply::ok(), "{words:?}");
+    }
+    let spec = format!("exec:redis-server --port 0 --unixsocket {{socket}} --dir '{folder}'");
     let error = error_of(&spec, &options());
     assert!(error.contains("holds 1 key,") && error.contains("--allow-flush"), "{error}");
 }
