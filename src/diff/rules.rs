@@ -82,7 +82,7 @@ fn items_in_order(items: &[Reply]) -> Vec<Reply> {
 }
 
 /// The table of rules, one for each [`Fidelity`]; `exact` comes first.
-pub static RULES: [Rule; 9] = [
+pub static RULES: &[Rule] = &[
     Rule {
         name: "exact",
         reason: "nothing is loosened: type, bytes, error text and null kind",
@@ -143,7 +143,7 @@ pub fn rule_of(op: &Op) -> &'static Rule {
 /// What of an op's reply is exact.
 #[inline]
 pub fn fidelity_of(op: &Op) -> Fidelity {
-    op.argv().and_then(|argv| argv.get(0)).and_then(spec::lookup).map_or(Fidelity::Exact, |command| command.fidelity)
+    op.argv().and_then(spec::lookup_request).map_or(Fidelity::Exact, |command| command.fidelity)
 }
 
 /// How the replies of both sides to `op` differ; `None` where both are right.
@@ -169,7 +169,7 @@ pub fn command_name(op: &Op, want: &Reply) -> String {
     let name = match &op.act {
         Act::Call(argv) => {
             let Some(name) = argv.get(0) else { return "EMPTY".into() };
-            if let Some(command) = spec::lookup(name) {
+            if let Some(command) = spec::lookup_request(argv) {
                 return command.name.into();
             }
             let plain =

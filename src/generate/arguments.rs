@@ -25,16 +25,24 @@ pub(super) enum Type {
     Hash,
     Set,
     SortedSet,
+    Bits,
+    HyperLogLog,
+    Geo,
+    Stream,
 }
 
 /// The types, with how their keys' names begin, and a name that needs escaping.
-const TYPES: [(Type, &str, &[u8]); 6] = [
+const TYPES: [(Type, &str, &[u8]); 10] = [
     (Type::Text, "str", b""),
     (Type::Number, "num", b"\0\xff\r\n"),
     (Type::List, "list", b"a b"),
     (Type::Hash, "hash", b"k[a-c]*?\\"),
     (Type::Set, "set", "cl\u{e9}".as_bytes()),
     (Type::SortedSet, "zset", &[b'z'; 80]),
+    (Type::Bits, "bits", b"b\t"),
+    (Type::HyperLogLog, "hll", b"{h}ll"),
+    (Type::Geo, "geo", b"g\xff"),
+    (Type::Stream, "stream", b"'s'"),
 ];
 
 /// Globs, the odd ones included.
@@ -175,7 +183,18 @@ impl Arguments {
             Family::Hashes => Type::Hash,
             Family::Sets => Type::Set,
             Family::SortedSets => Type::SortedSet,
-            Family::Keys | Family::Expiry | Family::Connection | Family::Server => *self.keys.pick(self.types),
+            Family::Bitmaps => Type::Bits,
+            Family::HyperLogLog => Type::HyperLogLog,
+            Family::Geo => Type::Geo,
+            Family::Streams => Type::Stream,
+            Family::Keys
+            | Family::Expiry
+            | Family::Transactions
+            | Family::PubSub
+            | Family::Blocking
+            | Family::Search
+            | Family::Connection
+            | Family::Server => *self.keys.pick(self.types),
         };
     }
 
@@ -201,6 +220,21 @@ impl Arguments {
             Slot::Seconds | Slot::Milliseconds | Slot::UnixSeconds | Slot::UnixMilliseconds => {
                 self.write_time(slot, argv);
             }
+            // bitmaps
+
+            // geo
+
+            // streams
+
+            // blocking
+
+            // channels
+
+            // search
+
+            // server
+
+            //
             _ => self.write_integer(slot, argv),
         }
     }
@@ -367,6 +401,17 @@ impl Arguments {
             (Slot::Rank, _) => (-3, 3),
             (Slot::Skip, Reach::Rare) => (-2, 100),
             (Slot::Protocol, _) => (2, 3),
+            // bitmaps
+
+            // geo
+
+            // streams
+
+            // search
+
+            // server
+
+            //
             (_, Reach::Near) => (1, 4),
             (_, Reach::Wide) => (1, 100),
             (_, Reach::Rare) => (-1, 0),

@@ -1,11 +1,12 @@
-//! The table of groups, and how often each command comes.
+//! The table of groups, and which commands each draws from.
 
 use std::sync::LazyLock;
 
-use crate::spec::{Command, Family, Fidelity, commands};
+use crate::spec::{Command, Family, Fidelity, commands, is_container};
 
 use super::arguments::Type;
 use super::walk::Plan;
+use super::weights::{ANY_TYPE, BACKGROUND, OWN_WEIGHTS, WEIGHT};
 
 /// A profile of operations: a row of the group table.
 #[derive(Debug)]
@@ -44,7 +45,18 @@ impl Group {
     }
 }
 
-const ALL_TYPES: &[Type] = &[Type::Text, Type::Number, Type::List, Type::Hash, Type::Set, Type::SortedSet];
+const ALL_TYPES: &[Type] = &[
+    Type::Text,
+    Type::Number,
+    Type::List,
+    Type::Hash,
+    Type::Set,
+    Type::SortedSet,
+    Type::Bits,
+    Type::HyperLogLog,
+    Type::Geo,
+    Type::Stream,
+];
 
 const ALL_FAMILIES: &[Family] = &[
     Family::Strings,
@@ -52,6 +64,10 @@ const ALL_FAMILIES: &[Family] = &[
     Family::Hashes,
     Family::Sets,
     Family::SortedSets,
+    Family::Bitmaps,
+    Family::HyperLogLog,
+    Family::Geo,
+    Family::Streams,
     Family::Keys,
     Family::Expiry,
     Family::Connection,
@@ -70,6 +86,23 @@ const GROUPS: &[Group] = &[
     Group { name: "hashes", about: "hashes", ..Group::of(&[Family::Hashes], &[Type::Hash]) },
     Group { name: "sets", about: "sets", ..Group::of(&[Family::Sets], &[Type::Set]) },
     Group { name: "sorted-sets", about: "sorted sets", ..Group::of(&[Family::SortedSets], &[Type::SortedSet]) },
+    // bitmaps
+
+    // hyperloglog
+
+    // geo
+
+    // streams
+
+    // transactions
+
+    // channels
+
+    // blocking
+
+    // search
+
+    // protocol
     Group {
         name: "keys",
         about: "keys of every type, databases, two connections",
@@ -110,106 +143,6 @@ pub fn group(name: &str) -> Option<&'static Group> {
     groups().iter().find(|group| group.name == name)
 }
 
-/// How often a command of a group's families comes, unless [`OWN_WEIGHTS`] says otherwise.
-const WEIGHT: u32 = 100;
-
-/// Commands that come more or less often than others of their family: what makes keys comes often enough that
-/// the rest finds some, and what empties a database comes rarely.
-const OWN_WEIGHTS: &[(&str, u32)] = &[
-    ("SET", 300),
-    ("MSET", 150),
-    ("INCR", 200),
-    ("INCRBY", 200),
-    ("TTL", 200),
-    ("SETEX", 200),
-    ("PSETEX", 150),
-    ("GETEX", 600),
-    ("LPOS", 200),
-    ("RENAME", 250),
-    ("COPY", 200),
-    ("EXPIRE", 500),
-    ("PEXPIRE", 300),
-    ("SDIFF", 200),
-    ("RPUSH", 300),
-    ("LPUSH", 300),
-    ("HSET", 300),
-    ("HMSET", 150),
-    ("SADD", 400),
-    ("ZADD", 900),
-    ("LREM", 200),
-    ("ZRANGEBYSCORE", 250),
-    ("ZREMRANGEBYLEX", 40),
-    ("ZREMRANGEBYRANK", 40),
-    ("ZREMRANGEBYSCORE", 40),
-    ("ZDIFFSTORE", 50),
-    ("ZINTERSTORE", 50),
-    ("ZRANGESTORE", 50),
-    ("DEL", 60),
-    ("UNLINK", 60),
-    ("SELECT", 40),
-    ("MOVE", 60),
-    ("ECHO", 20),
-    ("PING", 20),
-    ("SWAPDB", 12),
-    ("FLUSHDB", 15),
-    ("FLUSHALL", 6),
-    ("HELLO", 0),
-    ("INFO", 0),
-];
-
-/// What a group has of families that are not its own: keys of other types to be wrong about, and what happens to
-/// keys of any type.
-const BACKGROUND: &[(&str, u32)] = &[
-    ("SET", 30),
-    ("INCRBY", 10),
-    ("RPUSH", 20),
-    ("HSET", 20),
-    ("SADD", 20),
-    ("ZADD", 20),
-    ("DEL", 40),
-    ("TYPE", 20),
-    ("EXISTS", 20),
-    ("EXPIRE", 20),
-    ("PEXPIRE", 10),
-    ("TTL", 10),
-    ("PERSIST", 5),
-    ("RENAME", 10),
-    ("COPY", 10),
-    ("MOVE", 5),
-    ("SELECT", 8),
-    ("KEYS", 5),
-    ("DBSIZE", 2),
-    ("FLUSHDB", 2),
-];
-
-/// In the groups of keys and expiry, commands that make and read keys of every type.
-const ANY_TYPE: &[(&str, u32)] = &[
-    ("SET", 200),
-    ("SETEX", 40),
-    ("PSETEX", 40),
-    ("GETEX", 60),
-    ("GET", 40),
-    ("APPEND", 20),
-    ("INCRBY", 40),
-    ("RPUSH", 80),
-    ("LPOP", 20),
-    ("LLEN", 20),
-    ("HSET", 80),
-    ("HGET", 20),
-    ("HDEL", 20),
-    ("SADD", 80),
-    ("SREM", 20),
-    ("SCARD", 20),
-    ("SINTERSTORE", 20),
-    ("ZADD", 80),
-    ("ZREM", 20),
-    ("ZSCORE", 20),
-    ("ZUNIONSTORE", 20),
-];
-
-/// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];
-
 fn weight_in(table: &[(&str, u32)], name: &str) -> Option<u32> {
     table.iter().find(|(listed, _)| *listed == name).map(|(_, weight)| *weight)
 }
@@ -217,6 +150,9 @@ fn weight_in(table: &[(&str, u32)], name: &str) -> Option<u32> {
 /// How often `command` comes in `group` before the seed has its say; 0 is never.
 fn weight(group: &Group, command: &Command) -> u32 {
     let name = command.name;
+    if is_container(command) {
+        return 0;
+    }
     if group.families.contains(&command.family) {
         return weight_in(OWN_WEIGHTS, name).unwrap_or(WEIGHT);
     }

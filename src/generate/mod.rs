@@ -7,7 +7,8 @@
 //!
 //! | module | decides |
 //! |---|---|
-//! | `groups` | the table of groups, and how often each command comes |
+//! | `groups` | the table of groups |
+//! | `weights` | how often each command comes |
 //! | `swarm` | the options of one seed |
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
@@ -21,6 +22,7 @@ mod numbers;
 mod pools;
 mod swarm;
 mod walk;
+mod weights;
 
 use crate::resp::Argv;
 use crate::seed::{Seed, Stream};

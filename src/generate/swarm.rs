@@ -7,10 +7,11 @@ use crate::seed::{Seed, Stream};
 use crate::spec::Family;
 use crate::spec::syntax::{Slot, contains};
 
-use super::groups::{ALWAYS_ON, Group, is_loose, plans};
+use super::groups::{Group, is_loose, plans};
 use super::pools::Skew;
 use super::stream;
 use super::walk::Plan;
+use super::weights::ALWAYS_ON;
 
 /// The options of one seed.
 #[derive(Debug)]

@@ -41,7 +41,7 @@ impl Arguments {
     /// Appends a whole request.
     pub fn write_request(&mut self, plan: &Plan, argv: &mut Argv) {
         self.begin(plan);
-        self.write_word(plan.command.name, argv);
+        plan.command.name.split(' ').for_each(|word| self.write_word(word, argv));
         self.walk(plan.tree, argv);
     }
 

@@ -45,7 +45,7 @@ pub(super) fn keep_related(search: &mut Search) -> Result<bool, Stop> {
 /// The keys that an op names; of a command that [`spec`] does not know, every argument.
 fn keys(op: &Op) -> BTreeSet<Vec<u8>> {
     let Some(argv) = op.argv() else { return BTreeSet::new() };
-    match argv.get(0).and_then(spec::lookup) {
+    match spec::lookup_request(argv) {
         Some(command) => command.keys(argv).into_iter().map(<[u8]>::to_vec).collect(),
         None => argv.iter().skip(1).map(<[u8]>::to_vec).collect(),
     }
@@ -153,7 +153,7 @@ pub(super) fn merge(search: &mut Search) -> Result<bool, Stop> {
 
 fn merged(first: &Op, second: &Op) -> Option<Op> {
     let (one, other) = (first.argv()?, second.argv()?);
-    let variadic = |argv: &Argv| spec::lookup(argv.get(0)?).filter(|command| command.arity < 0 && command.writes);
+    let variadic = |argv: &Argv| spec::lookup_request(argv).filter(|command| command.arity < 0 && command.writes);
     let same = first.conn == second.conn
         && variadic(one)?.name == variadic(other)?.name
         && one.get(1).is_some()

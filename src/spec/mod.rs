@@ -4,22 +4,30 @@
 //! facts of its own. Source: <https://redis.io/docs/latest/commands/> and the answers of redis-server 7.0.15, which
 //! `tests/it/spec.rs` compares with every row.
 
+mod bitmaps;
+mod blocking;
 mod connection;
 mod expiry;
+mod geo;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lists;
+mod pubsub;
 mod registry;
+mod search;
 mod server;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 pub mod syntax;
+mod transactions;
 
 use crate::resp::Argv;
 use syntax::Node;
 
-pub use registry::{commands, lookup};
+pub use registry::{commands, is_container, lookup, lookup_request, position};
 
 /// What a command is about. The generator's groups of the same names draw from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,8 +38,16 @@ pub enum Family {
     Hashes,
     Sets,
     SortedSets,
+    Bitmaps,
+    HyperLogLog,
+    Geo,
+    Streams,
     Keys,
     Expiry,
+    Transactions,
+    PubSub,
+    Blocking,
+    Search,
     Connection,
     Server,
 }
@@ -100,7 +116,7 @@ pub enum Fidelity {
 /// One command.
 #[derive(Debug)]
 pub struct Command {
-    /// In capitals: `LRANGE`.
+    /// In capitals: `LRANGE`. A subcommand's row has both words: `XGROUP CREATE`.
     pub name: &'static str,
     /// As `COMMAND INFO` gives it: the exact number of arguments with the name, or minus the least number.
     pub arity: i32,
@@ -170,7 +186,7 @@ pub fn start_of_iteration(argv: &Argv) -> Option<usize> {
     if !zero(1) && !zero(2) {
         return None;
     }
-    let command = lookup(argv.get(0)?).filter(|command| command.fidelity == Fidelity::Cursor)?;
+    let command = lookup_request(argv).filter(|command| command.fidelity == Fidelity::Cursor)?;
     let at = match command.keys {
         Keys::Range { first, .. } => first + 1,
         Keys::None | Keys::Counted { .. } => 1,

@@ -3,17 +3,27 @@
 use std::sync::LazyLock;
 
 use super::syntax::{self, Node};
-use super::{Command, connection, expiry, hashes, keys, lists, server, sets, sorted_sets, strings};
+use super::{Command, bitmaps, blocking, connection, expiry, geo, hashes, hyperloglog, keys, lists};
+use super::{pubsub, search, server, sets, sorted_sets, streams, strings, transactions};
+use crate::resp::Argv;
 
 /// The families' tables, in the order of [`super::Family`].
-const TABLES: [&[Command]; 9] = [
+const TABLES: &[&[Command]] = &[
     strings::COMMANDS,
     lists::COMMANDS,
     hashes::COMMANDS,
     sets::COMMANDS,
     sorted_sets::COMMANDS,
+    bitmaps::COMMANDS,
+    hyperloglog::COMMANDS,
+    geo::COMMANDS,
+    streams::COMMANDS,
     keys::COMMANDS,
     expiry::COMMANDS,
+    transactions::COMMANDS,
+    pubsub::COMMANDS,
+    blocking::COMMANDS,
+    search::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
 ];
@@ -23,10 +33,31 @@ pub fn commands() -> impl Iterator<Item = &'static Command> {
     TABLES.iter().copied().flatten()
 }
 
-/// The command of this name, in any case.
+/// The command of this name, in any case. A subcommand's name has both words.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<&'static Command> {
-    REGISTRY.find(name).map(|at| REGISTRY.rows[at].0)
+    REGISTRY.find(name).map(|at| REGISTRY.rows[at].command)
+}
+
+/// The command that a request names: of one with subcommands the row of the subcommand, where it names one.
+#[inline]
+pub fn lookup_request(argv: &Argv) -> Option<&'static Command> {
+    position(argv).map(|at| REGISTRY.rows[at].command)
+}
+
+/// As [`lookup_request`]: the command's place in the order of [`commands`].
+#[inline]
+pub fn position(argv: &Argv) -> Option<usize> {
+    let at = REGISTRY.find(argv.get(0)?)?;
+    if !REGISTRY.rows[at].is_container {
+        return Some(at);
+    }
+    Some(argv.get(1).and_then(|sub| REGISTRY.find_subcommand(at, sub)).unwrap_or(at))
+}
+
+/// True for a row whose command does nothing without a subcommand (`XGROUP`).
+pub fn is_container(command: &Command) -> bool {
+    REGISTRY.find(command.name.as_bytes()).is_some_and(|at| REGISTRY.rows[at].is_container)
 }
 
 /// The syntax tree of the command `name`.
@@ -35,7 +66,7 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
 /// Where no row has this name, which only a `Command` made outside the tables can bring about.
 pub(super) fn tree(name: &str) -> &'static [Node] {
     match REGISTRY.find(name.as_bytes()) {
-        Some(at) => &REGISTRY.rows[at].1,
+        Some(at) => &REGISTRY.rows[at].tree,
         None => panic!("{name} has no row in the command tables"),
     }
 }
@@ -43,14 +74,23 @@ pub(super) fn tree(name: &str) -> &'static [Node] {
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::new);
 
 /// More than four times the number of commands, so that a chain of collisions stays short. A power of two.
-const SLOTS: usize = 1024;
+const SLOTS: usize = 2048;
 
 /// A slot with no command.
 const VACANT: u16 = u16::MAX;
 
+/// The longest name of a command with its subcommand, in bytes.
+const NAME_BYTES_MAX: usize = 48;
+
+struct Row {
+    command: &'static Command,
+    tree: Box<[Node]>,
+    is_container: bool,
+}
+
 /// A hash table with open addressing: an unknown command costs no more than a known one.
 struct Registry {
-    rows: Vec<(&'static Command, Box<[Node]>)>,
+    rows: Vec<Row>,
     slots: Box<[u16; SLOTS]>,
 }
 
@@ -58,13 +98,13 @@ impl Registry {
     fn new() -> Self {
         let rows: Vec<_> = commands()
             .map(|command| match syntax::parse(command.syntax) {
-                Ok(tree) => (command, tree),
+                Ok(tree) => Row { command, tree, is_container: has_subcommands(command.name) },
                 Err(error) => panic!("the row of {}: {error}", command.name),
             })
             .collect();
         let mut slots = Box::new([VACANT; SLOTS]);
-        for (at, (command, _)) in rows.iter().enumerate() {
-            let mut slot = first_slot(command.name.as_bytes());
+        for (at, row) in rows.iter().enumerate() {
+            let mut slot = first_slot(row.command.name.as_bytes());
             while slots[slot] != VACANT {
                 slot = (slot + 1) % SLOTS;
             }
@@ -79,13 +119,30 @@ impl Registry {
         loop {
             match self.slots[slot] {
                 VACANT => return None,
-                at if self.rows[usize::from(at)].0.name.as_bytes().eq_ignore_ascii_case(name) => {
+                at if self.rows[usize::from(at)].command.name.as_bytes().eq_ignore_ascii_case(name) => {
                     return Some(usize::from(at));
                 }
                 _ => slot = (slot + 1) % SLOTS,
             }
         }
     }
+}
+
+impl Registry {
+    /// The row of a container's subcommand.
+    fn find_subcommand(&self, container: usize, sub: &[u8]) -> Option<usize> {
+        let name = self.rows[container].command.name.as_bytes();
+        let length = name.len() + 1 + sub.len();
+        let mut both = [b' '; NAME_BYTES_MAX];
+        both.get_mut(..name.len())?.copy_from_slice(name);
+        both.get_mut(name.len() + 1..length)?.copy_from_slice(sub);
+        self.find(&both[..length])
+    }
+}
+
+fn has_subcommands(name: &str) -> bool {
+    let is_sub = |command: &Command| command.name.strip_prefix(name).is_some_and(|rest| rest.starts_with(' '));
+    commands().any(is_sub)
 }
 
 /// Where the search for `name` starts: from its length, its first and its last eight bytes, in either case.
@@ -128,7 +185,8 @@ mod tests {
     #[test]
     fn names_are_distinct_and_in_capitals() {
         let mut names: Vec<&str> = commands().map(|command| command.name).collect();
-        assert!(names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_uppercase())), "{names:?}");
+        let is_plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_uppercase() || b" ._-".contains(&byte));
+        assert!(names.iter().all(is_plain), "{names:?}");
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), commands().count());

@@ -7,7 +7,7 @@ use redlite_dst::generate::{Generator, Options, group};
 use redlite_dst::resp::Argv;
 use redlite_dst::seed::Seed;
 use redlite_dst::spec::syntax::Node;
-use redlite_dst::spec::{Command, Fidelity, Keys, commands, lookup};
+use redlite_dst::spec::{Command, Fidelity, Keys, commands, lookup, lookup_request};
 
 use crate::reference::Reference;
 
@@ -18,7 +18,7 @@ fn rows_say_what_command_info_says() {
     for command in commands() {
         let name = command.name;
         let info: Vec<Vec<Value>> =
-            redis::cmd("COMMAND").arg("INFO").arg(name).query(&mut connection).expect("COMMAND INFO");
+            redis::cmd("COMMAND").arg("INFO").arg(name.replace(' ', "|")).query(&mut connection).expect("COMMAND INFO");
         let info = &info[0];
         let flags = texts(&info[2]);
         let hints = texts(&info[7]);
@@ -73,8 +73,11 @@ fn syntaxes_have_the_words_of_command_docs() {
     let server = Reference::start();
     let mut connection = server.connect();
     for command in commands() {
-        let docs: Vec<Value> =
-            redis::cmd("COMMAND").arg("DOCS").arg(command.name).query(&mut connection).expect("COMMAND DOCS");
+        let docs: Vec<Value> = redis::cmd("COMMAND")
+            .arg("DOCS")
+            .arg(command.name.replace(' ', "|"))
+            .query(&mut connection)
+            .expect("COMMAND DOCS");
         let mut documented = BTreeSet::new();
         collect_documented(&docs[1], &mut documented);
         let mut ours = BTreeSet::new();
@@ -156,7 +159,7 @@ fn keys_are_those_that_redis_finds() {
     for seed in 0..20 {
         let mut generator = Generator::new(&Options { seed: Seed(seed), group: group("mixed").expect("a group") });
         for op in (0..500).map(|_| generator.next_op()) {
-            let Some((command, argv)) = op.argv().and_then(|argv| Some((lookup(argv.get(0)?)?, argv))) else {
+            let Some((command, argv)) = op.argv().and_then(|argv| Some((lookup_request(argv)?, argv))) else {
                 continue;
             };
             let mut getkeys = redis::cmd("COMMAND");

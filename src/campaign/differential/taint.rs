@@ -49,7 +49,7 @@ impl Taint {
             return self.whole;
         }
         let Act::Call(argv) = &op.act else { return false };
-        let command = argv.get(0).and_then(spec::lookup);
+        let command = spec::lookup_request(argv);
         if command.is_some_and(|command| command.name == "FLUSHALL" && command.accepts(argv.len())) {
             self.keys.clear();
             return false;
@@ -69,7 +69,7 @@ impl Taint {
             self.whole = true;
             return;
         };
-        match argv.get(0).and_then(spec::lookup) {
+        match spec::lookup_request(argv) {
             Some(command) if !command.writes => {}
             Some(command) if command.keys == Keys::None => self.whole = true,
             Some(command) => self.keys.extend(command.keys(argv).into_iter().map(<[u8]>::to_vec)),

@@ -2,22 +2,34 @@
 //!
 //! Arity and everything else that is a fact about a command is in its row of `spec`; a row here adds the function.
 
+mod bitmaps;
+mod blocking;
+mod client;
 mod connection;
 mod expiry;
+mod geo;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lcs;
 mod lists;
+mod object;
 mod picks;
+mod pubsub;
 mod scan;
+mod search;
+mod server;
 mod sets;
+mod sort;
 mod sorted_sets;
+mod streams;
 mod strings;
+mod transactions;
 #[cfg(test)]
 mod transcript;
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use super::engine::Connection;
 use super::env::Random;
@@ -44,19 +56,34 @@ pub(super) struct Context<'a> {
     pub now_ms: i64,
 }
 
+/// A command's function.
+pub(super) type Run = fn(&mut Context<'_>) -> Outcome;
+
 /// A command's row: its name as `spec` has it, and its function.
-pub(super) type Row = (&'static str, fn(&mut Context<'_>) -> Outcome);
+pub(super) type Row = (&'static str, Run);
 
 /// Every family's rows.
 const FAMILIES: &[&[Row]] = &[
+    bitmaps::COMMANDS,
+    blocking::COMMANDS,
+    client::COMMANDS,
     connection::COMMANDS,
     expiry::COMMANDS,
+    geo::COMMANDS,
     hashes::COMMANDS,
+    hyperloglog::COMMANDS,
     keys::COMMANDS,
     lists::COMMANDS,
+    object::COMMANDS,
+    pubsub::COMMANDS,
+    search::COMMANDS,
+    server::COMMANDS,
     sets::COMMANDS,
+    sort::COMMANDS,
     sorted_sets::COMMANDS,
+    streams::COMMANDS,
     strings::COMMANDS,
+    transactions::COMMANDS,
 ];
 
 /// A command that can be run.
@@ -65,39 +92,38 @@ pub(super) struct Command {
     /// What `spec` says of it.
     pub spec: &'static spec::Command,
     /// Runs it.
-    pub run: fn(&mut Context<'_>) -> Outcome,
+    pub run: Run,
 }
-
-/// The longest name of a command, in bytes.
-const NAME_BYTES_MAX: usize = 32;
 
 /// The command that a request names, its arity checked.
 pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
-    static TABLE: OnceLock<HashMap<&'static [u8], Command>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        let rows = FAMILIES.iter().copied().flatten();
-        rows.filter_map(|&(name, run)| Some((name.as_bytes(), Command { spec: spec::lookup(name.as_bytes())?, run })))
-            .collect()
+    /// By their places in the order of [`spec::commands`]; `None` for a command that Redlite lacks.
+    static TABLE: LazyLock<Vec<Option<Command>>> = LazyLock::new(|| {
+        let rows: HashMap<&str, Run> = FAMILIES.iter().copied().flatten().copied().collect();
+        let command = |spec: &'static spec::Command| Some(Command { spec, run: *rows.get(spec.name)? });
+        spec::commands().map(command).collect()
     });
-    let Some(name) = argv.get(0) else {
+    if argv.is_empty() {
         return refuse("ERR unknown command '', with args beginning with: ");
-    };
-    let mut capitals = [0; NAME_BYTES_MAX];
-    let found = capitals.get_mut(..name.len()).and_then(|capitals| {
-        capitals.copy_from_slice(name);
-        capitals.make_ascii_uppercase();
-        table.get(&*capitals)
-    });
-    match found {
-        None => refuse(unknown_command(argv)),
+    }
+    let Some(at) = spec::position(argv) else { return refuse(unknown_command(argv)) };
+    match &TABLE[at] {
         Some(command) if !command.spec.accepts(argv.len()) => refuse(wrong_arity(command.spec.name)),
         Some(command) => Ok(command),
+        None => refuse(unknown_command(argv)),
     }
+}
+
+/// For a container's own row: the request names no subcommand that there is.
+pub(super) fn unknown_subcommand(context: &mut Context<'_>) -> Outcome {
+    let sub = c_string(context.arg(1), 128);
+    let container = context.arg(0).to_ascii_uppercase();
+    refuse([b"ERR unknown subcommand '", sub, b"'. Try ", &container, b" HELP."].concat())
 }
 
 /// Redis' text for a wrong number of arguments.
 pub(super) fn wrong_arity(name: &str) -> String {
-    format!("ERR wrong number of arguments for '{}' command", name.to_ascii_lowercase())
+    format!("ERR wrong number of arguments for '{}' command", name.to_ascii_lowercase().replace(' ', "|"))
 }
 
 /// Redis' text for an unknown command: at most 128 bytes of the name, and arguments until 128 bytes are shown.

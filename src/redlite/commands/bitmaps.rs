@@ -1,0 +1,5 @@
+//! Commands on the bits of strings.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,5 @@
+//! Commands on sorted sets of positions.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

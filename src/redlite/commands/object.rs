@@ -1,0 +1,5 @@
+//! OBJECT: how a key is kept.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,5 @@
+//! Commands on channels.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

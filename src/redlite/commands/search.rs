@@ -1,0 +1,5 @@
+//! Commands on indexes over hashes.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

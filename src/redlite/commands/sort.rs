@@ -1,0 +1,5 @@
+//! SORT and SORT_RO.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,5 @@
+//! Commands on streams.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

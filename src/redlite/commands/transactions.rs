@@ -1,0 +1,5 @@
+//! Commands on transactions.
+
+use super::Row;
+
+pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,5 @@
+//! Commands on channels.
+
+use super::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];

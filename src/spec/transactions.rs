@@ -1,0 +1,5 @@
+//! Commands on transactions.
+
+use super::Command;
+
+pub(super) const COMMANDS: &[Command] = &[];
