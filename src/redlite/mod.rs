@@ -15,7 +15,7 @@
 //! | `engine` | one command from request to reply: look up, check arity, run, commit |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
-//! | `number`, `long_double`, `glob` | how Redis reads and writes numbers, and matches patterns |
+//! | `number`, `long_double`, `glob`, `stream_id` | how Redis reads and writes numbers and ids, and matches patterns |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
 
@@ -28,6 +28,7 @@ mod glob;
 mod long_double;
 mod number;
 mod store;
+mod stream_id;
 
 pub use client::{ClientError, RedliteClient};
 pub use engine::{Client, OpenError, Redlite};

@@ -10,6 +10,8 @@ mod lists;
 mod schema;
 mod sets;
 mod sorted_sets;
+mod stream_groups;
+mod streams;
 mod strings;
 
 use std::path::Path;
@@ -23,6 +25,8 @@ pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
 pub(super) use sorted_sets::Scored;
+pub(super) use stream_groups::{Consumer, Group, Pending};
+pub(super) use streams::{Node, Stream, StreamEntry};
 
 /// The open database.
 #[derive(Debug)]
