@@ -119,6 +119,7 @@ pub(super) fn sort_name(reply: &Reply) -> &'static str {
         Kind::Set => "set",
         Kind::Push => "push",
         Kind::Attribute => "attribute",
+        Kind::Frames => "frames",
         Kind::Pending => "pending",
         Kind::Hung => "hung",
         Kind::Closed => "closed",

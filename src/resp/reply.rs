@@ -46,6 +46,9 @@ pub enum Reply {
     Push(Vec<Reply>),
     /// `|1`: attributes, and the reply that they belong to
     Attribute(Vec<(Reply, Reply)>, Box<Reply>),
+    /// What arrived on the connection, where that is not exactly one reply: messages of channels, several replies to
+    /// one request, or nothing at all.
+    Frames(Vec<Reply>),
     /// No reply yet: the client is blocked, and must be.
     Pending,
     /// No reply came within the deadline.
@@ -76,6 +79,7 @@ pub enum Kind {
     Set,
     Push,
     Attribute,
+    Frames,
     Pending,
     Hung,
     Closed,
@@ -117,6 +121,7 @@ impl Reply {
             Reply::Set(_) => Kind::Set,
             Reply::Push(_) => Kind::Push,
             Reply::Attribute(..) => Kind::Attribute,
+            Reply::Frames(_) => Kind::Frames,
             Reply::Pending => Kind::Pending,
             Reply::Hung => Kind::Hung,
             Reply::Closed => Kind::Closed,
