@@ -46,8 +46,8 @@ pub enum Reply {
     Push(Vec<Reply>),
     /// `|1`: attributes, and the reply that they belong to
     Attribute(Vec<(Reply, Reply)>, Box<Reply>),
-    /// What arrived on the connection, where that is not exactly one reply: messages of channels, several replies to
-    /// one request, or nothing at all.
+    /// What arrived on the connection, in its order, where that is not exactly one reply: pushes before or after it,
+    /// one for each channel, or nothing. [`Reply::Closed`] stands last where the peer then closed.
     Frames(Vec<Reply>),
     /// No reply yet: the client is blocked, and must be.
     Pending,
@@ -99,6 +99,25 @@ impl Reply {
     /// A bulk string.
     pub fn bulk(bytes: impl Into<Vec<u8>>) -> Self {
         Reply::Bulk(bytes.into())
+    }
+
+    /// What arrived on a connection as the reply to one op: a single frame is the reply itself.
+    pub fn from_frames(mut frames: Vec<Reply>) -> Self {
+        match frames.pop() {
+            Some(frame) if frames.is_empty() => frame,
+            last => {
+                frames.extend(last);
+                Reply::Frames(frames)
+            }
+        }
+    }
+
+    /// Every frame that arrived: the reply itself where it is one.
+    pub fn frames(&self) -> &[Reply] {
+        match self {
+            Reply::Frames(frames) => frames,
+            one => std::slice::from_ref(one),
+        }
     }
 
     /// What sort of reply this is.
