@@ -9,6 +9,7 @@ mod keyspace;
 mod lists;
 mod schema;
 mod sets;
+mod signals;
 mod sorted_sets;
 mod stream_groups;
 mod streams;
@@ -24,6 +25,7 @@ use super::engine::OpenError;
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
+pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
 pub(super) use stream_groups::{Consumer, Group, Pending};
 pub(super) use streams::{Node, Stream, StreamEntry};
@@ -34,6 +36,7 @@ pub(super) struct Store {
     sqlite: Connection,
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
+    signals: signals::Signals,
 }
 
 impl Store {
@@ -61,7 +64,7 @@ impl Store {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Self { sqlite, now_ms: 0 })
+        Ok(Self { sqlite, now_ms: 0, signals: signals::Signals::default() })
     }
 
     /// The time of the commands to come, in milliseconds since 1970.
