@@ -207,6 +207,7 @@ impl Store {
 
     /// Deletes the key's elements and leaves its row.
     pub(super) fn delete_elements(&mut self, key: &Key) -> Result<(), Failure> {
+        self.signal_gone(key)?;
         for elements in key.kind.row().delete {
             self.write(elements, [key.id])?;
         }
@@ -225,6 +226,7 @@ impl Store {
         self.touch(key);
         self.touch_name(db, name);
         self.signal_ready(db, name, key.kind);
+        self.signal_gone(key)?;
         self.write("UPDATE keys SET db = ?2, name = ?3 WHERE id = ?1", params![key.id, db, name])?;
         Ok(())
     }

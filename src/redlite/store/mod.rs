@@ -27,7 +27,7 @@ pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
 pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
-pub(super) use stream_groups::{Consumer, Group, Pending};
+pub(super) use stream_groups::{Group, Pending};
 pub(super) use streams::{Node, Stream, StreamEntry};
 
 /// The open database.

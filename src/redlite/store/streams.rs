@@ -1,7 +1,8 @@
 //! Streams: entries by their ids, and the nodes in which Redis packs them.
 //!
 //! What changes the counts or the ids of a [`Stream`] or of a [`Node`] changes them in the struct; the caller stores
-//! it with [`Store::put_stream`] or [`Store::put_node`].
+//! it with [`Store::put_stream`] or [`Store::put_node`]. For those who watch a key, a stream changes with its entries
+//! alone, not with its groups: what changes entries says so by [`Store::touch_stream`].
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Row, params};
@@ -160,6 +161,11 @@ impl Store {
         let stream = Stream { key_id, length: 0, last_id, max_deleted_id, entries_added: 0 };
         self.put_stream(&stream)?;
         Ok(stream)
+    }
+
+    /// Notes that the entries of a stream have changed.
+    pub fn touch_stream(&mut self, stream: &Stream) {
+        self.touch_id(stream.key_id);
     }
 
     /// Stores what is known of the stream as a whole.

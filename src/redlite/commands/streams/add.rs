@@ -4,7 +4,7 @@ use super::trim::{Options, Trim, trim};
 use super::{INVALID_ID, find, id_at, id_reply, ids_from, nodes};
 use crate::redlite::commands::{Context, Outcome, wrong_arity};
 use crate::redlite::failure::{Failure, refuse, texts};
-use crate::redlite::store::Stream;
+use crate::redlite::store::{Stream, Type};
 use crate::redlite::stream_id::{self, StreamId, Written};
 use crate::resp::Reply;
 
@@ -77,6 +77,8 @@ pub(super) fn xadd(context: &mut Context<'_>) -> Outcome {
         trim(context.store, &mut stream, options)?;
     }
     context.store.put_stream(&stream)?;
+    context.store.touch_stream(&stream);
+    context.store.signal_ready(context.db(), context.arg(1), Type::Stream);
     Ok(id_reply(id))
 }
 
@@ -117,6 +119,7 @@ pub(super) fn xtrim(context: &mut Context<'_>) -> Outcome {
     };
     let removed = trim(context.store, &mut stream, options)?;
     if removed > 0 {
+        context.store.touch_stream(&stream);
         context.store.put_stream(&stream)?;
     }
     Ok(Reply::Int(removed))
@@ -144,6 +147,7 @@ pub(super) fn xdel(context: &mut Context<'_>) -> Outcome {
         }
     }
     if stream.length < before {
+        context.store.touch_stream(&stream);
         context.store.put_stream(&stream)?;
     }
     Ok(Reply::Int(before - stream.length))

@@ -3,7 +3,7 @@
 use super::{INVALID_ID, any_id, find, id_at, printed, refuse_arguments};
 use crate::redlite::commands::{Context, Outcome};
 use crate::redlite::failure::{Failure, refuse};
-use crate::redlite::store::{Group, Stream};
+use crate::redlite::store::{Group, Stream, Type};
 use crate::redlite::stream_id::StreamId;
 use crate::resp::Reply;
 
@@ -102,6 +102,8 @@ pub(super) fn destroy(context: &mut Context<'_>) -> Outcome {
         return Ok(Reply::Int(0));
     };
     context.store.remove_group(&group)?;
+    // Those who wait as its consumers are told.
+    context.store.signal_ready(context.db(), context.arg(2), Type::Stream);
     Ok(Reply::Int(1))
 }
 
