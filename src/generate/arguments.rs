@@ -13,6 +13,7 @@ use super::numbers::{
 };
 use super::pools::{Gap, Pool};
 use super::stream;
+use super::streams::Ids;
 use super::swarm::{MemberStyle, Swarm, ValueProfile};
 use super::walk::Plan;
 
@@ -108,7 +109,7 @@ pub(super) struct Arguments {
     /// Draws keys.
     keys: Stream,
     /// Draws all other arguments.
-    values: Stream,
+    pub(super) values: Stream,
 
     key_pools: [Pool; TYPES.len()],
     fields: Pool,
@@ -121,7 +122,7 @@ pub(super) struct Arguments {
     pub(super) options_in_16: u64,
     pub(super) until_odd_case: Gap,
     pub(super) until_bulk: Gap,
-    until_odd_number: Gap,
+    pub(super) until_odd_number: Gap,
     until_wrong_type: Gap,
     until_huge: Gap,
 
@@ -136,7 +137,9 @@ pub(super) struct Arguments {
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
     /// Its last key: index of the pool, index in it.
-    last_key: (usize, usize),
+    pub(super) last_key: (usize, usize),
+    /// Ids of entries of streams.
+    pub(super) ids: Ids,
 }
 
 impl Arguments {
@@ -165,6 +168,7 @@ impl Arguments {
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
+            ids: Ids::new(&mut stream(group, seed, "ids")),
             shape,
             keys,
             values,
@@ -225,6 +229,19 @@ impl Arguments {
             // geo
 
             // streams
+            Slot::EntryId
+            | Slot::NewId
+            | Slot::MinId
+            | Slot::RangeStart
+            | Slot::RangeEnd
+            | Slot::ReadId
+            | Slot::GroupId
+            | Slot::Group
+            | Slot::Consumer
+            | Slot::Claims
+            | Slot::MinIdle
+            | Slot::Idle
+            | Slot::PastUnixMilliseconds => self.write_stream_slot(slot, argv),
 
             // blocking
 
@@ -406,6 +423,10 @@ impl Arguments {
             // geo
 
             // streams
+            (Slot::MaxLength, Reach::Near) => (0, 8),
+            (Slot::TrimLimit, Reach::Near) => (0, 3),
+            (Slot::Entries | Slot::Deliveries, Reach::Near) => (0, 9),
+            (Slot::Block, Reach::Near | Reach::Wide) => (1, 3000),
 
             // search
 
@@ -419,7 +440,7 @@ impl Arguments {
     }
 
     /// Appends one of `texts`.
-    fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
         let text: &&[u8] = self.values.pick(texts);
         argv.push(text);
     }
@@ -431,7 +452,7 @@ impl Arguments {
     }
 
     /// Appends a number from `low` to `high`.
-    fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
+    pub(super) fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
         let value = i64::from(low) + i64::from(self.values.below((high - low + 1) as u32));
         argv.push_with(|out| write_int(value, out));
     }

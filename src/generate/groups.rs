@@ -93,6 +93,12 @@ const GROUPS: &[Group] = &[
     // geo
 
     // streams
+    Group {
+        name: "streams",
+        about: "streams and their consumer groups",
+        advance_mean: 20,
+        ..Group::of(&[Family::Streams], &[Type::Stream])
+    },
 
     // transactions
 

@@ -48,6 +48,7 @@ impl Arguments {
     fn walk(&mut self, nodes: &'static [Node], argv: &mut Argv) {
         for node in nodes {
             match node {
+                Node::Token("*") => self.write_clock_id(argv),
                 Node::Token(word) => self.write_word(word, argv),
                 Node::Slot(slot) => self.write_slot(*slot, argv),
                 Node::Options(parts) => self.walk_options(parts, argv),
@@ -56,7 +57,11 @@ impl Arguments {
                     self.walk(if self.may_walk(chosen) { chosen } else { &alternatives[0] }, argv);
                 }
                 Node::Repeat(nodes) => {
-                    for _ in 0..self.draw_times(nodes) {
+                    let times = self.draw_times(nodes);
+                    if matches!(nodes.first(), Some(Node::Slot(Slot::Key))) {
+                        self.numkeys = times;
+                    }
+                    for _ in 0..times {
                         self.walk(nodes, argv);
                     }
                 }
@@ -69,9 +74,14 @@ impl Arguments {
         }
     }
 
-    /// False for ranges by name among members of several scores, see [`super::swarm::Swarm::one_score`].
+    /// False for ranges by name among members of several scores, see [`super::swarm::Swarm::one_score`], and for ids of
+    /// the clock in a seed with small ids.
     fn may_walk(&self, alternative: &Sequence) -> bool {
-        self.one_score || !matches!(alternative.first(), Some(Node::Slot(Slot::LexBound)))
+        match alternative.first() {
+            Some(Node::Slot(Slot::LexBound)) => self.one_score,
+            Some(Node::Token("*")) => !self.ids.is_small,
+            _ => true,
+        }
     }
 
     /// Takes each part or leaves it, from any of them on and around. One draw decides all: eight bits where to
@@ -81,7 +91,7 @@ impl Arguments {
         let first = ((bits & 0xff) as usize * parts.len()) >> 8;
         bits >>= 8;
         for part in parts.iter().cycle().skip(first).take(parts.len()) {
-            if bits & 0xf < self.options_in_16 {
+            if bits & 0xf < self.options_in_16 && !matches!(part.first(), Some(Node::Token("BLOCK"))) {
                 self.walk(part, argv);
             }
             bits >>= 4;

@@ -54,6 +54,20 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     // geo
 
     // streams
+    ("XADD", 1200),
+    ("XREADGROUP", 500),
+    ("XGROUP CREATE", 300),
+    ("XCLAIM", 150),
+    ("XAUTOCLAIM", 150),
+    ("XPENDING", 150),
+    ("XINFO STREAM", 150),
+    ("XINFO GROUPS", 150),
+    ("XDEL", 80),
+    ("XTRIM", 60),
+    ("XSETID", 40),
+    ("XGROUP DESTROY", 30),
+    ("XGROUP SETID", 60),
+    ("XGROUP DELCONSUMER", 30),
 
     // transactions
 
@@ -75,6 +89,7 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("HSET", 20),
     ("SADD", 20),
     ("ZADD", 20),
+    ("XADD", 10),
     ("DEL", 40),
     ("TYPE", 20),
     ("EXISTS", 20),
@@ -121,6 +136,11 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     // geo
 
     // streams
+    ("XADD", 80),
+    ("XLEN", 20),
+    ("XDEL", 20),
+    ("XGROUP CREATE", 20),
+    ("XREADGROUP", 20),
 
     // transactions
 
@@ -134,4 +154,4 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "XADD", "DEL"];

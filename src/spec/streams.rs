@@ -11,7 +11,7 @@ const SECOND: Keys = Keys::Range { first: 2, last: 2, step: 1 };
 const CLOCKED: Fidelity = Fidelity::Clocked;
 
 const ADD: &str = "key [NOMKSTREAM] [MAXLEN [=] max-length | MAXLEN ~ max-length [LIMIT trim-limit] | MINID [=] min-id \
-                   | MINID ~ min-id [LIMIT trim-limit]] (* | new-id | new-id) (field value)...";
+                   | MINID ~ min-id [LIMIT trim-limit]] (new-id | *) (field value)...";
 const TRIM: &str = "key (MAXLEN [=] max-length | MAXLEN ~ max-length [LIMIT trim-limit] | MINID [=] min-id \
                     | MINID ~ min-id [LIMIT trim-limit])";
 const AUTOCLAIM: &str = "key group consumer min-idle range-start [COUNT claims] [JUSTID]";

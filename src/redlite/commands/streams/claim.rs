@@ -141,16 +141,18 @@ const ID_BYTES: i64 = 16;
 /// there never is.
 const ADDRESSABLE_BYTES: i64 = 1 << 47;
 
+const COUNT_REFUSED: &str = "ERR COUNT must be > 0";
+
 /// The options of XAUTOCLAIM: how many entries to claim at most, and whether to answer with ids.
 fn parse_auto_options(context: &Context<'_>) -> Result<(i64, bool), Failure> {
     let (mut count, mut just_id) = (100, false);
     let mut at = 6;
     while at < context.argv.len() {
         if context.is_word(at, "COUNT") && at + 1 < context.argv.len() {
-            count = match context.integer(at + 1)? {
-                count if (1..=i64::MAX / ID_BYTES).contains(&count) => count,
-                _ => return refuse("ERR COUNT must be > 0"),
-            };
+            count = integer_or(context, at + 1, COUNT_REFUSED)?;
+            if !(1..=i64::MAX / ID_BYTES).contains(&count) {
+                return refuse(COUNT_REFUSED);
+            }
             at += 1;
         } else if context.is_word(at, "JUSTID") {
             just_id = true;

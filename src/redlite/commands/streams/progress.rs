@@ -31,9 +31,6 @@ impl<'a> Extent<'a> {
         if entries_added == 0 || (length == 0 && id <= last_id) {
             return Some(entries_added);
         }
-        if id != StreamId::MIN && id < max_deleted_id {
-            return None;
-        }
         if id >= last_id {
             return (id == last_id).then_some(entries_added);
         }
