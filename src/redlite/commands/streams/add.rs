@@ -184,9 +184,6 @@ pub(super) fn xsetid(context: &mut Context<'_>) -> Outcome {
     if entries_added.is_some_and(|added| added < stream.length) {
         return refuse("ERR The entries_added specified in XSETID is smaller than the target stream length");
     }
-    if last_id < stream.max_deleted_id {
-        return refuse("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
-    }
     stream.last_id = last_id;
     stream.entries_added = entries_added.unwrap_or(stream.entries_added);
     if max_deleted_id != StreamId::MIN {

@@ -67,6 +67,9 @@ pub(super) fn refuse_missing<T>(context: &Context<'_>, group_at: usize, key_at: 
 pub(super) fn create(context: &mut Context<'_>) -> Outcome {
     let options = Options::parse(context, true)?;
     let found = if options.is_create { find(context, 2)? } else { Some(require_stream(context)?) };
+    if context.argv.len() > 8 {
+        return refuse_arguments(context);
+    }
     let last_id = if context.is_word(4, "$") {
         found.as_ref().map_or(StreamId::MIN, |stream| stream.last_id)
     } else {
@@ -86,6 +89,9 @@ pub(super) fn create(context: &mut Context<'_>) -> Outcome {
 pub(super) fn set_id(context: &mut Context<'_>) -> Outcome {
     let options = Options::parse(context, false)?;
     let (stream, mut group) = require_group(context)?;
+    if context.argv.len() > 7 {
+        return refuse_arguments(context);
+    }
     group.last_id = if context.is_word(4, "$") {
         stream.last_id
     } else {
