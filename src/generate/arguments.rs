@@ -107,7 +107,7 @@ pub(super) struct Arguments {
     /// Draws options and repetitions.
     pub(super) shape: Stream,
     /// Draws keys.
-    keys: Stream,
+    pub(super) keys: Stream,
     /// Draws all other arguments.
     pub(super) values: Stream,
 
@@ -200,6 +200,7 @@ impl Arguments {
             | Family::Connection
             | Family::Server => *self.keys.pick(self.types),
         };
+        self.begin_stream(plan);
     }
 
     /// Appends one argument of this kind.
@@ -236,6 +237,7 @@ impl Arguments {
             | Slot::RangeEnd
             | Slot::ReadId
             | Slot::GroupId
+            | Slot::StartId
             | Slot::Group
             | Slot::Consumer
             | Slot::Claims
@@ -265,7 +267,13 @@ impl Arguments {
         } else {
             self.usual as usize
         };
-        self.last_key = (pool, self.key_pools[pool].pick(&mut self.keys));
+        self.last_key = match self.ids.next_key {
+            Some(key) if pool == Type::Stream as usize => {
+                self.choose_next_key();
+                (pool, key)
+            }
+            _ => (pool, self.key_pools[pool].pick(&mut self.keys)),
+        };
         argv.push(self.key_pools[pool].get(self.last_key.1));
     }
 

@@ -99,7 +99,6 @@ const GROUPS: &[Group] = &[
         advance_mean: 20,
         ..Group::of(&[Family::Streams], &[Type::Stream])
     },
-
     // transactions
 
     // channels

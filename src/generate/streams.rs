@@ -2,7 +2,7 @@
 //!
 //! Ids that were asked for are remembered with their key, so that later requests name entries that are there. In some
 //! seeds ids are small numbers, in others they are near the trace's clock, and only there does `*` come: it would put
-//! every small id into the past.
+//! every small id into the past. Groups that were made are remembered as well.
 
 use std::collections::VecDeque;
 
@@ -12,6 +12,7 @@ use crate::spec::syntax::Slot;
 
 use super::arguments::Arguments;
 use super::numbers::write_int;
+use super::walk::Plan;
 
 /// An id that some entry has, or may have.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +23,16 @@ struct Id {
     seq: u64,
 }
 
-/// Ids that were asked for.
+/// A group that was made, or may have been.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    /// The key's place in its pool.
+    key: usize,
+    /// The name's place in [`GROUPS`].
+    group: usize,
+}
+
+/// Ids and groups that were asked for.
 #[derive(Debug)]
 pub(super) struct Ids {
     /// True where ids are small numbers.
@@ -31,10 +41,21 @@ pub(super) struct Ids {
     latest: VecDeque<Id>,
     /// The greatest of the small ones.
     top: (u64, u64),
+    /// The latest groups.
+    groups: VecDeque<Made>,
+    /// True where the request in hand makes a group.
+    makes_group: bool,
+    /// The group that it is about, where it is one of the latest.
+    chosen: Option<Made>,
+    /// Its next key, where that is decided.
+    pub next_key: Option<usize>,
 }
 
 /// How many ids are remembered.
 const LATEST_MAX: usize = 64;
+
+/// How many groups are remembered.
+const GROUPS_MAX: usize = 12;
 
 /// Ids that are none, or that no entry follows.
 const ODD_IDS: &[&[u8]] = &[
@@ -65,7 +86,7 @@ const ODD_IDS: &[&[u8]] = &[
     b"(0-0",
 ];
 
-const GROUPS: &[&[u8]] = &[b"g1", b"g1", b"g1", b"g1", b"g1", b"g1", b"g2", b"g2", b"g 3", b"g\r\n\0\xff"];
+const GROUPS: &[&[u8]] = &[b"g1", b"g1", b"g1", b"g2", b"g2", b"g 3", b"g\r\n\0\xff"];
 const CONSUMERS: &[&[u8]] = &[b"c1", b"c1", b"c1", b"c2", b"c2", b"c3", b"", b"c\0\xff"];
 
 /// Numbers of claims that are refused. Redis takes memory for as many as it is asked for, so there is no larger one.
@@ -73,7 +94,15 @@ const ODD_CLAIMS: &[&[u8]] = &[b"0", b"-1", b"abc", b"", b"1.5", b"5764607523034
 
 impl Ids {
     pub fn new(stream: &mut Stream) -> Self {
-        Self { is_small: stream.chance(1, 2), latest: VecDeque::with_capacity(LATEST_MAX), top: (0, 0) }
+        Self {
+            is_small: stream.chance(1, 2),
+            latest: VecDeque::with_capacity(LATEST_MAX),
+            top: (0, 0),
+            groups: VecDeque::with_capacity(GROUPS_MAX),
+            makes_group: false,
+            chosen: None,
+            next_key: None,
+        }
     }
 
     fn remember(&mut self, key: usize, ms: u64, seq: u64) {
@@ -96,6 +125,55 @@ fn write_id((ms, seq): (u64, u64), out: &mut Vec<u8>) {
 }
 
 impl Arguments {
+    /// Decides what a request of a command on streams is about.
+    pub(super) fn begin_stream(&mut self, plan: &Plan) {
+        self.ids.makes_group = plan.command.name == "XGROUP CREATE";
+        self.ids.chosen = None;
+        self.ids.next_key = None;
+        if !plan.of_group {
+            return;
+        }
+        let bits = self.keys.below(1 << 12);
+        let (shape, pick) = (bits & 15, (bits >> 4) as usize);
+        if self.ids.makes_group {
+            // Of a key that is there.
+            let latest = self.ids.latest.get(pick % self.ids.latest.len().max(1));
+            self.ids.next_key = latest.filter(|_| shape < 12).map(|id| id.key);
+        } else if shape < 15 {
+            self.ids.chosen = self.ids.groups.get(pick % self.ids.groups.len().max(1)).copied();
+            self.ids.next_key = self.ids.chosen.map(|made| made.key);
+            if let (Some(chosen), "XGROUP DESTROY") = (self.ids.chosen, plan.command.name) {
+                self.ids.groups.retain(|made| (made.key, made.group) != (chosen.key, chosen.group));
+            }
+        }
+    }
+
+    /// After a key of a request: where it is about a group, the next key has one of that name, too.
+    pub(super) fn choose_next_key(&mut self) {
+        let Some(chosen) = self.ids.chosen else {
+            self.ids.next_key = None;
+            return;
+        };
+        let pick = self.keys.below(GROUPS_MAX as u32) as usize;
+        let others: Vec<usize> =
+            self.ids.groups.iter().filter(|made| made.group == chosen.group).map(|made| made.key).collect();
+        self.ids.next_key = others.get(pick % others.len().max(1)).copied();
+    }
+
+    fn write_group(&mut self, argv: &mut Argv) {
+        if let Some(chosen) = self.ids.chosen {
+            return argv.push(GROUPS[chosen.group]);
+        }
+        let group = self.values.below(GROUPS.len() as u32) as usize;
+        if self.ids.makes_group {
+            if self.ids.groups.len() == GROUPS_MAX {
+                self.ids.groups.pop_front();
+            }
+            self.ids.groups.push_back(Made { key: self.last_key.1, group });
+        }
+        argv.push(GROUPS[group]);
+    }
+
     /// Appends an argument of a command on streams.
     pub(super) fn write_stream_slot(&mut self, slot: Slot, argv: &mut Argv) {
         match slot {
@@ -104,7 +182,8 @@ impl Arguments {
             Slot::RangeEnd => self.write_range_bound(b"+", argv),
             Slot::ReadId => self.write_read_id(b"$", 2, argv),
             Slot::GroupId => self.write_read_id(b">", 11, argv),
-            Slot::Group => self.push_one(GROUPS, argv),
+            Slot::StartId => self.write_read_id(b"0", 10, argv),
+            Slot::Group => self.write_group(argv),
             Slot::Consumer => self.push_one(CONSUMERS, argv),
             Slot::Claims if self.until_odd_number.is_over(&mut self.values) => self.push_one(ODD_CLAIMS, argv),
             Slot::Claims => self.push_between(1, 4, argv),
@@ -188,8 +267,8 @@ impl Arguments {
     fn write_range_bound(&mut self, least_or_greatest: &[u8], argv: &mut Argv) {
         let shape = self.values.below(32);
         match shape {
-            0..14 => argv.push(least_or_greatest),
-            14..24 => self.write_entry_id(argv),
+            0..18 => argv.push(least_or_greatest),
+            18..24 => self.write_entry_id(argv),
             _ => {
                 let (ms, seq) = self.draw_entry_id();
                 argv.push_with(|out| match shape {

@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub scores: bool,
     /// True where it combines sorted sets, and takes sets as well.
     pub takes_sets: bool,
+    /// True where it is about a consumer group of a stream.
+    pub of_group: bool,
 }
 
 impl Plan {
@@ -33,6 +35,7 @@ impl Plan {
             counts: adds || matches!(command.name, "INCR" | "DECR"),
             scores: contains(tree, Slot::Score),
             takes_sets: combines && command.name != "ZMPOP",
+            of_group: contains(tree, Slot::Group),
         }
     }
 }
@@ -91,10 +94,21 @@ impl Arguments {
         let first = ((bits & 0xff) as usize * parts.len()) >> 8;
         bits >>= 8;
         for part in parts.iter().cycle().skip(first).take(parts.len()) {
-            if bits & 0xf < self.options_in_16 && !matches!(part.first(), Some(Node::Token("BLOCK"))) {
+            if bits & 0xf < self.chances_in_16(part) {
                 self.walk(part, argv);
             }
             bits >>= 4;
+        }
+    }
+
+    /// How often an option comes.
+    fn chances_in_16(&self, option: &Sequence) -> u64 {
+        match option.first() {
+            // A request that waits is for a group that knows of waiting.
+            Some(Node::Token("BLOCK")) => 0,
+            // It makes the data that the rest of a sequence is about.
+            Some(Node::Token("MKSTREAM")) => 10,
+            _ => self.options_in_16,
         }
     }
 

@@ -56,7 +56,7 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     // streams
     ("XADD", 1200),
     ("XREADGROUP", 500),
-    ("XGROUP CREATE", 300),
+    ("XGROUP CREATE", 400),
     ("XCLAIM", 150),
     ("XAUTOCLAIM", 150),
     ("XPENDING", 150),
@@ -68,7 +68,6 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("XGROUP DESTROY", 30),
     ("XGROUP SETID", 60),
     ("XGROUP DELCONSUMER", 30),
-
     // transactions
 
     // channels
@@ -141,7 +140,6 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("XDEL", 20),
     ("XGROUP CREATE", 20),
     ("XREADGROUP", 20),
-
     // transactions
 
     // channels
@@ -154,4 +152,5 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "XADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] =
+    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "XADD", "XGROUP CREATE", "DEL"];

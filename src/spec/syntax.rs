@@ -101,6 +101,8 @@ pub enum Slot {
     ReadId,
     /// `group-id`: `>`, or an id after which to read again; one for each key.
     GroupId,
+    /// `start-id`: an id after which a group begins to read.
+    StartId,
     /// `group`: a consumer group of a stream.
     Group,
     /// `consumer` of a group.
@@ -182,6 +184,7 @@ const WORDS: &[(&str, Slot)] = &[
     ("range-end", Slot::RangeEnd),
     ("read-id", Slot::ReadId),
     ("group-id", Slot::GroupId),
+    ("start-id", Slot::StartId),
     ("group", Slot::Group),
     ("consumer", Slot::Consumer),
     ("max-length", Slot::MaxLength),
@@ -193,7 +196,6 @@ const WORDS: &[(&str, Slot)] = &[
     ("idle", Slot::Idle),
     ("past-unix-milliseconds", Slot::PastUnixMilliseconds),
     ("block", Slot::Block),
-
     // blocking
     ("timeout", Slot::Timeout),
     // channels

@@ -59,13 +59,7 @@ static TYPES: [TypeRow; 6] = [
         copy: &["INSERT INTO zset_members SELECT ?2, member, score, negative_zero FROM zset_members WHERE key_id = ?1"],
         clear: &["DELETE FROM zset_members"],
     },
-    TypeRow {
-        kind: Type::Stream,
-        name: "stream",
-        delete: streams::DELETE,
-        copy: streams::COPY,
-        clear: streams::CLEAR,
-    },
+    TypeRow { kind: Type::Stream, name: "stream", delete: streams::DELETE, copy: streams::COPY, clear: streams::CLEAR },
 ];
 
 impl Type {

@@ -89,9 +89,8 @@ impl Store {
     /// Notes that a stream is about to leave its name: those who wait as consumers of its groups wait in vain.
     pub(super) fn signal_gone(&mut self, key: &Key) -> Result<(), Failure> {
         if self.signals.is_awaited && key.kind == Type::Stream {
-            let name = self.row("SELECT db, name FROM keys WHERE id = ?1", [key.id], |row| {
-                Ok((row.get(0)?, bytes(row, 1)?))
-            })?;
+            let name =
+                self.row("SELECT db, name FROM keys WHERE id = ?1", [key.id], |row| Ok((row.get(0)?, bytes(row, 1)?)))?;
             if let Some((db, name)) = name {
                 self.signal_ready(db, &name, Type::Stream);
             }

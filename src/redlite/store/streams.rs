@@ -7,8 +7,8 @@
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Row, params};
 
-use super::keyspace::Type;
 use super::Store;
+use super::keyspace::Type;
 use crate::redlite::failure::Failure;
 use crate::redlite::stream_id::StreamId;
 

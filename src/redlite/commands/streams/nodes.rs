@@ -24,8 +24,7 @@ const FRAME_BYTES: i64 = 7;
 /// The node that takes a new entry of these fields and values in turn; the entry is counted in it.
 pub(super) fn append(store: &Store, stream: &Stream, id: StreamId, items: &[&[u8]]) -> Result<Node, Failure> {
     let payload: i64 = items.iter().map(|item| item.len() as i64).sum();
-    let has_room =
-        |node: &Node| node.bytes + payload < NODE_BYTES_MAX && node.live + node.deleted < NODE_ENTRIES_MAX;
+    let has_room = |node: &Node| node.bytes + payload < NODE_BYTES_MAX && node.live + node.deleted < NODE_ENTRIES_MAX;
     let mut node = match store.node_at(stream, StreamId::MAX)?.filter(has_room) {
         Some(node) => node,
         None => empty_node(id, items),

@@ -66,9 +66,8 @@ fn summary(context: &Context<'_>, group: &Group) -> Outcome {
         return Ok(Reply::Array(vec![Reply::Int(0), context.null(), context.null(), context.null_array()]));
     };
     let owners = context.store.consumers(group)?.into_iter().filter(|consumer| consumer.pending > 0);
-    let owners = owners.map(|consumer| {
-        Reply::Array(vec![Reply::Bulk(consumer.name), Reply::bulk(consumer.pending.to_string())])
-    });
+    let owners = owners
+        .map(|consumer| Reply::Array(vec![Reply::Bulk(consumer.name), Reply::bulk(consumer.pending.to_string())]));
     Ok(Reply::Array(vec![Reply::Int(count), id_reply(first), id_reply(last), Reply::Array(owners.collect())]))
 }
 

@@ -266,13 +266,8 @@ fn find_group(context: &mut Context<'_>, key_at: usize, group_at: usize) -> Resu
         return Ok((stream, group));
     }
     let (key, group) = (printed(context.arg(key_at)), printed(context.arg(group_at)));
-    let text: [&[u8]; 5] = [
-        b"NOGROUP No such key '",
-        key,
-        b"' or consumer group '",
-        group,
-        b"' in XREADGROUP with GROUP option",
-    ];
+    let text: [&[u8]; 5] =
+        [b"NOGROUP No such key '", key, b"' or consumer group '", group, b"' in XREADGROUP with GROUP option"];
     refuse(text.concat())
 }
 
