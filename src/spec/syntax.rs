@@ -88,9 +88,14 @@ pub enum Slot {
     // streams
 
     // blocking
+    /// `timeout` in seconds, with a fraction; 0 is for ever.
+    Timeout,
 
     // channels
-
+    /// `channel`: its name.
+    Channel,
+    /// `channel-pattern`: a glob for channels.
+    ChannelPattern,
     // search
 
     // server
@@ -135,9 +140,10 @@ const WORDS: &[(&str, Slot)] = &[
     // streams
 
     // blocking
-
+    ("timeout", Slot::Timeout),
     // channels
-
+    ("channel", Slot::Channel),
+    ("channel-pattern", Slot::ChannelPattern),
     // search
 
     // server
