@@ -4,6 +4,7 @@
 //! |---|---|
 //! | which replies are the same, by command | [`rules`] |
 //! | random picks: what to ask the subject afterwards | [`random`] |
+//! | EXEC: each reply by the rule of its command | [`transactions`] |
 //! | what two targets hold | [`keyspace`] |
 //! | the name of a difference | [`kind`] |
 //! | the difference, for people | [`render`] |
@@ -13,6 +14,7 @@ pub mod kind;
 pub mod random;
 pub mod render;
 pub mod rules;
+pub mod transactions;
 
 use std::fmt;
 

@@ -85,7 +85,8 @@ mod tests {
     use super::*;
 
     fn check(id: i64, expected: Standing) {
-        let list = "id=3 addr=/s:0 name= db=0 flags=N cmd=get\nid=31 addr=/s:0 name=id=7 flags=b\nid=5 flags=bP resp=3\n";
+        let list =
+            "id=3 addr=/s:0 name= db=0 flags=N cmd=get\nid=31 addr=/s:0 name=id=7 flags=b\nid=5 flags=bP resp=3\n";
         assert_eq!(parse_standing(list, id), expected, "client {id}");
     }
 

@@ -10,7 +10,7 @@
 //!
 //! Between two ops nobody acts: what another connection's op sends here has been sent when that op is answered.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::clients::{self, Standing, UNTOLD_WAIT};
 use super::connection::{Connection, Failure};
@@ -209,20 +209,27 @@ impl Link {
     }
 
     fn call_that_waits(&mut self, argv: &Argv, server: &mut Server, nonce: &str) -> Result<Vec<Reply>, Arrival> {
+        // What came before must not be taken for the reply.
+        let mut frames = match self.manner {
+            Manner::Barrier => self.exchange_with_barrier(Vec::new(), &format!("{nonce}-0"))?,
+            _ => Vec::new(),
+        };
         let mut bytes = Vec::new();
         argv.encode(&mut bytes);
         self.connection.send(&bytes)?;
         let started = Instant::now();
         loop {
             let standing = clients::standing(server, self.id)?;
-            let wait = if standing == Standing::Untold { UNTOLD_WAIT } else { Default::default() };
+            let wait = if standing == Standing::Untold { UNTOLD_WAIT } else { Duration::ZERO };
             if self.connection.is_readable_within(wait) {
-                return self.take_waited_for(nonce);
+                frames.extend(self.take_waited_for(nonce)?);
+                return Ok(frames);
             }
             match standing {
                 Standing::Blocked | Standing::Untold => {
                     self.waits = true;
-                    return Ok(vec![Reply::Pending]);
+                    frames.push(Reply::Pending);
+                    return Ok(frames);
                 }
                 _ if started.elapsed() > server.deadline() => return Err(Failure::Hung.into()),
                 Standing::Free | Standing::Gone => {}
@@ -261,7 +268,16 @@ impl Link {
             Standing::Free | Standing::Gone => true,
             Standing::Untold => self.connection.is_readable_within(UNTOLD_WAIT),
         };
-        if served { self.take_waited_for(nonce) } else { Ok(vec![Reply::Pending]) }
+        if served {
+            return self.take_waited_for(nonce);
+        }
+        // Messages reach a blocked client, too.
+        let mut frames = Vec::new();
+        if self.manner == Manner::Barrier {
+            self.connection.take_arrived(&mut frames)?;
+        }
+        frames.push(Reply::Pending);
+        Ok(frames)
     }
 
     /// Sends a request whose reply is told from messages.
@@ -360,7 +376,7 @@ impl Link {
         if !lives {
             failure = failure.or(Some(Failure::Closed));
         }
-        Arrival { frames, failure, ended: lives }
+        Arrival { frames, ended: lives && failure.is_some(), failure }
     }
 }
 

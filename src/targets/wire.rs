@@ -218,15 +218,21 @@ impl WireSession {
         let nonce = format!("dst-{conn}-{}", self.nonces);
         let Some(link) = self.links.get_mut(&conn) else { return Ok(Reply::Frames(Vec::new())) };
         let Arrival { mut frames, failure, ended } = run(link, &mut self.server, &nonce);
-        if let Some(failure) = failure {
-            frames.push(failure.reply());
-            if ended {
+        match failure {
+            // The end is the answer, as to bytes that are no request.
+            Some(failure) if ended => {
                 self.links.remove(&conn);
-            } else {
+                frames.push(failure.reply());
+                return Ok(Reply::Frames(frames));
+            }
+            Some(failure) => {
+                frames.push(failure.reply());
                 self.recover(conn, &failure)?;
             }
-        } else if ended && !frames.is_empty() {
-            self.links.remove(&conn);
+            None if ended => {
+                self.links.remove(&conn);
+            }
+            None => {}
         }
         Ok(Reply::from_frames(frames))
     }

@@ -140,7 +140,7 @@ impl BlockWriter {
             Reply::Bool(false) => (Node::False, 0),
             Reply::BigNumber(text) => (Node::BigNumber, self.sight(text)),
             Reply::Verbatim { format, text } => (Node::Verbatim, self.sight(&[format, &text[..]].concat())),
-            Reply::Array(items) | Reply::Frames(items) => (Node::Array, items.len() as u64),
+            Reply::Array(items) => (Node::Array, items.len() as u64),
             Reply::Set(items) => (Node::Set, items.len() as u64),
             Reply::Push(items) => (Node::Push, items.len() as u64),
             Reply::Map(pairs) => (Node::Map, pairs.len() as u64),

@@ -213,7 +213,7 @@ fn write_scalar(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Hung => out.extend_from_slice(b"(hung)"),
         Reply::Closed => out.extend_from_slice(b"(closed)"),
         // The aggregates that come here are empty.
-        Reply::Array(_) | Reply::Frames(_) => out.extend_from_slice(b"(empty array)"),
+        Reply::Array(_) => out.extend_from_slice(b"(empty array)"),
         Reply::Set(_) => out.extend_from_slice(b"(empty set)"),
         Reply::Push(_) => out.extend_from_slice(b"(empty push)"),
         Reply::Frames(_) => out.extend_from_slice(b"(nothing)"),
