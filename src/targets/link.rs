@@ -5,7 +5,7 @@
 //! | what the trace did | how its ops are answered from then on |
 //! |---|---|
 //! | a command that blocked | [`Reply::Pending`], until an await finds that the client waits no longer |
-//! | `SUBSCRIBE` and its kin | each by all that came up to the echo of a PING that is sent behind it |
+//! | `SUBSCRIBE`, `UNSUBSCRIBE` and their kin | each by all that came up to the echo of a PING that is sent behind it |
 //! | raw bytes, `CLIENT REPLY OFF` | each by all that came when the server had gone round its event loop |
 //!
 //! Between two ops nobody acts: what another connection's op sends here has been sent when that op is answered.
@@ -48,8 +48,9 @@ fn need_of(argv: &Argv) -> Need {
     let Some(name) = argv.get(0) else { return Need::Nothing };
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
     match name.first().map(|first| first | 0x20) {
-        Some(b's') if is("SUBSCRIBE") || is("SSUBSCRIBE") => Need::Messages,
-        Some(b'p') if is("PSUBSCRIBE") => Need::Messages,
+        Some(b's') if is("SUBSCRIBE") || is("SSUBSCRIBE") || is("SUNSUBSCRIBE") => Need::Messages,
+        Some(b'p') if is("PSUBSCRIBE") || is("PUNSUBSCRIBE") => Need::Messages,
+        Some(b'u') if is("UNSUBSCRIBE") => Need::Messages,
         Some(b'q') if is("QUIT") => Need::End,
         Some(b'c') if is("CLIENT") && silences(argv) => Need::Silence,
         Some(b'b' | b'x' | b'w') if spec::may_block(argv) => Need::Wait,
