@@ -6,7 +6,7 @@ use crate::resp::{Argv, Kind, Reply, encode_reply};
 use crate::spec::{self, Fidelity};
 use crate::trace::{Act, Op};
 
-use super::{Class, kind, random};
+use super::{Class, frames, kind, random};
 
 /// How errors are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,7 +157,7 @@ pub fn compare(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Optio
     if let (Reply::Frames(wants), Reply::Frames(gots)) = (want, got)
         && wants.len() == gots.len()
     {
-        return compare_frames(settings, op, wants, gots);
+        return frames::compare(settings, op, wants, gots);
     }
     let kind = match op.argv() {
         Some(argv) if want.kind() == got.kind() && want.as_error().is_none() => {
@@ -168,18 +168,18 @@ pub fn compare(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Optio
     kind.map(|kind| Class { command: command_name(op, want), rule: rule.name.into(), kind })
 }
 
-/// Frames of which one is the reply: what a server pushes is exact, whatever the command's rule.
-fn compare_frames(settings: &Settings, op: &Op, wants: &[Reply], gots: &[Reply]) -> Option<Class> {
-    wants.iter().zip(gots).find_map(|(want, got)| {
-        let mut class = if matches!(want, Reply::Push(_)) {
-            let kind = kind::difference(want, got, settings.errors)?;
-            Class { command: command_name(op, want), rule: RULES[0].name.into(), kind }
-        } else {
-            compare(settings, op, want, got)?
-        };
-        class.kind = kind::element_kind("frames", want, got);
-        Some(class)
-    })
+/// As [`compare`], by the rule that loosens nothing.
+pub(super) fn exact_class(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Option<Class> {
+    let kind = kind::difference(want, got, settings.errors)?;
+    Some(Class { command: command_name(op, want), rule: RULES[0].name.into(), kind })
+}
+
+/// A reply as it is shown beside another: what has no order is in that of its names.
+pub fn in_order(op: &Op, reply: &Reply) -> Reply {
+    match reply {
+        Reply::Frames(frames) => Reply::Frames(frames::in_order(op, frames)),
+        _ => rule_of(op).in_order(reply),
+    }
 }
 
 /// What an op is called in a [`Class`]: its command in capitals, or its act. `want` is what the reference said to
