@@ -47,6 +47,8 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("QUIT", 0),
     ("RESET", 0),
     ("INFO", 0),
+    ("QUIT", 0),
+    ("RESET", 0),
     // bitmaps
 
     // hyperloglog
@@ -55,12 +57,30 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
 
     // streams
 
-    // transactions
-
+    // transactions: what is 0 comes where a connection is ready for it
+    ("DISCARD", 0),
+    ("EXEC", 0),
+    ("MULTI", 0),
+    ("WATCH", 0),
+    ("UNWATCH", 20),
     // channels
-
+    ("PUBLISH", 600),
+    ("SPUBLISH", 250),
+    ("SUBSCRIBE", 0),
+    ("PSUBSCRIBE", 0),
+    ("SSUBSCRIBE", 0),
+    ("UNSUBSCRIBE", 0),
+    ("PUNSUBSCRIBE", 0),
+    ("SUNSUBSCRIBE", 0),
     // blocking
-
+    ("BLMOVE", 0),
+    ("BLMPOP", 0),
+    ("BLPOP", 0),
+    ("BRPOP", 0),
+    ("BRPOPLPUSH", 0),
+    ("BZMPOP", 0),
+    ("BZPOPMAX", 0),
+    ("BZPOPMIN", 0),
     // search
 
     // server
