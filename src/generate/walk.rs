@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub counts: bool,
     /// True where it gives scores.
     pub scores: bool,
+    /// True where it writes bits at an offset.
+    pub places_bits: bool,
     /// True where it combines sorted sets, and takes sets as well.
     pub takes_sets: bool,
 }
@@ -32,9 +34,15 @@ impl Plan {
             tree,
             counts: adds || matches!(command.name, "INCR" | "DECR"),
             scores: contains(tree, Slot::Score),
+            places_bits: contains(tree, Slot::BitOffset) || contains(tree, Slot::FieldOffset),
             takes_sets: combines && command.name != "ZMPOP",
         }
     }
+}
+
+/// True for the only part that may be left out, where it may also come many times: it is what the command is for.
+fn is_body(parts: &[Sequence]) -> bool {
+    matches!(parts, [only] if matches!(only[..], [Node::Repeat(_)]))
 }
 
 impl Arguments {
@@ -77,6 +85,12 @@ impl Arguments {
     /// Takes each part or leaves it, from any of them on and around. One draw decides all: eight bits where to
     /// start, then four bits a part, which is enough for fourteen parts.
     fn walk_options(&mut self, parts: &'static [Sequence], argv: &mut Argv) {
+        if is_body(parts) {
+            if self.shape.chance(15, 16) {
+                self.walk(&parts[0], argv);
+            }
+            return;
+        }
         let mut bits = self.shape.bits64();
         let first = ((bits & 0xff) as usize * parts.len()) >> 8;
         bits >>= 8;
