@@ -163,8 +163,7 @@ impl Sketch {
         for run in Runs::of(&self.bytes) {
             let end = first + run.length;
             if run.value > 0 {
-                // Redis does not mind such a run behind the last register.
-                let Some(raised) = union.0.get_mut(first..end) else { break };
+                let raised = union.0.get_mut(first..end).ok_or(Corrupted)?;
                 raised.iter_mut().for_each(|highest| *highest = run.value.max(*highest));
             }
             first = end;
