@@ -49,8 +49,8 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("SETBIT", 400),
     ("BITFIELD", 400),
     ("BITOP", 250),
-    ("BITPOS", 250),
-    ("BITCOUNT", 200),
+    ("BITPOS", 300),
+    ("BITCOUNT", 300),
     // hyperloglog
     ("PFADD", 500),
     ("PFCOUNT", 200),
