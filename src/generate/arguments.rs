@@ -6,6 +6,7 @@ use crate::spec::Family;
 use crate::spec::syntax::Slot;
 use crate::trace::START_MS;
 
+use super::bitmaps::FieldType;
 use super::groups::Group;
 use super::numbers::{
     FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMEOUTS, ODD_TIMES, SCORES,
@@ -115,7 +116,7 @@ pub(super) struct Arguments {
     /// Draws keys.
     keys: Stream,
     /// Draws all other arguments.
-    values: Stream,
+    pub(super) values: Stream,
 
     key_pools: [Pool; TYPES.len()],
     fields: Pool,
@@ -128,7 +129,7 @@ pub(super) struct Arguments {
     pub(super) options_in_16: u64,
     pub(super) until_odd_case: Gap,
     pub(super) until_bulk: Gap,
-    until_odd_number: Gap,
+    pub(super) until_odd_number: Gap,
     until_wrong_type: Gap,
     until_huge: Gap,
 
@@ -142,6 +143,7 @@ pub(super) struct Arguments {
     numeric: bool,
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
+<<<<<<< HEAD
     /// Its last key.
     last_key: PooledKey,
     /// Its first key.
@@ -155,6 +157,13 @@ pub(super) struct Arguments {
     /// Keys that were waited for last.
     awaited: [PooledKey; 4],
     awaited_at: usize,
+=======
+    /// Its last key: index of the pool, index in it.
+    last_key: (usize, usize),
+    /// Its last type of a bit field.
+    pub(super) field: FieldType,
+    pub(super) until_flood: Gap,
+>>>>>>> w/bits
 }
 
 /// A key: index of its pool, index in it.
@@ -186,12 +195,17 @@ impl Arguments {
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
+<<<<<<< HEAD
             first_key: None,
             pinned: None,
             for_ever: false,
             drained: None,
             awaited: [(Type::List as usize, 0); 4],
             awaited_at: 0,
+=======
+            field: FieldType::default(),
+            until_flood: Gap::new(if swarm.bulk_mean > 0 { 100 } else { 600 }, &mut values),
+>>>>>>> w/bits
             shape,
             keys,
             values,
@@ -205,12 +219,15 @@ impl Arguments {
         self.takes_sets = plan.takes_sets;
         (self.first_key, self.for_ever) = (None, false);
         self.usual = match plan.command.family {
+            Family::Strings if self.sees_bytes(plan, bits) => *self.keys.pick(self.byte_types()),
             Family::Strings if self.numeric => Type::Number,
             Family::Strings => Type::Text,
             Family::Lists => Type::List,
             Family::Hashes => Type::Hash,
             Family::Sets => Type::Set,
             Family::SortedSets => Type::SortedSet,
+            Family::Bitmaps if bits == 14 => Type::Text,
+            Family::Bitmaps if bits == 15 && !plan.command.writes => Type::HyperLogLog,
             Family::Bitmaps => Type::Bits,
             Family::HyperLogLog => Type::HyperLogLog,
             Family::Geo => Type::Geo,
@@ -225,6 +242,27 @@ impl Arguments {
             | Family::Connection
             | Family::Server => *self.keys.pick(self.types),
         };
+    }
+
+    /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
+    /// HyperLogLog, which it breaks for every command to come.
+    fn sees_bytes(&self, plan: &Plan, bits: u32) -> bool {
+        let in_16 = match (self.types, plan.command.writes) {
+            ([Type::HyperLogLog], true) => 2,
+            ([Type::Bits | Type::HyperLogLog], _) => 8,
+            (_, true) => 0,
+            (types, false) if types.contains(&Type::Bits) => 4,
+            (_, false) => 0,
+        };
+        !plan.counts && bits >= 16 - in_16
+    }
+
+    /// The types of the group's keys that hold strings but no text.
+    fn byte_types(&self) -> &'static [Type] {
+        match self.types {
+            [_] => self.types,
+            _ => &[Type::Bits, Type::HyperLogLog],
+        }
     }
 
     /// Appends one argument of this kind.
@@ -250,6 +288,13 @@ impl Arguments {
                 self.write_time(slot, argv);
             }
             // bitmaps
+            Slot::Bit => self.write_bit(argv),
+            Slot::BitOffset | Slot::BitProbe => self.write_bit_offset(slot, argv),
+            Slot::BitIndex => self.write_bit_index(argv),
+            Slot::FieldType => self.write_field_type(argv),
+            Slot::FieldOffset | Slot::FieldProbe => self.write_field_offset(slot, argv),
+            Slot::FieldValue => self.write_field_value(argv),
+            Slot::Distinct => self.write_distinct(argv),
 
             // geo
 
@@ -341,7 +386,7 @@ impl Arguments {
         argv.push(self.fields.get(if self.numeric { index | 1 } else { index & !1 }));
     }
 
-    fn write_member(&mut self, argv: &mut Argv) {
+    pub(super) fn write_member(&mut self, argv: &mut Argv) {
         if self.until_huge.is_over(&mut self.values) {
             write_huge(argv);
         } else {
@@ -353,7 +398,7 @@ impl Arguments {
         if self.values.below(8) == 0 { self.write_value(argv) } else { self.write_member(argv) }
     }
 
-    fn write_value(&mut self, argv: &mut Argv) {
+    pub(super) fn write_value(&mut self, argv: &mut Argv) {
         if self.until_huge.is_over(&mut self.values) {
             return write_huge(argv);
         }
@@ -502,19 +547,19 @@ impl Arguments {
     }
 
     /// Appends one of `texts`.
-    fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
         let text: &&[u8] = self.values.pick(texts);
         argv.push(text);
     }
 
     /// Appends a number at the edges of 64 bits.
-    fn push_large(&mut self, argv: &mut Argv) {
+    pub(super) fn push_large(&mut self, argv: &mut Argv) {
         let value = *self.values.pick(LARGE_INCREMENTS);
         argv.push_with(|out| write_int(value, out));
     }
 
     /// Appends a number from `low` to `high`.
-    fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
+    pub(super) fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
         let value = i64::from(low) + i64::from(self.values.below((high - low + 1) as u32));
         argv.push_with(|out| write_int(value, out));
     }

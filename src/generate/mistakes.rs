@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use crate::resp::Argv;
 use crate::seed::Stream;
-use crate::spec::Command;
 use crate::spec::syntax::Node;
+use crate::spec::{self, Command};
 
 use super::numbers::ODD_INTEGERS;
 
@@ -34,6 +34,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake { weight: 5, moves_values: true, spoil: put_odd_number },
     Mistake { weight: 2, moves_values: true, spoil: empty_argument },
     Mistake { weight: 2, moves_values: false, spoil: rename_command },
+    Mistake { weight: 2, moves_values: false, spoil: forbid_writing },
 ];
 
 /// `argv` with one mistake from the table; where not `may_move`, one that leaves every value in its place.
@@ -145,6 +146,14 @@ fn put_odd_number(args: &mut Args, _: &Command, stream: &mut Stream) {
 fn empty_argument(args: &mut Args, _: &Command, stream: &mut Stream) {
     if let Some(at) = position(args, stream) {
         args[at] = b"";
+    }
+}
+
+/// The command's form that only reads, where it has one.
+fn forbid_writing(args: &mut Args, command: &Command, stream: &mut Stream) {
+    match spec::commands().find(|form| form.name.strip_suffix("_RO") == Some(command.name)) {
+        Some(form) => args[0] = form.name.as_bytes(),
+        None => rename_command(args, command, stream),
     }
 }
 

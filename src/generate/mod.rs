@@ -14,11 +14,15 @@
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
+//! | `bitmaps` | bits, and fields of bits |
+//! | `hyperloglog` | elements that go to a chosen register |
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
 mod connections;
+mod bitmaps;
 mod groups;
+mod hyperloglog;
 mod mistakes;
 mod numbers;
 mod pools;
@@ -143,8 +147,10 @@ impl Generator {
         let mut argv = Argv::with_capacity(REQUEST_BYTES);
         self.arguments.write_request(plan, &mut argv);
         if self.until_mistake.is_over(&mut self.spoiler) {
-            // An iteration must not get a cursor that no server gave, nor a sorted set of one score another.
-            let may_move = plan.command.fidelity != Fidelity::Cursor && !(plan.scores && self.swarm.one_score);
+            // An iteration must not get a cursor that no server gave, nor a sorted set of one score another, nor a
+            // string a bit so far away that it grows to hundreds of megabytes.
+            let keeps_scores = plan.scores && self.swarm.one_score;
+            let may_move = plan.command.fidelity != Fidelity::Cursor && !keeps_scores && !plan.places_bits;
             argv = mistakes::spoil(&argv, plan.command, may_move, &mut self.spoiler);
         }
         if spec::may_block(&argv) {

@@ -50,9 +50,15 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("QUIT", 0),
     ("RESET", 0),
     // bitmaps
-
+    ("SETBIT", 400),
+    ("BITFIELD", 400),
+    ("BITOP", 250),
+    ("BITPOS", 300),
+    ("BITCOUNT", 300),
     // hyperloglog
-
+    ("PFADD", 500),
+    ("PFCOUNT", 200),
+    ("PFMERGE", 150),
     // geo
 
     // streams
@@ -111,6 +117,10 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("FLUSHDB", 2),
 ];
 
+/// In groups whose keys hold strings of their own form, commands that see their bytes, and some that break them.
+pub(super) const ON_STRINGS: &[(&str, u32)] =
+    &[("SET", 40), ("GET", 60), ("STRLEN", 20), ("GETRANGE", 20), ("SETRANGE", 30), ("APPEND", 20), ("GETDEL", 10)];
+
 /// In the groups of keys and expiry, commands that make and read keys of every type.
 pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("SET", 200),
@@ -135,9 +145,11 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("ZSCORE", 20),
     ("ZUNIONSTORE", 20),
     // bitmaps
-
+    ("SETBIT", 60),
+    ("BITCOUNT", 20),
     // hyperloglog
-
+    ("PFADD", 60),
+    ("PFCOUNT", 20),
     // geo
 
     // streams
@@ -154,4 +166,4 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "DEL"];

@@ -82,7 +82,24 @@ pub enum Slot {
     /// `text` that means nothing to the keyspace.
     Text,
     // bitmaps
-
+    /// `bit`: 0 or 1.
+    Bit,
+    /// `bit-offset` of a bit that is written.
+    BitOffset,
+    /// `bit-probe`: the offset of a bit that is read, perhaps far behind the string's end.
+    BitProbe,
+    /// `bit-index` in bytes or in bits, from the start, or from the end where negative.
+    BitIndex,
+    /// `field-type`: `u8`, `i64`.
+    FieldType,
+    /// `field-offset` of a field that is written, in bits, or in fields as `#2`.
+    FieldOffset,
+    /// `field-probe`: the same of a field that is read, perhaps far behind the string's end.
+    FieldProbe,
+    /// `field-value`: a 64-bit integer about as large as the field's type.
+    FieldValue,
+    /// `distinct`: an element of a HyperLogLog.
+    Distinct,
     // geo
 
     // streams
@@ -134,7 +151,15 @@ const WORDS: &[(&str, Slot)] = &[
     ("protocol", Slot::Protocol),
     ("text", Slot::Text),
     // bitmaps
-
+    ("bit", Slot::Bit),
+    ("bit-offset", Slot::BitOffset),
+    ("bit-probe", Slot::BitProbe),
+    ("bit-index", Slot::BitIndex),
+    ("field-type", Slot::FieldType),
+    ("field-offset", Slot::FieldOffset),
+    ("field-probe", Slot::FieldProbe),
+    ("field-value", Slot::FieldValue),
+    ("distinct", Slot::Distinct),
     // geo
 
     // streams
