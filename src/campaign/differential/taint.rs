@@ -33,6 +33,11 @@ impl Taint {
         self.whole || self.keys.contains(key)
     }
 
+    /// Takes in that this key may hold other data.
+    pub(super) fn add_key(&mut self, key: &[u8]) {
+        self.keys.insert(key.to_vec());
+    }
+
     /// Takes in that `op` had a known divergence, with this reply of the subject.
     pub(super) fn add_known(&mut self, op: &Op, got: &Reply) {
         if matches!(got, Reply::Hung | Reply::Closed | Reply::Pending) {
