@@ -106,6 +106,7 @@ impl Coverage {
             Judged::Agrees => cells.counts.agreed += 1,
             Judged::Skipped => cells.counts.not_compared += 1,
             Judged::Known => cells.counts.known += 1,
+            Judged::Unsupported => cells.counts.unsupported += 1,
             // Counted by what the whole trace came to: the cause may be an op before it.
             Judged::Diverges(_) => {}
         }

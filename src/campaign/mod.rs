@@ -175,7 +175,7 @@ impl Totals {
         self.skipped += outcome.skipped;
         self.known += outcome.known;
         self.drift += outcome.drift.len() as u64;
-        self.divergent += u64::from(outcome.divergence.is_some() && !outcome.flaky);
+        self.divergent += u64::from(outcome.divergence.is_some() && !outcome.flaky || !outcome.unsupported.is_empty());
     }
 
     /// Adds the sums of another part of the campaign.

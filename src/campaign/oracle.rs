@@ -166,15 +166,13 @@ fn stale_entries(options: &Options) -> Vec<String> {
         .collect()
 }
 
-/// Where the references differ, by the first case that showed it.
+/// Where the references differ, by class.
 fn tell_drift(options: &Options, drift: BTreeMap<(Class, String), Occurrences>) -> Vec<Drift> {
-    let mut told: Vec<_> = drift.into_iter().collect();
-    told.sort_by_key(|(_, seen)| seen.first_case());
     let tell = |((class, agrees_with), seen): ((Class, String), Occurrences)| {
         let case = seen.first_case();
         Drift { class, agrees_with, count: seen.count, found_in: options.describe_case(case) }
     };
-    told.into_iter().map(tell).collect()
+    drift.into_iter().map(tell).collect()
 }
 
 /// What the seeds showed so far.
@@ -232,6 +230,9 @@ impl Tally {
             let what = (found.class.clone(), found.agrees_with.clone());
             count(&mut self.drift, what, Occurrences::one(case));
         }
+        for (_, class) in &outcome.unsupported {
+            count(&mut self.classes, class.clone(), Occurrences::one(case));
+        }
         let Some(divergence) = &outcome.divergence else { return };
         if outcome.flaky {
             self.flaky.push((case, divergence.class.clone()));
@@ -273,7 +274,7 @@ fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<T
                 }
             };
             let outcome = outcome.inspect_err(|_| next.store(options.cases(), Ordering::Relaxed))?;
-            progress.step(outcome.ops, outcome.divergence.is_some());
+            progress.step(outcome.ops, outcome.divergence.is_some() || !outcome.unsupported.is_empty());
             tally.add(case, &outcome);
         }
         Ok(tally)
@@ -285,7 +286,12 @@ fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<T
 
 fn differential_options<'a>(options: &Options<'a>) -> differential::Options<'a> {
     let stop = Some(options.stop);
-    differential::Options { settings: options.settings, stop, ..differential::Options::new(options.known) }
+    differential::Options {
+        settings: options.settings,
+        past_unsupported: true,
+        stop,
+        ..differential::Options::new(options.known)
+    }
 }
 
 /// A class, or many that differ in the same way on different commands, by their first seeds.
@@ -375,8 +381,9 @@ fn describe(
     shrinks: bool,
 ) -> Result<Option<Finding>, CampaignError> {
     let case = seen.first_case();
-    let settings = differential_options(options);
-    let (header, ops) = options.sequence(case);
+    let past_unsupported = class.kind != kind::UNSUPPORTED;
+    let settings = differential::Options { past_unsupported, ..differential_options(options) };
+    let (header, ops) = showing(options, class, case, sessions)?;
     let whole = sessions.compare(&header, &ops, &settings, &mut |_| {})?;
     let Some(divergence) = whole.divergence.as_ref().filter(|it| it.class == *class) else { return Ok(None) };
 
@@ -386,7 +393,7 @@ fn describe(
         if minimal.is_some() && options.stop.load(Ordering::Relaxed) {
             break;
         }
-        let (header, ops) = options.sequence(case);
+        let (header, ops) = showing(options, class, case, sessions)?;
         let note = format!("{class}, shrunk from seed {} of {}", case.seed, options.groups[case.group].name);
         let shorter = minimize(&header, &ops, divergence, reference, sessions, &settings, note)?
             .filter(|it| minimal.as_ref().is_none_or(|least| it.size() < least.size()));
@@ -402,6 +409,24 @@ fn describe(
         finding.replay = options.command.seed(case.seed, options.groups[case.group], options.ops);
     }
     Ok(Some(finding))
+}
+
+/// The ops of a case that show a class: of a command that the subject does not have just that op, since the run of the
+/// whole went past it.
+fn showing(
+    options: &Options,
+    class: &Class,
+    case: Case,
+    sessions: &mut Sessions,
+) -> Result<(Header, Vec<Op>), CampaignError> {
+    let (header, mut ops) = options.sequence(case);
+    if class.kind == kind::UNSUPPORTED {
+        let passing = sessions.compare(&header, &ops, &differential_options(options), &mut |_| {})?;
+        if let Some((at, _)) = passing.unsupported.into_iter().find(|(_, seen)| seen == class) {
+            ops = ops.drain(at..=at).collect();
+        }
+    }
+    Ok((header, ops))
 }
 
 /// Puts a minimal trace into the store, and tells it.

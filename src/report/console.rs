@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::style::{BAD, FAINT, GOOD, PASTE, STRONG, WARN};
-use super::{Check, Drift, Finding, Format, Report, Verdict, matrix};
+use super::{Check, Drift, Finding, Format, Report, Totals, Verdict, matrix};
 use crate::diff::kind::UNSUPPORTED;
 
 /// How many findings are shown with their replies; the others only as a line.
@@ -169,18 +169,7 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     };
     write!(out, "{style}{verdict}{style:#}  {} against {}", report.subject, report.reference)?;
     writeln!(out, "{FAINT} · {}{FAINT:#}", report.scope)?;
-    if totals.known + totals.skipped > 0 {
-        writeln!(
-            out,
-            "{WARN}known divergences occurred {} times; {} replies after them were not compared{WARN:#}",
-            group_digits(totals.known),
-            group_digits(totals.skipped)
-        )?;
-    }
-    if totals.drift > 0 {
-        let times = group_digits(totals.drift);
-        writeln!(out, "{WARN}version drift: {times} times only another reference agreed with the subject{WARN:#}")?;
-    }
+    write_uncompared(totals, out)?;
     if totals.seeds > 0 {
         write!(out, "{} seeds, ", group_digits(totals.seeds))?;
     }
@@ -193,6 +182,21 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{WARN}interrupted: this is what was done so far{WARN:#}")?;
     }
     Ok(())
+}
+
+/// What differed without failing the run, and what was not compared for that.
+fn write_uncompared(totals: &Totals, out: &mut dyn Write) -> io::Result<()> {
+    let mut told = Vec::new();
+    if totals.known > 0 {
+        told.push(format!("known divergences occurred {} times", group_digits(totals.known)));
+    }
+    if totals.drift > 0 {
+        told.push(format!("{} times only another reference agreed (version drift)", group_digits(totals.drift)));
+    }
+    if totals.skipped > 0 {
+        told.push(format!("{} replies after that were not compared", group_digits(totals.skipped)));
+    }
+    if told.is_empty() { Ok(()) } else { writeln!(out, "{WARN}{}{WARN:#}", told.join("; ")) }
 }
 
 fn count_divergent(report: &Report) -> String {

@@ -1,5 +1,6 @@
 //! Runs the subject and holds its replies against the reference's.
 
+use crate::diff::kind::UNSUPPORTED;
 use crate::diff::random::{self, Probe};
 use crate::diff::{Class, Divergence, Excerpt, rules};
 use crate::resp::Reply;
@@ -114,6 +115,14 @@ impl<'a> Judge<'a> {
             self.taint.add_known(op, if failure.is_some() { want } else { got });
             return Ok(Judged::Known);
         }
+        if class.kind == UNSUPPORTED && self.options.past_unsupported {
+            self.taint.add_known(op, got);
+            let unsupported = &mut self.outcome.unsupported;
+            if !unsupported.iter().any(|(_, seen)| *seen == class) {
+                unsupported.push((self.outcome.ops as usize, class));
+            }
+            return Ok(Judged::Unsupported);
+        }
         let divergence = Divergence { at: self.ops(), class, want: want.clone(), got: got.clone(), key: None, note };
         Ok(Judged::Diverges(Box::new(divergence)))
     }
@@ -130,7 +139,10 @@ impl<'a> Judge<'a> {
         if rules::compare(&self.options.settings, op, want, got).is_none() {
             self.probe(op, want, got)?;
         }
-        self.taint.add_known(op, got);
+        // What both sides refuse, neither has done.
+        if want.as_error().is_none() || got.as_error().is_none() {
+            self.taint.add_known(op, got);
+        }
         here.filter_map(|drift| drift.key.as_ref()).for_each(|(_, key)| self.taint.add_key(key));
         Ok(true)
     }

@@ -50,6 +50,9 @@ pub struct Options<'a> {
     pub parallel: bool,
     /// Runs a trace that diverges again; see [`Outcome::flaky`].
     pub confirm: bool,
+    /// Passes over commands that the subject does not have, and what they write: see [`Outcome::unsupported`]. With
+    /// several references, one of them may lack them as well, so each ends the run.
+    pub past_unsupported: bool,
     /// Only replies from this op on are judged; those before it agree, whatever they are.
     pub judged_from: usize,
     /// Where the subject is known to agree with another reference: these ops are not judged, nor what they write.
@@ -69,6 +72,7 @@ impl<'a> Options<'a> {
             block_ops: 4096,
             parallel: false,
             confirm: true,
+            past_unsupported: false,
             judged_from: 0,
             drift: &[],
             stop: None,
@@ -89,6 +93,8 @@ pub struct Outcome {
     pub known: u64,
     /// Where the subject agrees with another reference and not with the first.
     pub drift: Vec<Drift>,
+    /// The first op, and the class, of each command that the subject does not have, where the run went on.
+    pub unsupported: Vec<(usize, Class)>,
     /// The first divergence that is not known.
     pub divergence: Option<Divergence>,
     /// The ops and replies around the divergence, for [`crate::diff::render`].
@@ -110,6 +116,8 @@ pub enum Judged {
     Skipped,
     /// They differ in a way that is known.
     Known,
+    /// The subject does not have the command, and the run goes on.
+    Unsupported,
     /// They differ.
     Diverges(Box<Divergence>),
 }

@@ -68,7 +68,7 @@ pub(super) fn run(
     let mut drift = options.drift.to_vec();
     let mut observed = 0;
     loop {
-        let options = Options { drift: &drift, ..*options };
+        let options = Options { drift: &drift, past_unsupported: false, ..*options };
         let mut at = 0;
         // An op that a run before this one has shown is not shown again.
         let mut outcome = attribution::run(header, ops, sides.reference, sides.subject, &options, &mut |seen| {

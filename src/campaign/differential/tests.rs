@@ -24,6 +24,8 @@ enum Bug {
     Dies,
     /// SCARD is not answered where the sets k0, k2 to k58 are there.
     Hangs,
+    /// It has no DEL.
+    LacksDel,
     /// It does not tell its keys.
     HidesKeys,
     /// It dies when it is asked for its keys.
@@ -96,7 +98,7 @@ impl Fake {
                 }
                 bulk(member)
             }
-            ["DEL", key] => {
+            ["DEL", key] if self.bug != Bug::LacksDel => {
                 self.out_of_step = self.bug == Bug::LosesStep;
                 let there = self.sets.contains_key(key);
                 if self.bug != Bug::DelKeeps {
@@ -296,6 +298,17 @@ fn keys_that_a_known_divergence_left_different_are_passed_over() {
     let lines = ["SADD k a b", "SADD l a b", "SPOP k", "SMEMBERS k", "SRANDMEMBER l", "SCARD l"];
     let outcome = check_known(Bug::PopKeeps, &["SPOP random-pop not-removed"], &lines, "agree");
     assert_eq!((outcome.known, outcome.skipped), (1, 1));
+}
+
+#[test]
+fn the_run_goes_on_past_commands_that_the_subject_lacks_where_it_is_told_to() {
+    let lines = ["SADD k a b c", "SADD l a", "DEL k", "SCARD k", "DEL l", "SCARD m", "SADD m a b c", "SCARD m"];
+    check(Bug::LacksDel, &lines, "2 DEL exact unsupported");
+    let known = Known::none();
+    let outcome = run_with(Bug::LacksDel, &lines, &Options { past_unsupported: true, ..Options::new(&known) });
+    let class = Class { command: "DEL".into(), rule: "exact".into(), kind: "unsupported".into() };
+    assert_eq!((summary(&outcome).as_str(), &outcome.unsupported), ("agree", &vec![(2, class)]), "{outcome:?}");
+    assert_eq!((outcome.ops, outcome.skipped), (8, 1), "what it would have written is not judged");
 }
 
 #[test]

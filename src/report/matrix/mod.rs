@@ -64,7 +64,7 @@ pub struct Counts {
     pub known: u64,
     /// How often only a reference behind the first agreed.
     pub drift: u64,
-    /// In how many traces the subject was found not to have it.
+    /// How often the subject did not have it. With several references that ends a trace, and so does a divergence.
     pub unsupported: u64,
     /// In how many traces it was the first to diverge otherwise.
     pub diverged: u64,

@@ -35,8 +35,12 @@ fn write_section(section: &Section, out: &mut dyn Write) -> io::Result<()> {
         let lines = texts.iter().map(|line| line[at].chars().count());
         lines.chain([header(at).chars().count()]).max().unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..section.headers.len()).map(width).collect();
+    let mut widths: Vec<usize> = (0..section.headers.len()).map(width).collect();
     let is_number = |at: usize| section.lines.first().is_some_and(|line| line[at].is_number());
+    // Nothing stands behind the words of the last column.
+    if let Some(last) = widths.len().checked_sub(1).filter(|&last| !is_number(last)) {
+        widths[last] = 0;
+    }
 
     let mut line = String::new();
     for (at, &width) in widths.iter().enumerate() {
@@ -79,6 +83,22 @@ mod tests {
         let mut out = Vec::new();
         write(&sample(), &mut out).expect("memory does not fail");
         let text = String::from_utf8_lossy(&anstream::adapter::strip_bytes(&out).into_vec()).into_owned();
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        strings  requests  succeeded  simple    bulk  null-bulk  errors  texts  agreed  diverged  options
+        GET        12 345     12 300          12 000        300      45      2  12 344         1
+        SET             7          7       7                                         7            1/3, never EXAT XX
+
+        lists  requests  errors  texts  agreed
+        LPOS          2       2      1       2
+
+        not sent in this run
+            LREM
+
+        left out
+          no Lua
+            EVAL
+          no users
+            ACL (2 subcommands)
+        ");
     }
 }
