@@ -60,8 +60,8 @@ impl Sessions {
 /// # Errors
 /// Where a target cannot be used.
 pub fn open_others(targets: &[Box<dyn Target>], header: &Header) -> Result<Vec<Other>, TargetError> {
-    let open = |target: &Box<dyn Target>| Ok(Other { name: target.info().to_string(), session: target.open(header)? });
-    targets.iter().map(open).collect()
+    let open = |target: &dyn Target| Ok(Other { name: target.info().to_string(), session: target.open(header)? });
+    targets.iter().map(|target| open(target.as_ref())).collect()
 }
 
 /// Runs `step` for 0 to `count - 1` on several threads, each with sessions of its own, and returns what the steps

@@ -38,7 +38,6 @@ pub(in crate::report) enum Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Tone {
     Plain,
-    Name,
     Warn,
     Bad,
 }
@@ -89,7 +88,7 @@ fn columns(kinds: BTreeSet<Kind>) -> Vec<Column> {
     let failed: fn(&Counts) -> Tone = |counts| if counts.succeeded == 0 { Tone::Bad } else { Tone::Plain };
     let mut columns = vec![
         Column::words("command", |row| {
-            let tone = if row.counts.succeeded == 0 { Tone::Bad } else { Tone::Name };
+            let tone = if row.counts.succeeded == 0 { Tone::Bad } else { Tone::Plain };
             Cell { value: Value::Words(row.command.to_owned()), tone }
         }),
         Column::number("requests", failed, |counts| counts.requests),

@@ -67,7 +67,7 @@ fn pad(text: &str, width: usize, to_the_right: bool) -> String {
 fn paint(cell: &Cell, text: &str) -> String {
     match cell.tone {
         _ if text.trim().is_empty() => text.to_owned(),
-        Tone::Plain | Tone::Name => text.to_owned(),
+        Tone::Plain => text.to_owned(),
         Tone::Warn => format!("{WARN}{text}{WARN:#}"),
         Tone::Bad => format!("{BAD}{text}{BAD:#}"),
     }
