@@ -85,11 +85,7 @@ impl Coverage {
         let Observation { op, want, judged } = *seen;
         match &op.act {
             Act::Call(argv) => self.observe_call(op.conn, argv, want, judged),
-            Act::Await => {
-                if let Some(request) = self.waiting.get_mut(&op.conn).and_then(|waiting| waiting.blocked.take()) {
-                    self.answer(op.conn, request, want);
-                }
-            }
+            Act::Await => self.wake(op.conn, want),
             Act::Open | Act::Close => {
                 self.waiting.remove(&op.conn);
             }
@@ -98,7 +94,23 @@ impl Coverage {
         }
     }
 
+    /// Counts the reply to what a connection was blocked with; none where it still is.
+    fn wake(&mut self, conn: u16, want: &Reply) {
+        if telling(want) == Some(&Reply::Pending) {
+            return;
+        }
+        if let Some(request) = self.waiting.get_mut(&conn).and_then(|waiting| waiting.blocked.take()) {
+            self.answer(conn, request, want);
+        }
+    }
+
     fn observe_call(&mut self, conn: u16, argv: &Argv, want: &Reply, judged: &Judged) {
+        if self.waiting.get(&conn).is_some_and(|waiting| waiting.blocked.is_some()) {
+            if telling(want) == Some(&Reply::Pending) {
+                return;
+            }
+            self.wake(conn, want.frames().first().unwrap_or(want));
+        }
         let Some(at) = spec::position(argv) else { return };
         let Some((cells, command)) = self.cells.get_mut(at).zip(spec::commands().nth(at)) else { return };
         cells.counts.requests += 1;
@@ -113,7 +125,8 @@ impl Coverage {
         self.answer(conn, Request { at, words: words_in(at, command, argv) }, want);
         if matches!(command.name, "EXEC" | "DISCARD" | "RESET") && want.as_error().is_none() {
             let queued = self.waiting.get_mut(&conn).map(|waiting| std::mem::take(&mut waiting.queued));
-            if let (Some(queued), Some(replies)) = (queued, want.as_elements()) {
+            let replies = want.frames().iter().filter_map(Reply::as_elements).next_back();
+            if let (Some(queued), Some(replies)) = (queued, replies) {
                 queued.into_iter().zip(replies).for_each(|(request, reply)| self.answer(conn, request, reply));
             }
         }
@@ -123,11 +136,11 @@ impl Coverage {
     fn answer(&mut self, conn: u16, request: Request, reply: &Reply) {
         let Cells { counts, words } = &mut self.cells[request.at];
         *counts.replies.entry(reply.kind()).or_default() += 1;
-        match reply {
-            Reply::Pending => self.waiting.entry(conn).or_default().blocked = Some(request),
-            Reply::Simple(text) if text == b"QUEUED" => self.waiting.entry(conn).or_default().queued.push(request),
-            Reply::Hung | Reply::Closed => {}
-            _ => match reply.as_error() {
+        match telling(reply) {
+            Some(Reply::Pending) => self.waiting.entry(conn).or_default().blocked = Some(request),
+            Some(reply) if is_queued(reply) => self.waiting.entry(conn).or_default().queued.push(request),
+            Some(Reply::Hung | Reply::Closed) | None => {}
+            Some(reply) => match reply.as_error() {
                 Some(text) => {
                     *counts.errors.entry(String::from_utf8_lossy(text).into_owned()).or_default() += 1;
                     drop_surplus(&mut counts.errors);
@@ -186,6 +199,17 @@ impl Coverage {
     }
 }
 
+/// Of all that arrived, the frame that tells what the request came to; messages of channels may stand around it.
+fn telling(reply: &Reply) -> Option<&Reply> {
+    let frames = reply.frames();
+    let tells = |frame: &&Reply| frame.as_error().is_some() || **frame == Reply::Pending || is_queued(frame);
+    frames.iter().find(tells).or_else(|| frames.last())
+}
+
+fn is_queued(reply: &Reply) -> bool {
+    matches!(reply, Reply::Simple(text) if text == b"QUEUED")
+}
+
 /// Drops the last texts where there are too many: which are kept does not depend on the order in which they came.
 fn drop_surplus(errors: &mut BTreeMap<String, u64>) {
     while errors.len() > ERROR_TEXTS_MAX {
@@ -203,4 +227,73 @@ fn words_in(at: usize, command: &Command, argv: &Argv) -> Vec<usize> {
     let first = command.name.split(' ').count() + values;
     let is_there = |word: &str| argv.iter().skip(first).any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
     (0..words.len()).filter(|&word| is_there(words[word])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Op;
+    use crate::trace::text::parse_op;
+
+    fn op(line: &str) -> Op {
+        parse_op(line.as_bytes()).expect("a line of a trace")
+    }
+
+    /// Ops with the reference's replies; then `COMMAND requests/succeeded words` of each command that was sent.
+    #[track_caller]
+    fn check(ops: &[(&str, Reply)], expected: &[&str]) {
+        let mut coverage = Coverage::new();
+        for (line, want) in ops {
+            coverage.observe(&Observation { op: &op(line), want, judged: &Judged::Agrees });
+        }
+        let rows = coverage.into_matrix().rows;
+        let told = rows.iter().filter(|row| row.counts.requests > 0).map(|row| {
+            let words: Vec<&str> = row.options.iter().filter(|(_, seen)| **seen > 0).map(|(word, _)| *word).collect();
+            format!("{} {}/{} {}", row.command, row.counts.succeeded, row.counts.requests, words.join(" "))
+        });
+        assert_eq!(told.map(|line| line.trim_end().to_owned()).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn options_count_where_the_request_succeeds() {
+        check(
+            &[
+                ("SET xx get NX", Reply::ok()),
+                ("set k v get KEEPTTL", Reply::NullBulk),
+                ("SET k v EX 0", Reply::error("ERR invalid expire time in 'set' command")),
+                ("GET k", Reply::NullBulk),
+                ("NOSUCH", Reply::error("ERR unknown command")),
+            ],
+            &["GET 1/1", "SET 2/3 GET KEEPTTL NX"],
+        );
+    }
+
+    #[test]
+    fn what_waits_counts_by_the_reply_that_comes_later() {
+        let pushed = Reply::Array(vec![Reply::bulk("k"), Reply::bulk("v")]);
+        check(
+            &[
+                ("@1 BLMPOP 0 1 k LEFT", Reply::Pending),
+                ("@1 !await", Reply::Pending),
+                ("@2 BLPOP k 0", Reply::Pending),
+                ("RPUSH k v", Reply::Int(1)),
+                ("@1 !await", pushed),
+            ],
+            &["RPUSH 1/1", "BLMPOP 1/1 LEFT", "BLPOP 0/1"],
+        );
+        let queued = || Reply::Simple(b"QUEUED".to_vec());
+        let replies = Reply::Array(vec![Reply::ok(), Reply::error("WRONGTYPE a")]);
+        check(
+            &[
+                ("MULTI", Reply::ok()),
+                ("SET k v XX", queued()),
+                ("LLEN k", queued()),
+                ("EXEC", Reply::Frames(vec![Reply::Push(Vec::new()), replies])),
+                ("MULTI", Reply::ok()),
+                ("GET k", queued()),
+                ("DISCARD", Reply::ok()),
+            ],
+            &["GET 0/1", "SET 1/1 XX", "LLEN 0/1", "DISCARD 1/1", "EXEC 1/1", "MULTI 2/2"],
+        );
+    }
 }

@@ -116,7 +116,7 @@ impl<'a> Judge<'a> {
             return Ok(Judged::Known);
         }
         if class.kind == UNSUPPORTED && self.options.past_unsupported {
-            self.taint.add_known(op, got);
+            self.taint.add_parting(op, want, got);
             let unsupported = &mut self.outcome.unsupported;
             if !unsupported.iter().any(|(_, seen)| *seen == class) {
                 unsupported.push((self.outcome.ops as usize, class));
@@ -139,10 +139,7 @@ impl<'a> Judge<'a> {
         if rules::compare(&self.options.settings, op, want, got).is_none() {
             self.probe(op, want, got)?;
         }
-        // What both sides refuse, neither has done.
-        if want.as_error().is_none() || got.as_error().is_none() {
-            self.taint.add_known(op, got);
-        }
+        self.taint.add_parting(op, want, got);
         here.filter_map(|drift| drift.key.as_ref()).for_each(|(_, key)| self.taint.add_key(key));
         Ok(true)
     }
