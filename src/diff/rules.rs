@@ -160,6 +160,7 @@ pub fn compare(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Optio
         return frames::compare(settings, op, wants, gots);
     }
     let kind = match op.argv() {
+        _ if is_unsupported(want, got) => Some(kind::UNSUPPORTED.to_owned()),
         Some(argv) if want.kind() == got.kind() && want.as_error().is_none() => {
             (rule.compare)(settings, argv, want, got)
         }
@@ -213,6 +214,15 @@ pub fn command_name(op: &Op, want: &Reply) -> String {
 /// True for what a server says to a command that it does not have.
 pub fn is_unknown_command(reply: &Reply) -> bool {
     reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown command"))
+}
+
+/// True where the subject does not have a command, or a subcommand, that the reference has.
+fn is_unsupported(want: &Reply, got: &Reply) -> bool {
+    let lacks = |reply: &Reply| {
+        is_unknown_command(reply)
+            || reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown subcommand"))
+    };
+    lacks(got) && !lacks(want)
 }
 
 fn compare_exact(settings: &Settings, _: &Argv, want: &Reply, got: &Reply) -> Option<String> {
@@ -442,6 +452,14 @@ mod tests {
     fn names_that_no_server_knows_are_one() {
         check("FOO k", "-ERR_unknown_command_'FOO'", "-ERR_what", "UNKNOWN exact error-text");
         check("F\u{e9} k", "-ERR_a", "-ERR_b", "UNKNOWN exact error-text");
+    }
+
+    #[test]
+    fn a_command_that_the_subject_lacks_is_unsupported() {
+        check("GET k", ":1", "-ERR_unknown_command_'GET'", "GET exact unsupported");
+        check("SMEMBERS k", "-WRONGTYPE_a", "-ERR_unknown_command_'SMEMBERS'", "SMEMBERS unordered unsupported");
+        check("GET k", ":1", "-ERR_unknown_subcommand_'x'", "GET exact unsupported");
+        check("FOO k", "-ERR_unknown_command_'FOO'", "-ERR_unknown_command_FOO", "UNKNOWN exact error-text");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
+pub mod left_out;
 mod lists;
 mod pubsub;
 mod registry;
@@ -50,6 +51,31 @@ pub enum Family {
     Search,
     Connection,
     Server,
+}
+
+impl Family {
+    /// As the command line and reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Strings => "strings",
+            Family::Lists => "lists",
+            Family::Hashes => "hashes",
+            Family::Sets => "sets",
+            Family::SortedSets => "sorted-sets",
+            Family::Bitmaps => "bitmaps",
+            Family::HyperLogLog => "hyperloglog",
+            Family::Geo => "geo",
+            Family::Streams => "streams",
+            Family::Keys => "keys",
+            Family::Expiry => "expiry",
+            Family::Transactions => "transactions",
+            Family::PubSub => "pubsub",
+            Family::Blocking => "blocking",
+            Family::Search => "search",
+            Family::Connection => "connection",
+            Family::Server => "server",
+        }
+    }
 }
 
 /// Where a command's keys are among its arguments.

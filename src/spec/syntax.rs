@@ -338,6 +338,24 @@ pub fn args_min(nodes: &[Node]) -> usize {
     nodes.iter().map(least).sum()
 }
 
+/// The words of `nodes` that stand for themselves, in their order, as often as they are there.
+pub fn words(nodes: &[Node]) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    collect_words(nodes, &mut found);
+    found
+}
+
+fn collect_words(nodes: &[Node], found: &mut Vec<&'static str>) {
+    for node in nodes {
+        match node {
+            Node::Token(word) => found.push(*word),
+            Node::Slot(_) => {}
+            Node::Options(parts) | Node::Choice(parts) => parts.iter().for_each(|part| collect_words(part, found)),
+            Node::Repeat(nodes) | Node::Counted(nodes) => collect_words(nodes, found),
+        }
+    }
+}
+
 /// True where `slot` stands anywhere in `nodes`.
 pub fn contains(nodes: &[Node], slot: Slot) -> bool {
     nodes.iter().any(|node| match node {
