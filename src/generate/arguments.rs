@@ -6,6 +6,7 @@ use crate::spec::Family;
 use crate::spec::syntax::Slot;
 use crate::trace::START_MS;
 
+use super::geo::Places;
 use super::groups::Group;
 use super::numbers::{
     FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMES, SCORES, WEIGHTS, ZEROS,
@@ -108,12 +109,13 @@ pub(super) struct Arguments {
     /// Draws keys.
     keys: Stream,
     /// Draws all other arguments.
-    values: Stream,
+    pub(super) values: Stream,
 
     key_pools: [Pool; TYPES.len()],
     fields: Pool,
     members: Pool,
     texts: Pool,
+    pub(super) places: Places,
     types: &'static [Type],
     dbs: u32,
     pub(super) one_score: bool,
@@ -121,7 +123,7 @@ pub(super) struct Arguments {
     pub(super) options_in_16: u64,
     pub(super) until_odd_case: Gap,
     pub(super) until_bulk: Gap,
-    until_odd_number: Gap,
+    pub(super) until_odd_number: Gap,
     until_wrong_type: Gap,
     until_huge: Gap,
 
@@ -150,6 +152,7 @@ impl Arguments {
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
+            places: Places::new(&mut stream(group, seed, "places")),
             types: group.types,
             dbs: swarm.dbs,
             one_score: swarm.one_score,
@@ -223,6 +226,9 @@ impl Arguments {
             // bitmaps
 
             // geo
+            Slot::Longitude => self.write_longitude(argv),
+            Slot::Latitude => self.write_latitude(argv),
+            Slot::Distance => self.write_distance(argv),
 
             // streams
 
@@ -296,7 +302,7 @@ impl Arguments {
         }
     }
 
-    fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
         let is_odd = self.until_odd_number.is_over(&mut self.values);
         self.push_one(if is_odd { odd } else { usual }, argv);
     }
@@ -419,7 +425,7 @@ impl Arguments {
     }
 
     /// Appends one of `texts`.
-    fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
         let text: &&[u8] = self.values.pick(texts);
         argv.push(text);
     }

@@ -91,7 +91,7 @@ const GROUPS: &[Group] = &[
     // hyperloglog
 
     // geo
-
+    Group { name: "geo", about: "sorted sets of positions", ..Group::of(&[Family::Geo], &[Type::Geo]) },
     // streams
 
     // transactions

@@ -13,9 +13,11 @@
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
+//! | `geo` | positions and distances among them |
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
+mod geo;
 mod groups;
 mod mistakes;
 mod numbers;

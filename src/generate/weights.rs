@@ -50,7 +50,11 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     // hyperloglog
 
     // geo
-
+    ("GEOADD", 900),
+    ("GEOSEARCH", 300),
+    ("GEORADIUS", 200),
+    ("GEORADIUSBYMEMBER", 150),
+    ("GEOSEARCHSTORE", 60),
     // streams
 
     // transactions
@@ -117,7 +121,9 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     // hyperloglog
 
     // geo
-
+    ("GEOADD", 60),
+    ("GEOPOS", 20),
+    ("GEOSEARCH", 20),
     // streams
 
     // transactions
@@ -132,4 +138,4 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "GEOADD", "DEL"];

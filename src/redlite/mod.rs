@@ -27,6 +27,7 @@ mod failure;
 mod glob;
 mod long_double;
 mod number;
+mod qsort;
 mod store;
 
 pub use client::{ClientError, RedliteClient};

@@ -84,7 +84,12 @@ pub enum Slot {
     // bitmaps
 
     // geo
-
+    /// `longitude` of a position, in degrees.
+    Longitude,
+    /// `latitude` of the position whose longitude was before it, in degrees.
+    Latitude,
+    /// `distance` in the unit that follows, at least 0.
+    Distance,
     // streams
 
     // blocking
@@ -131,7 +136,9 @@ const WORDS: &[(&str, Slot)] = &[
     // bitmaps
 
     // geo
-
+    ("longitude", Slot::Longitude),
+    ("latitude", Slot::Latitude),
+    ("distance", Slot::Distance),
     // streams
 
     // blocking
