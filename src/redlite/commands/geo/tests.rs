@@ -24,7 +24,7 @@ fn positions_are_kept_to_the_digit() {
            nil
            > GEODIST nokey P C xx
            -ERR unsupported unit provided. please use M, KM, FT, MI
-           > GEOADD k CH XX 13.361389 38.115557 P 1 1 N
+           > GEOADD k CH XX 13.361389 38.2 P 1 1 N
            1
            > GEOPOS k
            []"#,
