@@ -44,6 +44,8 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("FLUSHDB", 15),
     ("FLUSHALL", 6),
     ("HELLO", 0),
+    ("QUIT", 0),
+    ("RESET", 0),
     ("INFO", 0),
     // bitmaps
 

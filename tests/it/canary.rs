@@ -11,7 +11,7 @@ use redlite_dst::diff::Settings;
 use redlite_dst::generate;
 use redlite_dst::report::{Report, Shrinking};
 use redlite_dst::seed::Seed;
-use redlite_dst::targets::canary::{CANARIES, Canary};
+use redlite_dst::targets::canary::{Canary, canaries};
 use redlite_dst::targets::{self, Target, TargetOptions};
 
 fn target(spec: &str) -> Box<dyn Target> {
@@ -43,7 +43,7 @@ fn hunt(canary: &Canary) -> Report {
 fn every_canary_is_found_and_shrunk_to_its_fewest_ops() {
     let mut wrong = Vec::new();
     let mut evaluations = Vec::new();
-    for canary in CANARIES {
+    for canary in canaries() {
         let report = hunt(canary);
         let shrunk: Vec<&Shrinking> = report.findings.iter().filter_map(|finding| finding.shrunk.as_ref()).collect();
         evaluations.extend(shrunk.iter().map(|shrinking| shrinking.evaluations));
