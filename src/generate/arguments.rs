@@ -7,6 +7,7 @@ use crate::spec::syntax::Slot;
 use crate::trace::START_MS;
 
 use super::bitmaps::FieldType;
+use super::geo::Places;
 use super::groups::Group;
 use super::numbers::{
     FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMEOUTS, ODD_TIMES, SCORES,
@@ -122,6 +123,7 @@ pub(super) struct Arguments {
     fields: Pool,
     members: Pool,
     texts: Pool,
+    pub(super) places: Places,
     types: &'static [Type],
     dbs: u32,
     pub(super) one_score: bool,
@@ -175,6 +177,7 @@ impl Arguments {
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
+            places: Places::new(&mut stream(group, seed, "places")),
             types: group.types,
             dbs: swarm.dbs,
             one_score: swarm.one_score,
@@ -289,6 +292,9 @@ impl Arguments {
             Slot::Distinct => self.write_distinct(argv),
 
             // geo
+            Slot::Longitude => self.write_longitude(argv),
+            Slot::Latitude => self.write_latitude(argv),
+            Slot::Distance => self.write_distance(argv),
 
             // streams
 
@@ -407,7 +413,7 @@ impl Arguments {
         }
     }
 
-    fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
         let is_odd = self.until_odd_number.is_over(&mut self.values);
         self.push_one(if is_odd { odd } else { usual }, argv);
     }

@@ -140,7 +140,7 @@ const GROUPS: &[Group] = &[
     // hyperloglog
     Group { name: "hyperloglog", about: "HyperLogLogs", ..Group::of(&[Family::HyperLogLog], &[Type::HyperLogLog]) },
     // geo
-
+    Group { name: "geo", about: "sorted sets of positions", ..Group::of(&[Family::Geo], &[Type::Geo]) },
     // streams
 
     // transactions

@@ -15,12 +15,14 @@
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
 //! | `bitmaps` | bits, and fields of bits |
+//! | `geo` | positions and distances among them |
 //! | `hyperloglog` | elements that go to a chosen register |
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
 mod bitmaps;
 mod connections;
+mod geo;
 mod groups;
 mod hyperloglog;
 mod mistakes;

@@ -119,7 +119,7 @@ impl Swarm {
     }
 
     /// False for commands that do not go with the options.
-    fn allows(&self, plan: &Plan) -> bool {
+    fn allows(&self, group: &Group, plan: &Plan) -> bool {
         match plan.command.name {
             // It takes time and memory by the product of two strings' lengths.
             "LCS" => self.values != ValueProfile::Long && self.huge_mean == 0,
@@ -127,6 +127,10 @@ impl Swarm {
             // Where they meet a set, its members get the score 1.
             "ZUNIONSTORE" | "ZINTERSTORE" | "ZDIFFSTORE" => !self.one_score,
             "ZRANGE" | "ZRANGESTORE" => true,
+            // Positions are scores.
+            _ if plan.command.family == Family::Geo && plan.command.writes => {
+                !self.one_score || !group.families.contains(&Family::SortedSets)
+            }
             _ => self.one_score || !contains(plan.tree, Slot::LexBound),
         }
     }
@@ -137,7 +141,7 @@ impl Swarm {
         for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
-            if is_off || !self.allows(plan) {
+            if is_off || !self.allows(group, plan) {
                 self.off.push(plan.command.name);
             } else {
                 let focus = if focus.contains(&plan.command.family) { FOCUS } else { 1 };

@@ -60,7 +60,11 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("PFCOUNT", 200),
     ("PFMERGE", 150),
     // geo
-
+    ("GEOADD", 900),
+    ("GEOSEARCH", 300),
+    ("GEORADIUS", 200),
+    ("GEORADIUSBYMEMBER", 150),
+    ("GEOSEARCHSTORE", 60),
     // streams
 
     // transactions: what is 0 comes where a connection is ready for it
@@ -151,7 +155,9 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("PFADD", 60),
     ("PFCOUNT", 20),
     // geo
-
+    ("GEOADD", 60),
+    ("GEOPOS", 20),
+    ("GEOSEARCH", 20),
     // streams
 
     // transactions
@@ -166,4 +172,5 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] =
+    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "DEL"];

@@ -101,7 +101,12 @@ pub enum Slot {
     /// `distinct`: an element of a HyperLogLog.
     Distinct,
     // geo
-
+    /// `longitude` of a position, in degrees.
+    Longitude,
+    /// `latitude` of the position whose longitude was before it, in degrees.
+    Latitude,
+    /// `distance` in the unit that follows, at least 0.
+    Distance,
     // streams
 
     // blocking
@@ -161,7 +166,9 @@ const WORDS: &[(&str, Slot)] = &[
     ("field-value", Slot::FieldValue),
     ("distinct", Slot::Distinct),
     // geo
-
+    ("longitude", Slot::Longitude),
+    ("latitude", Slot::Latitude),
+    ("distance", Slot::Distance),
     // streams
 
     // blocking
