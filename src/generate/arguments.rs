@@ -6,10 +6,12 @@ use crate::spec::Family;
 use crate::spec::syntax::Slot;
 use crate::trace::START_MS;
 
+use super::bitmaps::FieldType;
+use super::geo::Places;
 use super::groups::Group;
 use super::numbers::{
-    FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMES, SCORES, WEIGHTS, ZEROS,
-    write_int,
+    FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMEOUTS, ODD_TIMES, SCORES,
+    TIMEOUTS, WEIGHTS, ZEROS, write_int,
 };
 use super::pools::{Gap, Pool};
 use super::stream;
@@ -87,6 +89,13 @@ const TYPE_NAMES: &[&[u8]] =
 /// What ECHO and PING say.
 const TEXTS: &[&[u8]] = &[b"hello", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
 
+/// Names of channels; that of one looks like a pattern.
+const CHANNELS: &[&[u8]] = &[b"c:1", b"c:1", b"c:1", b"c:2", b"c:2", b"c:3", b"news", b"", b"\0\xff\r\n", b"c:[1]"];
+
+/// Globs for channels.
+const CHANNEL_PATTERNS: &[&[u8]] =
+    &[b"c:*", b"c:*", b"*", b"c:?", b"c:[12]", b"news", b"n*s", b"nosuch*", b"", b"c:\\[1\\]", b"[^c]*"];
+
 /// An offset one byte beyond Redis' longest string, 512 MB: refused before memory is taken.
 const OFFSET_REFUSED: &[u8] = b"536870912";
 
@@ -115,6 +124,7 @@ pub(super) struct Arguments {
     fields: Pool,
     members: Pool,
     texts: Pool,
+    pub(super) places: Places,
     types: &'static [Type],
     dbs: u32,
     pub(super) one_score: bool,
@@ -136,11 +146,28 @@ pub(super) struct Arguments {
     numeric: bool,
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
-    /// Its last key: index of the pool, index in it.
-    pub(super) last_key: (usize, usize),
-    /// Ids of entries of streams.
+    /// Its last key.
+    pub(super) last_key: PooledKey,
+    /// Its first key.
+    first_key: Option<PooledKey>,
+    /// What its first key is to be.
+    pinned: Option<PooledKey>,
+    /// True where it may wait for ever.
+    pub(super) for_ever: bool,
+    /// The key that was emptied for one that waits.
+    drained: Option<PooledKey>,
+    /// Keys that were waited for last.
+    awaited: [PooledKey; 4],
+    awaited_at: usize,
+    /// Its last type of a bit field.
+    pub(super) field: FieldType,
+    pub(super) until_flood: Gap,
+    /// Ids of entries of streams, and groups.
     pub(super) ids: Ids,
 }
+
+/// A key: index of its pool, index in it.
+type PooledKey = (usize, usize);
 
 impl Arguments {
     /// The arguments of a sequence.
@@ -153,6 +180,7 @@ impl Arguments {
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
+            places: Places::new(&mut stream(group, seed, "places")),
             types: group.types,
             dbs: swarm.dbs,
             one_score: swarm.one_score,
@@ -169,6 +197,14 @@ impl Arguments {
             numkeys: 1,
             last_key: (0, 0),
             ids: Ids::new(&mut stream(group, seed, "ids")),
+            first_key: None,
+            pinned: None,
+            for_ever: false,
+            drained: None,
+            awaited: [(Type::List as usize, 0); 4],
+            awaited_at: 0,
+            field: FieldType::default(),
+            until_flood: Gap::new(if swarm.bulk_mean > 0 { 100 } else { 600 }, &mut values),
             shape,
             keys,
             values,
@@ -180,27 +216,53 @@ impl Arguments {
         let bits = self.keys.below(16);
         self.numeric = if plan.counts { bits > 0 } else { bits < 6 };
         self.takes_sets = plan.takes_sets;
+        (self.first_key, self.for_ever) = (None, false);
         self.usual = match plan.command.family {
+            Family::Strings if self.sees_bytes(plan, bits) => *self.keys.pick(self.byte_types()),
             Family::Strings if self.numeric => Type::Number,
             Family::Strings => Type::Text,
             Family::Lists => Type::List,
             Family::Hashes => Type::Hash,
             Family::Sets => Type::Set,
             Family::SortedSets => Type::SortedSet,
+            Family::Bitmaps if bits == 14 => Type::Text,
+            Family::Bitmaps if bits == 15 && !plan.command.writes => Type::HyperLogLog,
             Family::Bitmaps => Type::Bits,
             Family::HyperLogLog => Type::HyperLogLog,
             Family::Geo => Type::Geo,
             Family::Streams => Type::Stream,
+            Family::Blocking if plan.command.name.starts_with("BZ") => Type::SortedSet,
+            Family::Blocking => Type::List,
             Family::Keys
             | Family::Expiry
             | Family::Transactions
             | Family::PubSub
-            | Family::Blocking
             | Family::Search
             | Family::Connection
             | Family::Server => *self.keys.pick(self.types),
         };
         self.begin_stream(plan);
+    }
+
+    /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
+    /// HyperLogLog, which it breaks for every command to come.
+    fn sees_bytes(&self, plan: &Plan, bits: u32) -> bool {
+        let in_16 = match (self.types, plan.command.writes) {
+            ([Type::HyperLogLog], true) => 2,
+            ([Type::Bits | Type::HyperLogLog], _) => 8,
+            (_, true) => 0,
+            (types, false) if types.contains(&Type::Bits) => 4,
+            (_, false) => 0,
+        };
+        !plan.counts && bits >= 16 - in_16
+    }
+
+    /// The types of the group's keys that hold strings but no text.
+    fn byte_types(&self) -> &'static [Type] {
+        match self.types {
+            [_] => self.types,
+            _ => &[Type::Bits, Type::HyperLogLog],
+        }
     }
 
     /// Appends one argument of this kind.
@@ -226,8 +288,18 @@ impl Arguments {
                 self.write_time(slot, argv);
             }
             // bitmaps
+            Slot::Bit => self.write_bit(argv),
+            Slot::BitOffset | Slot::BitProbe => self.write_bit_offset(slot, argv),
+            Slot::BitIndex => self.write_bit_index(argv),
+            Slot::FieldType => self.write_field_type(argv),
+            Slot::FieldOffset | Slot::FieldProbe => self.write_field_offset(slot, argv),
+            Slot::FieldValue => self.write_field_value(argv),
+            Slot::Distinct => self.write_distinct(argv),
 
             // geo
+            Slot::Longitude => self.write_longitude(argv),
+            Slot::Latitude => self.write_latitude(argv),
+            Slot::Distance => self.write_distance(argv),
 
             // streams
             Slot::EntryId
@@ -243,11 +315,14 @@ impl Arguments {
             | Slot::Claims
             | Slot::MinIdle
             | Slot::Idle
-            | Slot::PastUnixMilliseconds => self.write_stream_slot(slot, argv),
+            | Slot::PastUnixMilliseconds
+            | Slot::Block => self.write_stream_slot(slot, argv),
 
             // blocking
-
+            Slot::Timeout => self.write_timeout(argv),
             // channels
+            Slot::Channel => self.push_one(CHANNELS, argv),
+            Slot::ChannelPattern => self.push_one(CHANNEL_PATTERNS, argv),
 
             // search
 
@@ -260,6 +335,9 @@ impl Arguments {
 
     /// A key, mostly of the request's type.
     fn write_key(&mut self, argv: &mut Argv) {
+        if let Some(key) = self.pinned.take() {
+            return self.push_key(key, argv);
+        }
         let pool = if self.until_wrong_type.is_over(&mut self.keys) {
             self.keys.below(TYPES.len() as u32) as usize
         } else if self.takes_sets && self.keys.below(8) == 0 {
@@ -267,14 +345,55 @@ impl Arguments {
         } else {
             self.usual as usize
         };
-        self.last_key = match self.ids.next_key {
+        let key = match self.ids.next_key {
             Some(key) if pool == Type::Stream as usize => {
                 self.choose_next_key();
                 (pool, key)
             }
             _ => (pool, self.key_pools[pool].pick(&mut self.keys)),
         };
-        argv.push(self.key_pools[pool].get(self.last_key.1));
+        self.push_key(key, argv);
+    }
+
+    fn push_key(&mut self, key: PooledKey, argv: &mut Argv) {
+        self.last_key = key;
+        self.first_key.get_or_insert(key);
+        argv.push(self.key_pools[key.0].get(key.1));
+    }
+
+    /// A request that removes a key for which `plan` is then to wait.
+    pub(super) fn drain(&mut self, plan: &Plan) -> Argv {
+        self.begin(plan);
+        let mut argv = Argv::from(["DEL"]);
+        self.write_key(&mut argv);
+        self.drained = Some(self.last_key);
+        argv
+    }
+
+    /// Makes the drained key the first of the next request, where that is so.
+    pub(super) fn use_drained(&mut self, drained: bool) {
+        self.pinned = self.drained.take().filter(|_| drained);
+    }
+
+    /// Takes note of a request that may wait; true where it may do so for ever.
+    pub(super) fn note_wait(&mut self) -> bool {
+        self.awaited_at = (self.awaited_at + 1) % self.awaited.len();
+        self.awaited[self.awaited_at] = self.first_key.unwrap_or(self.last_key);
+        self.for_ever
+    }
+
+    /// Makes a key that is waited for the first of the next request, and names a command that adds to it.
+    pub(super) fn use_awaited(&mut self) -> &'static str {
+        let key = *self.keys.pick(&self.awaited);
+        self.pinned = Some(key);
+        let (kind, ..) = TYPES[key.0];
+        match kind {
+            Type::List if self.keys.chance(1, 2) => "LPUSH",
+            Type::List => "RPUSH",
+            Type::SortedSet => "ZADD",
+            Type::Stream => "XADD",
+            _ => "SET",
+        }
     }
 
     /// A key, one time in eight the one before.
@@ -292,7 +411,7 @@ impl Arguments {
         argv.push(self.fields.get(if self.numeric { index | 1 } else { index & !1 }));
     }
 
-    fn write_member(&mut self, argv: &mut Argv) {
+    pub(super) fn write_member(&mut self, argv: &mut Argv) {
         if self.until_huge.is_over(&mut self.values) {
             write_huge(argv);
         } else {
@@ -304,7 +423,7 @@ impl Arguments {
         if self.values.below(8) == 0 { self.write_value(argv) } else { self.write_member(argv) }
     }
 
-    fn write_value(&mut self, argv: &mut Argv) {
+    pub(super) fn write_value(&mut self, argv: &mut Argv) {
         if self.until_huge.is_over(&mut self.values) {
             return write_huge(argv);
         }
@@ -321,7 +440,7 @@ impl Arguments {
         }
     }
 
-    fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
         let is_odd = self.until_odd_number.is_over(&mut self.values);
         self.push_one(if is_odd { odd } else { usual }, argv);
     }
@@ -385,6 +504,15 @@ impl Arguments {
         argv.push_with(|out| write_int(value, out));
     }
 
+    /// How long to wait, in seconds: half of the time for ever.
+    fn write_timeout(&mut self, argv: &mut Argv) {
+        if self.until_odd_number.is_over(&mut self.values) {
+            return self.push_one(ODD_TIMEOUTS, argv);
+        }
+        self.for_ever = self.values.chance(1, 2);
+        self.push_one(if self.for_ever { &[b"0", b"0", b"0", b"0.0"] } else { TIMEOUTS }, argv);
+    }
+
     fn write_integer(&mut self, slot: Slot, argv: &mut Argv) {
         if slot == Slot::Numkeys {
             self.numkeys = self.draw_few();
@@ -434,7 +562,6 @@ impl Arguments {
             (Slot::MaxLength, Reach::Near) => (0, 8),
             (Slot::TrimLimit, Reach::Near) => (0, 3),
             (Slot::Entries | Slot::Deliveries, Reach::Near) => (0, 9),
-            (Slot::Block, Reach::Near | Reach::Wide) => (1, 3000),
 
             // search
 
@@ -454,7 +581,7 @@ impl Arguments {
     }
 
     /// Appends a number at the edges of 64 bits.
-    fn push_large(&mut self, argv: &mut Argv) {
+    pub(super) fn push_large(&mut self, argv: &mut Argv) {
         let value = *self.values.pick(LARGE_INCREMENTS);
         argv.push_with(|out| write_int(value, out));
     }

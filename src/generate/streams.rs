@@ -92,6 +92,10 @@ const CONSUMERS: &[&[u8]] = &[b"c1", b"c1", b"c1", b"c2", b"c2", b"c3", b"", b"c
 /// Numbers of claims that are refused. Redis takes memory for as many as it is asked for, so there is no larger one.
 const ODD_CLAIMS: &[&[u8]] = &[b"0", b"-1", b"abc", b"", b"1.5", b"576460752303423488", b"9223372036854775807"];
 
+/// Times to wait that are refused.
+const ODD_BLOCKS: &[&[u8]] =
+    &[b"-1", b"abc", b"", b"1.5", b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808"];
+
 impl Ids {
     pub fn new(stream: &mut Stream) -> Self {
         Self {
@@ -185,6 +189,7 @@ impl Arguments {
             Slot::StartId => self.write_read_id(b"0", 10, argv),
             Slot::Group => self.write_group(argv),
             Slot::Consumer => self.push_one(CONSUMERS, argv),
+            Slot::Block => self.write_block(argv),
             Slot::Claims if self.until_odd_number.is_over(&mut self.values) => self.push_one(ODD_CLAIMS, argv),
             Slot::Claims => self.push_between(1, 4, argv),
             Slot::MinIdle | Slot::Idle => {
@@ -302,5 +307,15 @@ impl Arguments {
             7..15 => i64::from(self.values.below(8000)),
             _ => -5,
         }
+    }
+
+    /// Milliseconds to wait, of XREAD and XREADGROUP.
+    fn write_block(&mut self, argv: &mut Argv) {
+        if self.until_odd_number.is_over(&mut self.values) {
+            return self.push_one(ODD_BLOCKS, argv);
+        }
+        self.for_ever = self.values.chance(1, 2);
+        let (low, high) = if self.for_ever { (0, 0) } else { (1, 5000) };
+        self.push_between(low, high, argv);
     }
 }
