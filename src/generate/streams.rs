@@ -231,7 +231,9 @@ impl Arguments {
         };
         let (ms, seq) = match shape {
             0 => return self.write_entry_id(argv),
-            1..14 => (ms + 1, u64::from(shape % 3)),
+            // Of a small time any, of the clock's seldom one to come: there `*` must follow it.
+            1..14 if self.ids.is_small || shape == 1 => (ms + 1, u64::from(shape % 3)),
+            1..14 => (ms, seq + u64::from(shape)),
             _ => (ms, seq + 1),
         };
         self.ids.top = self.ids.top.max(if self.ids.is_small { (ms, seq) } else { (0, 0) });

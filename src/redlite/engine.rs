@@ -349,7 +349,7 @@ impl Engine {
     fn expire_waits(&mut self) {
         let now_ms = self.clock.now_ms();
         while let Some(slot) = self.clients.waits.first_timed_out(now_ms) {
-            let Some(mut connection) = self.clients.take(slot) else { return };
+            let Some(mut connection) = self.clients.take(slot) else { break };
             if let Some(wait) = connection.wait.take() {
                 self.clients.waits.remove(slot, &wait);
                 self.clients.answer(&mut connection, wait.timed_out);
@@ -357,6 +357,21 @@ impl Engine {
             self.clients.put_back(connection);
             self.clients.stir(slot);
         }
+        if let Err(failure) = self.expire_awaited(now_ms) {
+            self.undo(&failure.into_reply());
+        }
+    }
+
+    /// A stream whose time is over is gone also for those who wait as consumers of its groups.
+    fn expire_awaited(&mut self, now_ms: i64) -> Result<(), Failure> {
+        self.store.set_now(now_ms);
+        self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
+        for (db, name) in self.clients.waits.keys() {
+            self.store.find(db, &name)?;
+        }
+        self.clients.mark_dirty(&mut self.store);
+        self.serve_ready(now_ms);
+        Ok(())
     }
 
     /// What there is to take by an embedder: one frame as it is.

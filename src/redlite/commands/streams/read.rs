@@ -79,10 +79,8 @@ fn until_ms(context: &Context<'_>, at: usize) -> Result<Option<i64>, Failure> {
         None => refuse("ERR timeout is not an integer or out of range"),
         Some(..0) => refuse("ERR timeout is negative"),
         Some(0) => Ok(None),
-        Some(ms) => match context.now_ms.checked_add(ms) {
-            Some(until_ms) => Ok(Some(until_ms)),
-            None => refuse("ERR timeout is out of range"),
-        },
+        // Redis lets it overflow.
+        Some(ms) => Ok(Some(context.now_ms.wrapping_add(ms))),
     }
 }
 
