@@ -23,7 +23,7 @@ pub(super) const COMMANDS: &[Row] = &[
 
 /// The time to wait in seconds at `at`: until when, in milliseconds since 1970; `None` for ever.
 ///
-/// Redis reads a `long double`, rounds it up to milliseconds and lets it overflow.
+/// Redis reads a `long double` and rounds it up to milliseconds; one beyond 64 bits overflows and is negative.
 pub(super) fn until_ms(context: &Context<'_>, at: usize) -> Result<Option<i64>, Failure> {
     let Some(seconds) = LongDouble::parse(context.arg(at)) else {
         return refuse("ERR timeout is not a float or out of range");
@@ -31,7 +31,8 @@ pub(super) fn until_ms(context: &Context<'_>, at: usize) -> Result<Option<i64>, 
     match seconds.times_1000_up().unwrap_or(i64::MIN) {
         ..0 => refuse("ERR timeout is negative"),
         0 => Ok(None),
-        ms => Ok(Some(context.now_ms.wrapping_add(ms))),
+        // Where the moment is beyond 64 bits, Redis never comes to it.
+        ms => Ok(context.now_ms.checked_add(ms)),
     }
 }
 
