@@ -33,6 +33,9 @@ pub fn difference(want: &Reply, got: &Reply, errors: ErrorMode) -> Option<String
                 None => difference(want, got, errors),
             }
         }
+        (Reply::Frames(want_frames), Reply::Frames(got_frames)) => {
+            elements_difference("frames", want_frames, got_frames, errors)
+        }
         _ => match (want.as_elements(), got.as_elements()) {
             (Some(want_items), Some(got_items)) => elements_difference(sort_name(want), want_items, got_items, errors),
             _ => Some(format!("{}-value", sort_name(want))),
@@ -119,6 +122,7 @@ pub(super) fn sort_name(reply: &Reply) -> &'static str {
         Kind::Set => "set",
         Kind::Push => "push",
         Kind::Attribute => "attribute",
+        Kind::Frames => "frames",
         Kind::Pending => "pending",
         Kind::Hung => "hung",
         Kind::Closed => "closed",
@@ -179,5 +183,9 @@ mod tests {
         check(map("f", "v"), map("f", "w"), "map-value");
         check(map("f", "v"), map("g", "v"), "map-key");
         check(map("f", "v"), Reply::Map(vec![]), "map-length");
+        let frames = |frames: &[i64]| Reply::Frames(frames.iter().copied().map(Reply::Int).collect());
+        check(frames(&[1, 2]), frames(&[1, 3]), "frames-element");
+        check(frames(&[1, 2]), frames(&[]), "frames-length");
+        check(Reply::Int(1), frames(&[]), "int/frames");
     }
 }

@@ -4,15 +4,19 @@
 //! |---|---|
 //! | which replies are the same, by command | [`rules`] |
 //! | random picks: what to ask the subject afterwards | [`random`] |
+//! | what else arrives beside a reply: messages | `frames` |
+//! | EXEC: each reply by the rule of its command | [`transactions`] |
 //! | what two targets hold | [`keyspace`] |
 //! | the name of a difference | [`kind`] |
 //! | the difference, for people | [`render`] |
 
+mod frames;
 pub mod keyspace;
 pub mod kind;
 pub mod random;
 pub mod render;
 pub mod rules;
+pub mod transactions;
 
 use std::fmt;
 

@@ -49,8 +49,8 @@ pub fn render(excerpt: &Excerpt, divergence: &Divergence, colors: bool) -> Strin
         page.line(if at == divergence.at { OP } else { Style::new() }, &format!(" {number}  {line}"));
         match (excerpt.want.get(offset), excerpt.got.get(offset)) {
             (Some(want), Some(got)) if of_reply => {
-                let rule = rules::rule_of(op);
-                page.changes(&format_reply(&rule.in_order(want)), &format_reply(&rule.in_order(got)));
+                let shown = |reply| format_reply(&rules::in_order(op, reply));
+                page.changes(&shown(want), &shown(got));
             }
             (Some(want), _) => page.agreed(&format_reply(want)),
             (None, _) => {}

@@ -9,8 +9,8 @@ use crate::trace::START_MS;
 use super::bitmaps::FieldType;
 use super::groups::Group;
 use super::numbers::{
-    FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMES, SCORES, WEIGHTS, ZEROS,
-    write_int,
+    FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMEOUTS, ODD_TIMES, SCORES,
+    TIMEOUTS, WEIGHTS, ZEROS, write_int,
 };
 use super::pools::{Gap, Pool};
 use super::stream;
@@ -104,6 +104,13 @@ const TYPE_NAMES: &[&[u8]] =
 /// What ECHO and PING say.
 const TEXTS: &[&[u8]] = &[b"hello", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
 
+/// Names of channels; that of one looks like a pattern.
+const CHANNELS: &[&[u8]] = &[b"c:1", b"c:1", b"c:1", b"c:2", b"c:2", b"c:3", b"news", b"", b"\0\xff\r\n", b"c:[1]"];
+
+/// Globs for channels.
+const CHANNEL_PATTERNS: &[&[u8]] =
+    &[b"c:*", b"c:*", b"*", b"c:?", b"c:[12]", b"news", b"n*s", b"nosuch*", b"", b"c:\\[1\\]", b"[^c]*"];
+
 /// An offset one byte beyond Redis' longest string, 512 MB: refused before memory is taken.
 const OFFSET_REFUSED: &[u8] = b"536870912";
 
@@ -154,12 +161,31 @@ pub(super) struct Arguments {
     numeric: bool,
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
+<<<<<<< HEAD
+    /// Its last key.
+    last_key: PooledKey,
+    /// Its first key.
+    first_key: Option<PooledKey>,
+    /// What its first key is to be.
+    pinned: Option<PooledKey>,
+    /// True where it may wait for ever.
+    for_ever: bool,
+    /// The key that was emptied for one that waits.
+    drained: Option<PooledKey>,
+    /// Keys that were waited for last.
+    awaited: [PooledKey; 4],
+    awaited_at: usize,
+=======
     /// Its last key: index of the pool, index in it.
     last_key: (usize, usize),
     /// Its last type of a bit field.
     pub(super) field: FieldType,
     pub(super) until_flood: Gap,
+>>>>>>> w/bits
 }
+
+/// A key: index of its pool, index in it.
+type PooledKey = (usize, usize);
 
 impl Arguments {
     /// The arguments of a sequence.
@@ -188,8 +214,17 @@ impl Arguments {
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
+<<<<<<< HEAD
+            first_key: None,
+            pinned: None,
+            for_ever: false,
+            drained: None,
+            awaited: [(Type::List as usize, 0); 4],
+            awaited_at: 0,
+=======
             field: FieldType::default(),
             until_flood: Gap::new(if swarm.bulk_mean > 0 { 100 } else { 600 }, &mut values),
+>>>>>>> w/bits
             shape,
             keys,
             values,
@@ -201,6 +236,7 @@ impl Arguments {
         let bits = self.keys.below(16);
         self.numeric = if plan.counts { bits > 0 } else { bits < 6 };
         self.takes_sets = plan.takes_sets;
+        (self.first_key, self.for_ever) = (None, false);
         self.usual = match plan.command.family {
             Family::Strings if self.sees_bytes(plan, bits) => *self.keys.pick(self.byte_types()),
             Family::Strings if self.numeric => Type::Number,
@@ -215,11 +251,12 @@ impl Arguments {
             Family::HyperLogLog => Type::HyperLogLog,
             Family::Geo => Type::Geo,
             Family::Streams => Type::Stream,
+            Family::Blocking if plan.command.name.starts_with("BZ") => Type::SortedSet,
+            Family::Blocking => Type::List,
             Family::Keys
             | Family::Expiry
             | Family::Transactions
             | Family::PubSub
-            | Family::Blocking
             | Family::Search
             | Family::Connection
             | Family::Server => *self.keys.pick(&self.types),
@@ -283,8 +320,10 @@ impl Arguments {
             // streams
 
             // blocking
-
+            Slot::Timeout => self.write_timeout(argv),
             // channels
+            Slot::Channel => self.push_one(CHANNELS, argv),
+            Slot::ChannelPattern => self.push_one(CHANNEL_PATTERNS, argv),
 
             // search
 
@@ -297,6 +336,9 @@ impl Arguments {
 
     /// A key, mostly of the request's type.
     fn write_key(&mut self, argv: &mut Argv) {
+        if let Some(key) = self.pinned.take() {
+            return self.push_key(key, argv);
+        }
         let pool = if self.until_wrong_type.is_over(&mut self.keys) {
             self.keys.below(TYPES.len() as u32) as usize
         } else if self.takes_sets && self.keys.below(8) == 0 {
@@ -304,8 +346,48 @@ impl Arguments {
         } else {
             self.usual as usize
         };
-        self.last_key = (pool, self.key_pools[pool].pick(&mut self.keys));
-        argv.push(self.key_pools[pool].get(self.last_key.1));
+        let key = (pool, self.key_pools[pool].pick(&mut self.keys));
+        self.push_key(key, argv);
+    }
+
+    fn push_key(&mut self, key: PooledKey, argv: &mut Argv) {
+        self.last_key = key;
+        self.first_key.get_or_insert(key);
+        argv.push(self.key_pools[key.0].get(key.1));
+    }
+
+    /// A request that removes a key for which `plan` is then to wait.
+    pub(super) fn drain(&mut self, plan: &Plan) -> Argv {
+        self.begin(plan);
+        let mut argv = Argv::from(["DEL"]);
+        self.write_key(&mut argv);
+        self.drained = Some(self.last_key);
+        argv
+    }
+
+    /// Makes the drained key the first of the next request, where that is so.
+    pub(super) fn use_drained(&mut self, drained: bool) {
+        self.pinned = self.drained.take().filter(|_| drained);
+    }
+
+    /// Takes note of a request that may wait; true where it may do so for ever.
+    pub(super) fn note_wait(&mut self, plan: &Plan) -> bool {
+        self.awaited_at = (self.awaited_at + 1) % self.awaited.len();
+        self.awaited[self.awaited_at] = self.first_key.unwrap_or(self.last_key);
+        self.for_ever || plan.command.family == Family::Streams
+    }
+
+    /// Makes a key that is waited for the first of the next request, and names a command that adds to it.
+    pub(super) fn use_awaited(&mut self) -> &'static str {
+        let key = *self.keys.pick(&self.awaited);
+        self.pinned = Some(key);
+        let (kind, ..) = TYPES[key.0];
+        match kind {
+            Type::List if self.keys.chance(1, 2) => "LPUSH",
+            Type::List => "RPUSH",
+            Type::SortedSet => "ZADD",
+            _ => "SET",
+        }
     }
 
     /// A key, one time in eight the one before.
@@ -414,6 +496,15 @@ impl Arguments {
             _ => self.now_ms / 1000 + seconds,
         };
         argv.push_with(|out| write_int(value, out));
+    }
+
+    /// How long to wait, in seconds: half of the time for ever.
+    fn write_timeout(&mut self, argv: &mut Argv) {
+        if self.until_odd_number.is_over(&mut self.values) {
+            return self.push_one(ODD_TIMEOUTS, argv);
+        }
+        self.for_ever = self.values.chance(1, 2);
+        self.push_one(if self.for_ever { &[b"0", b"0", b"0", b"0.0"] } else { TIMEOUTS }, argv);
     }
 
     fn write_integer(&mut self, slot: Slot, argv: &mut Argv) {

@@ -116,7 +116,7 @@ impl Swarm {
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
             dbs: *stream.pick(&[1, 2, 3]),
-            conns: stream.between(1, group.conns_max.into()) as u16,
+            conns: stream.between(group.conns_min.into(), group.conns_max.into()) as u16,
         };
         swarm.draw_commands(group, stream);
         swarm
@@ -173,9 +173,9 @@ fn bound_loose(plans: &mut [(&'static Plan, u32)]) {
 
 impl fmt::Display for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, members, member_style, skew, values, options_in_16, dbs, conns, .. } = self;
+        let Self { keys, members, member_style, skew, values, options_in_16, dbs, .. } = self;
         write!(f, "{keys} keys a type, {members} members ({member_style:?}), {skew} skew, {values:?} values")?;
-        write!(f, ", options {options_in_16}/16, {dbs} databases, {conns} connections")?;
+        write!(f, ", options {options_in_16}/16, {dbs} databases")?;
         for (mean, what) in [
             (self.mistake_mean, "mistake"),
             (self.odd_number_mean, "odd number"),

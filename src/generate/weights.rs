@@ -44,7 +44,11 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("FLUSHDB", 15),
     ("FLUSHALL", 6),
     ("HELLO", 0),
+    ("QUIT", 0),
+    ("RESET", 0),
     ("INFO", 0),
+    ("QUIT", 0),
+    ("RESET", 0),
     // bitmaps
     ("SETBIT", 400),
     ("BITFIELD", 400),
@@ -59,12 +63,30 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
 
     // streams
 
-    // transactions
-
+    // transactions: what is 0 comes where a connection is ready for it
+    ("DISCARD", 0),
+    ("EXEC", 0),
+    ("MULTI", 0),
+    ("WATCH", 0),
+    ("UNWATCH", 20),
     // channels
-
+    ("PUBLISH", 600),
+    ("SPUBLISH", 250),
+    ("SUBSCRIBE", 0),
+    ("PSUBSCRIBE", 0),
+    ("SSUBSCRIBE", 0),
+    ("UNSUBSCRIBE", 0),
+    ("PUNSUBSCRIBE", 0),
+    ("SUNSUBSCRIBE", 0),
     // blocking
-
+    ("BLMOVE", 0),
+    ("BLMPOP", 0),
+    ("BLPOP", 0),
+    ("BRPOP", 0),
+    ("BRPOPLPUSH", 0),
+    ("BZMPOP", 0),
+    ("BZPOPMAX", 0),
+    ("BZPOPMIN", 0),
     // search
 
     // server

@@ -1,12 +1,14 @@
-//! One command from request to reply.
+//! One command from request to reply: found, run or queued, committed, and whoever it wakes served.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::commands::{self, Context};
+use super::clients::{Clients, Connection, Slot};
+use super::commands::{self, Command, Context};
 use super::env::{Clock, Env, Random};
 use super::failure::Failure;
-use super::store::Store;
+use super::store::{Ready, Store};
 use crate::resp::{Argv, Reply};
 
 /// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
@@ -68,13 +70,14 @@ impl Redlite {
     }
 
     fn new(store: Store, env: Env) -> Self {
-        let engine = Engine { store, clock: env.clock, random: env.random };
+        let engine = Engine { store, clock: env.clock, random: env.random, clients: Clients::default() };
         Self { engine: Arc::new(Mutex::new(engine)) }
     }
 
-    /// A connection to the store: its own database number and protocol.
+    /// A connection to the store: its own database number, protocol, transaction and subscriptions.
     pub fn client(&self) -> Client {
-        Client { engine: Arc::clone(&self.engine), connection: Connection::default() }
+        let slot = lock(&self.engine).clients.add();
+        Client { engine: Arc::clone(&self.engine), slot }
     }
 
     /// Takes random picks from another sequence from now on.
@@ -91,19 +94,106 @@ impl Redlite {
         store.clear_all().and_then(|()| store.commit()).inspect_err(|_| store.rollback())?;
         Ok(())
     }
+
+    /// Starts a batch: commands of any of the store's connections that are committed together.
+    pub fn batch(&self) -> Batch<'_> {
+        let mut engine = lock(&self.engine);
+        engine.clients.start_batch();
+        Batch { engine }
+    }
+
+    /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
+    /// the system's clock at [`Redlite::next_timeout_ms`].
+    pub fn expire_waits(&self) {
+        let mut engine = lock(&self.engine);
+        engine.clients.start_batch();
+        engine.expire_waits();
+        engine.commit();
+    }
+
+    /// When the next wait of a blocked connection is over, in milliseconds since 1970.
+    pub fn next_timeout_ms(&self) -> Option<i64> {
+        lock(&self.engine).clients.waits.next_timeout_ms()
+    }
 }
 
-/// A connection to a [`Redlite`].
+/// Commands that are committed together, and the store's lock. Their replies, and what they send to other connections,
+/// wait in the connections' outboxes: they are to be taken after [`Batch::commit`].
+#[derive(Debug)]
+pub struct Batch<'a> {
+    engine: MutexGuard<'a, Engine>,
+}
+
+impl Batch<'_> {
+    /// Runs one command of a connection of this store, which must not be blocked.
+    pub fn run(&mut self, client: &Client, argv: &Argv) {
+        self.engine.run(client.slot, argv);
+    }
+
+    /// Makes what the commands changed last. Where that fails, every reply of the batch becomes an error, and nothing
+    /// of it is kept.
+    pub fn commit(&mut self) {
+        self.engine.commit();
+        self.engine.clients.start_batch();
+    }
+
+    /// What is to be sent to a connection.
+    pub fn take_frames(&mut self, client: &Client) -> VecDeque<Reply> {
+        let connection = self.engine.clients.get_mut(client.slot);
+        connection.map(|connection| std::mem::take(&mut connection.outbox)).unwrap_or_default()
+    }
+
+    /// True where a connection waits for something to take: its next command has to wait, too.
+    pub fn is_blocked(&mut self, client: &Client) -> bool {
+        self.engine.clients.get_mut(client.slot).is_some_and(|connection| connection.wait.is_some())
+    }
+
+    /// True where a connection is to be closed once its frames are sent.
+    pub fn is_closing(&mut self, client: &Client) -> bool {
+        self.engine.clients.get_mut(client.slot).is_none_or(|connection| connection.is_closing)
+    }
+
+    /// The connections for which there is something to do after commands of others: frames to take, blocked no more,
+    /// or to be closed.
+    pub fn take_stirred(&mut self) -> Vec<Slot> {
+        self.engine.clients.take_stirred()
+    }
+}
+
+/// A connection to a [`Redlite`]; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Client {
     engine: Arc<Mutex<Engine>>,
-    connection: Connection,
+    slot: Slot,
 }
 
 impl Client {
-    /// Runs one command and returns what Redis would answer.
+    /// Runs one command and returns what Redis would answer: [`Reply::Pending`] where the client is blocked now, and
+    /// [`Reply::Frames`] where not exactly one frame is there to take, as messages of channels come first.
+    ///
+    /// While it is blocked, no command is run and the answer is [`Reply::Pending`].
     pub fn execute(&mut self, argv: &Argv) -> Reply {
-        lock(&self.engine).execute(&mut self.connection, argv)
+        let mut engine = lock(&self.engine);
+        engine.clients.start_batch();
+        engine.run(self.slot, argv);
+        engine.commit();
+        engine.take_reply(self.slot)
+    }
+
+    /// What has arrived since the last request: [`Reply::Pending`] while the client is blocked.
+    pub fn poll(&mut self) -> Reply {
+        lock(&self.engine).take_reply(self.slot)
+    }
+
+    /// Where it stands in the table of connections.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        lock(&self.engine).clients.remove(self.slot);
     }
 }
 
@@ -117,56 +207,160 @@ fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
     })
 }
 
-/// What a connection remembers.
-#[derive(Debug)]
-pub(super) struct Connection {
-    /// The selected database.
-    pub db: u32,
-    /// 2 or 3: the protocol of its replies.
-    pub protocol: u8,
-}
-
-impl Default for Connection {
-    fn default() -> Self {
-        Self { db: 0, protocol: 2 }
-    }
-}
-
 #[derive(Debug)]
 struct Engine {
     store: Store,
     clock: Clock,
     random: Random,
+    clients: Clients,
 }
 
 impl Engine {
-    fn execute(&mut self, connection: &mut Connection, argv: &Argv) -> Reply {
-        let command = match commands::find(argv) {
-            Ok(command) => command,
-            Err(failure) => return failure.into_reply(),
-        };
+    /// Runs one command, and what it wakes.
+    fn run(&mut self, slot: Slot, argv: &Argv) {
+        if self.clients.get_mut(slot).is_none_or(|connection| connection.wait.is_some()) {
+            return;
+        }
+        let Some(mut connection) = self.clients.take(slot) else { return };
         let now_ms = self.clock.now_ms();
         self.store.set_now(now_ms);
-        let mut context = Context { store: &mut self.store, connection, random: &mut self.random, argv, now_ms };
-        let outcome = (command.run)(&mut context);
-        self.settle(outcome)
+        self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
+        let outcome = self.dispatch(&mut connection, argv, now_ms);
+        self.settle(connection, outcome);
+        self.clients.mark_dirty(&mut self.store);
+        self.serve_ready(now_ms);
     }
 
-    /// Commits what the command changed, or undoes it where the storage failed.
-    fn settle(&mut self, outcome: Result<Reply, Failure>) -> Reply {
-        let reply = match outcome {
-            Ok(reply) => reply,
-            Err(failure @ Failure::Refused(_)) => failure.into_reply(),
-            Err(failure @ Failure::Storage(_)) => {
-                self.store.rollback();
-                return failure.into_reply();
+    /// Finds the command and runs it, queues it or refuses it.
+    fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
+        let checked =
+            commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
+        let command = match checked {
+            Ok(command) => command,
+            Err(failure) => {
+                // What cannot be queued spoils the whole transaction.
+                connection.transaction.iter_mut().for_each(|transaction| transaction.is_broken = true);
+                return Err(failure);
             }
         };
-        match self.store.commit() {
-            Ok(()) => reply,
-            Err(error) => {
-                self.store.rollback();
-                Failure::Storage(error).into_reply()
+        if commands::is_queued(connection, command) {
+            connection.transaction.iter_mut().for_each(|transaction| transaction.queue.push(argv.clone()));
+            return Ok(Reply::Simple(b"QUEUED".to_vec()));
+        }
+        self.run_command(command, connection, argv, now_ms, None)
+    }
+
+    fn run_command(
+        &mut self,
+        command: &Command,
+        connection: &mut Connection,
+        argv: &Argv,
+        now_ms: i64,
+        ready_key: Option<&[u8]>,
+    ) -> Result<Reply, Failure> {
+        let Self { store, random, clients, .. } = self;
+        (command.run)(&mut Context { store, connection, clients, random, argv, now_ms, in_exec: false, ready_key })
+    }
+
+    /// Answers a command of `connection`, or lets the connection wait; undoes the batch where the storage failed.
+    fn settle(&mut self, mut connection: Box<Connection>, outcome: Result<Reply, Failure>) {
+        match outcome {
+            Ok(reply) => self.clients.answer(&mut connection, reply),
+            Err(Failure::Blocked(wait)) => {
+                self.clients.waits.add(connection.slot, &wait);
+                connection.wait = Some(*wait);
+            }
+            Err(failure @ Failure::Refused(_)) => self.clients.answer(&mut connection, failure.into_reply()),
+            Err(failure @ Failure::Storage(_)) => {
+                let error = failure.into_reply();
+                self.clients.answer(&mut connection, error.clone());
+                self.clients.put_back(connection);
+                return self.undo(&error);
+            }
+        }
+        self.clients.put_back(connection);
+    }
+
+    fn undo(&mut self, error: &Reply) {
+        self.store.rollback();
+        self.clients.fail_batch(error);
+    }
+
+    fn commit(&mut self) {
+        if let Err(error) = self.store.commit() {
+            self.undo(&Failure::Storage(error).into_reply());
+        }
+    }
+
+    /// Serves those who wait for keys that have become ready. What one of them does may make others ready.
+    fn serve_ready(&mut self, now_ms: i64) {
+        loop {
+            let ready = self.store.take_ready();
+            if ready.is_empty() {
+                return;
+            }
+            for key in ready {
+                if let Err(failure) = self.serve_key(&key, now_ms) {
+                    self.undo(&failure.into_reply());
+                }
+                self.clients.mark_dirty(&mut self.store);
+            }
+        }
+    }
+
+    fn serve_key(&mut self, ready: &Ready, now_ms: i64) -> Result<(), Failure> {
+        for _ in 0..self.clients.waits.count(ready.db, &ready.name) {
+            let Some(key) = self.store.find(ready.db, &ready.name)? else { break };
+            let first = self.clients.waits.rotate(ready.db, &ready.name);
+            let Some(mut connection) = first.and_then(|slot| self.clients.take(slot)) else { break };
+            let Some(wait) = connection.wait.take() else {
+                self.clients.put_back(connection);
+                continue;
+            };
+            let outcome = match commands::find(&wait.argv) {
+                Ok(command) if wait.kind == key.kind => {
+                    self.run_command(command, &mut connection, &wait.argv, now_ms, Some(&ready.name))
+                }
+                Ok(_) => Err(Failure::Blocked(Box::new(wait.clone()))),
+                Err(failure) => Err(failure),
+            };
+            if let Err(Failure::Blocked(_)) = outcome {
+                connection.wait = Some(wait);
+                self.clients.put_back(connection);
+            } else {
+                self.clients.waits.remove(connection.slot, &wait);
+                let slot = connection.slot;
+                self.settle(connection, outcome);
+                self.clients.stir(slot);
+            }
+        }
+        Ok(())
+    }
+
+    fn expire_waits(&mut self) {
+        let now_ms = self.clock.now_ms();
+        while let Some(slot) = self.clients.waits.first_timed_out(now_ms) {
+            let Some(mut connection) = self.clients.take(slot) else { return };
+            if let Some(wait) = connection.wait.take() {
+                self.clients.waits.remove(slot, &wait);
+                self.clients.answer(&mut connection, wait.timed_out);
+            }
+            self.clients.put_back(connection);
+            self.clients.stir(slot);
+        }
+    }
+
+    /// What there is to take by an embedder: one frame as it is.
+    fn take_reply(&mut self, slot: Slot) -> Reply {
+        let Some(connection) = self.clients.get_mut(slot) else { return Reply::Closed };
+        let is_blocked = connection.wait.is_some();
+        match (connection.outbox.pop_front(), connection.outbox.is_empty()) {
+            (None, _) if is_blocked => Reply::Pending,
+            (None, _) => Reply::Frames(Vec::new()),
+            (Some(only), true) if !is_blocked => only,
+            (Some(first), _) => {
+                let pending = is_blocked.then_some(Reply::Pending);
+                Reply::Frames([first].into_iter().chain(connection.outbox.drain(..)).chain(pending).collect())
             }
         }
     }

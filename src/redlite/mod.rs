@@ -13,13 +13,17 @@
 //! |---|---|
 //! | [`env`] | the clock and the randomness: the only places where they come from |
 //! | `engine` | one command from request to reply: look up, check arity, run, commit |
+//! | `clients` | what each connection remembers, and what waits to be sent to it |
+//! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
 //! | `number`, `long_double`, `glob` | how Redis reads and writes numbers, and matches patterns |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
 
+mod channels;
 mod client;
+mod clients;
 mod commands;
 mod engine;
 pub mod env;
@@ -28,6 +32,8 @@ mod glob;
 mod long_double;
 mod number;
 mod store;
+mod waits;
 
 pub use client::{ClientError, RedliteClient};
-pub use engine::{Client, OpenError, Redlite};
+pub use clients::Slot;
+pub use engine::{Batch, Client, OpenError, Redlite};

@@ -11,5 +11,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command { name: "ECHO", arity: 2, syntax: "text", ..READ },
     Command { name: "HELLO", arity: -1, syntax: HELLO_SYNTAX, fidelity: Fidelity::ServerFact, ..READ },
     Command { name: "PING", arity: -1, syntax: "[text]", ..READ },
+    Command { name: "QUIT", arity: -1, syntax: "[text...]", ..READ },
+    Command { name: "RESET", arity: 1, syntax: "", ..READ },
     Command { name: "SELECT", arity: 2, syntax: "db", ..READ },
 ];

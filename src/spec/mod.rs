@@ -194,6 +194,19 @@ pub fn start_of_iteration(argv: &Argv) -> Option<usize> {
     zero(at).then_some(at)
 }
 
+/// True where the request may make its client wait for what others do. In a transaction none does.
+pub fn may_block(argv: &Argv) -> bool {
+    // Cheaper than looking up every command: no other begins so.
+    if !argv.get(0).and_then(<[u8]>::first).is_some_and(|first| matches!(first | 0x20, b'b' | b'x' | b'w')) {
+        return false;
+    }
+    lookup_request(argv).is_some_and(|command| match command.name {
+        "XREAD" | "XREADGROUP" => argv.iter().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK")),
+        "WAIT" => true,
+        _ => command.family == Family::Blocking,
+    })
+}
+
 /// True for a cursor that Redis reads as 0: with C's `strtoul`, so `-0` and `00` are 0, nothing at all too, and a
 /// zero byte ends the number.
 fn reads_as_zero(arg: &[u8]) -> bool {

@@ -1,7 +1,7 @@
 //! Runs the subject and holds its replies against the reference's.
 
 use crate::diff::random::{self, Probe};
-use crate::diff::{Class, Divergence, Excerpt, rules};
+use crate::diff::{Class, Divergence, Excerpt, rules, transactions};
 use crate::resp::Reply;
 use crate::spec::Fidelity;
 use crate::targets::{Session, TargetError};
@@ -20,6 +20,8 @@ pub(super) struct Judge<'a> {
     pub(super) options: Options<'a>,
     pub(super) taint: Taint,
     pub(super) outcome: Outcome,
+    /// What EXEC is about to run.
+    queues: transactions::Queues,
     /// The last ops that ran.
     pub(super) tail: Excerpt,
     /// The subject's replies to the block that runs; kept for its memory.
@@ -33,6 +35,7 @@ impl<'a> Judge<'a> {
             options,
             taint: Taint::default(),
             outcome: Outcome::default(),
+            queues: transactions::Queues::default(),
             tail: Excerpt::default(),
             got: Vec::new(),
         }
@@ -84,6 +87,7 @@ impl<'a> Judge<'a> {
     }
 
     fn judge_op(&mut self, op: &Op, want: &Reply, got: &Reply) -> Result<Option<Divergence>, TargetError> {
+        let queue = self.queues.note(op, want);
         if !self.taint.is_empty() && self.taint.reaches(op) {
             self.outcome.skipped += 1;
             return Ok(None);
@@ -95,7 +99,10 @@ impl<'a> Judge<'a> {
             (class_of(op, want, kind), note)
         } else if want == got {
             return Ok(None);
-        } else if let Some(class) = rules::compare(&self.options.settings, op, want, got) {
+        } else if let Some(class) = match queue {
+            Some(queue) => transactions::compare(&self.options.settings, op, &queue, want, got),
+            None => rules::compare(&self.options.settings, op, want, got),
+        } {
             (class, String::new())
         } else {
             match self.probe(op, want, got)? {

@@ -13,7 +13,10 @@ pub(super) const COMMANDS: &[Row] = &[
     ("ECHO", echo),
     ("FLUSHALL", flushall),
     ("FLUSHDB", flushdb),
+    ("HELLO", hello),
     ("PING", ping),
+    ("QUIT", quit),
+    ("RESET", reset),
     ("SELECT", select),
     ("SWAPDB", swapdb),
     ("TIME", time),
@@ -48,7 +51,49 @@ fn flushdb(context: &mut Context<'_>) -> Outcome {
     Ok(Reply::ok())
 }
 
+/// The version of Redis whose answers are given.
+const REDIS_VERSION: &str = "7.0.15";
+
+fn hello(context: &mut Context<'_>) -> Outcome {
+    if let Some(version) = context.argv.get(1) {
+        match number::parse_integer(version) {
+            Some(protocol @ 2..=3) => context.connection.protocol = protocol as u8,
+            Some(_) => return refuse("NOPROTO unsupported protocol version"),
+            None => return refuse("ERR Protocol version is not an integer or out of range"),
+        }
+    }
+    let text = |text: &str| Reply::bulk(text);
+    Ok(context.map(vec![
+        (text("server"), text("redis")),
+        (text("version"), text(REDIS_VERSION)),
+        (text("proto"), Reply::Int(context.connection.protocol.into())),
+        (text("id"), Reply::Int(context.connection.id)),
+        (text("mode"), text("standalone")),
+        (text("role"), text("master")),
+        (text("modules"), Reply::Array(Vec::new())),
+    ]))
+}
+
+fn quit(context: &mut Context<'_>) -> Outcome {
+    context.connection.is_closing = true;
+    Ok(Reply::ok())
+}
+
+/// Makes the connection as a new one is.
+fn reset(context: &mut Context<'_>) -> Outcome {
+    context.clients.forget_interests(context.connection);
+    context.connection.db = 0;
+    context.connection.protocol = 2;
+    context.connection.name.clear();
+    Ok(Reply::Simple(b"RESET".to_vec()))
+}
+
+/// A RESP2 connection that is subscribed gets an array, in the form of a message.
 fn ping(context: &mut Context<'_>) -> Outcome {
+    if context.connection.protocol < 3 && context.connection.subscriptions.is_any() && context.argv.len() <= 2 {
+        let said = context.argv.get(1).unwrap_or_default();
+        return Ok(Reply::Array(vec![Reply::bulk("pong"), Reply::bulk(said)]));
+    }
     match context.argv.len() {
         1 => Ok(Reply::Simple(b"PONG".to_vec())),
         2 => Ok(Reply::bulk(context.arg(1))),
@@ -86,11 +131,31 @@ fn swapdb(context: &mut Context<'_>) -> Outcome {
     let right = index(2, "ERR invalid second DB index")?;
     match (database(left), database(right)) {
         (Some(left), Some(right)) => {
+            touch_swapped(context, left, right)?;
             context.store.swap(left, right)?;
+            for (db, name) in context.clients.waits.keys_of([left, right]) {
+                if let Some(key) = context.store.find(db, &name)? {
+                    context.store.signal_ready(db, &name, key.kind);
+                }
+            }
             Ok(Reply::ok())
         }
         _ => refuse("ERR DB index is out of range"),
     }
+}
+
+/// A watched key of either database is touched where there is one of its name in either.
+fn touch_swapped(context: &mut Context<'_>, left: u32, right: u32) -> Result<(), Failure> {
+    let watches = context.clients.iter().flat_map(|connection| &connection.watches);
+    let watches = watches.chain(&context.connection.watches).filter(|watch| [left, right].contains(&watch.db));
+    let names: Vec<Vec<u8>> = watches.map(|watch| watch.name.clone()).collect();
+    for name in names {
+        if context.store.find(left, &name)?.or(context.store.find(right, &name)?).is_some() {
+            context.store.touch_name(left, &name);
+            context.store.touch_name(right, &name);
+        }
+    }
+    Ok(())
 }
 
 fn time(context: &mut Context<'_>) -> Outcome {

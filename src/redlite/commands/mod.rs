@@ -31,13 +31,15 @@ mod transcript;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::engine::Connection;
+use super::clients::{Clients, Connection};
 use super::env::Random;
 use super::failure::{Failure, refuse, texts};
 use super::number;
 use super::store::Store;
 use crate::resp::{Argv, Reply};
 use crate::spec;
+
+pub(super) use transactions::is_queued;
 
 /// What a command's function returns: a reply, or why there is none but an error.
 pub(super) type Outcome = Result<Reply, Failure>;
@@ -48,12 +50,18 @@ pub(super) struct Context<'a> {
     pub store: &'a mut Store,
     /// What the connection remembers.
     pub connection: &'a mut Connection,
+    /// The other connections.
+    pub clients: &'a mut Clients,
     /// For random picks.
     pub random: &'a mut Random,
     /// The request. Its arity has been checked.
     pub argv: &'a Argv,
     /// The command's time, in milliseconds since 1970.
     pub now_ms: i64,
+    /// True within EXEC, where no command waits.
+    pub in_exec: bool,
+    /// Of a command that waited and runs again: the key that is ready. It looks at no other.
+    pub ready_key: Option<&'a [u8]>,
 }
 
 /// A command's function.
@@ -114,6 +122,11 @@ pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
     }
 }
 
+/// Refuses a command that the connection may not send in its state.
+pub(super) fn check_state(connection: &Connection, command: &Command) -> Result<(), Failure> {
+    pubsub::check_state(connection, command)
+}
+
 /// For a container's own row: the request names no subcommand that there is.
 pub(super) fn unknown_subcommand(context: &mut Context<'_>) -> Outcome {
     let sub = c_string(context.arg(1), 128);
@@ -155,6 +168,16 @@ fn c_string(bytes: &[u8], bytes_max: usize) -> &[u8] {
 }
 
 impl<'a> Context<'a> {
+    /// True where the command may wait until there is something to take.
+    pub fn may_block(&self) -> bool {
+        !self.in_exec
+    }
+
+    /// False for a key that a command which waited does not look at, as it was another that became ready.
+    pub fn looks_at(&self, name: &[u8]) -> bool {
+        self.ready_key.is_none_or(|ready| ready == name)
+    }
+
     /// The selected database.
     pub fn db(&self) -> u32 {
         self.connection.db

@@ -25,6 +25,7 @@ impl Store {
 
     /// Gives a field this value; true where there was no such field.
     pub fn set_field(&mut self, key: &mut Key, field: &[u8], value: &[u8]) -> Result<bool, Failure> {
+        self.touch(key);
         const UPDATE: &str = "UPDATE hash_fields SET value = ?3 WHERE key_id = ?1 AND field = ?2";
         let updated = key.length > 0 && self.write(UPDATE, params![key.id, field, value])? > 0;
         Ok(!updated && self.add_field(key, field, value)?)

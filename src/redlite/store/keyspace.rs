@@ -154,6 +154,12 @@ impl Store {
 
     /// Makes a key without elements, where there is none of this name. Its caller adds elements.
     pub fn create(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Key, Failure> {
+        self.signal_ready(db, name, kind);
+        self.insert(db, name, kind)
+    }
+
+    fn insert(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Key, Failure> {
+        self.touch_name(db, name);
         self.write(
             "INSERT INTO keys (db, name, type, length, head) VALUES (?1, ?2, ?3, 0, 0)",
             params![db, name, kind as i64],
@@ -161,12 +167,16 @@ impl Store {
         Ok(Key { id: self.last_insert_id(), kind, length: 0, head: 0, expires_ms: None })
     }
 
-    /// Makes an empty key of this name in place of whatever is there, without expiry.
+    /// Makes an empty key of this name in place of whatever is there, without expiry. Where there is something, nobody
+    /// who waits for the key is told: Redis' `dbOverwrite` does not.
     pub fn replace(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Key, Failure> {
-        if let Some(old) = self.find(db, name)? {
-            self.delete(&old)?;
+        match self.find(db, name)? {
+            None => self.create(db, name, kind),
+            Some(old) => {
+                self.delete(&old)?;
+                self.insert(db, name, kind)
+            }
         }
-        self.create(db, name, kind)
     }
 
     /// Stores the length and the head of a key whose elements changed; a key without elements is deleted.
@@ -174,12 +184,14 @@ impl Store {
         if key.length == 0 {
             return self.delete(key);
         }
+        self.touch(key);
         self.write("UPDATE keys SET length = ?2, head = ?3 WHERE id = ?1", params![key.id, key.length, key.head])?;
         Ok(())
     }
 
     /// Deletes the key and its elements.
     pub fn delete(&mut self, key: &Key) -> Result<(), Failure> {
+        self.touch(key);
         self.delete_elements(key)?;
         self.write("DELETE FROM keys WHERE id = ?1", [key.id])?;
         Ok(())
@@ -196,18 +208,24 @@ impl Store {
 
     /// Sets when the key expires, or that it does not.
     pub fn set_expiry(&mut self, key: &Key, expires_ms: Option<i64>) -> Result<(), Failure> {
+        self.touch(key);
         self.write("UPDATE keys SET expires_ms = ?2 WHERE id = ?1", params![key.id, expires_ms])?;
         Ok(())
     }
 
     /// Gives the key another database and name, which must be free.
     pub fn relocate(&mut self, key: &Key, db: u32, name: &[u8]) -> Result<(), Failure> {
+        self.touch(key);
+        self.touch_name(db, name);
+        self.signal_ready(db, name, key.kind);
         self.write("UPDATE keys SET db = ?2, name = ?3 WHERE id = ?1", params![key.id, db, name])?;
         Ok(())
     }
 
     /// Makes a second key with the same type, value, elements and expiry. The name must be free.
     pub fn copy(&mut self, key: &Key, db: u32, name: &[u8]) -> Result<(), Failure> {
+        self.touch_name(db, name);
+        self.signal_ready(db, name, key.kind);
         self.write(
             "INSERT INTO keys (db, name, type, length, head, expires_ms, value)
              SELECT ?2, ?3, type, length, head, expires_ms, value FROM keys WHERE id = ?1",
@@ -284,6 +302,7 @@ impl Store {
 
     /// Deletes every key of every database.
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
+        self.touch_all();
         for row in &TYPES {
             self.write(row.clear, [])?;
         }

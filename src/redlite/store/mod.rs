@@ -9,6 +9,7 @@ mod keyspace;
 mod lists;
 mod schema;
 mod sets;
+mod signals;
 mod sorted_sets;
 mod strings;
 
@@ -22,6 +23,7 @@ use super::engine::OpenError;
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
+pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
 
 /// The open database.
@@ -30,6 +32,7 @@ pub(super) struct Store {
     sqlite: Connection,
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
+    signals: signals::Signals,
 }
 
 impl Store {
@@ -57,7 +60,7 @@ impl Store {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Self { sqlite, now_ms: 0 })
+        Ok(Self { sqlite, now_ms: 0, signals: signals::Signals::default() })
     }
 
     /// The time of the commands to come, in milliseconds since 1970.

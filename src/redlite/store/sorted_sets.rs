@@ -86,6 +86,7 @@ impl Store {
 
     /// Gives a member that is there another score.
     pub fn zset_update(&mut self, key: &Key, member: &[u8], score: f64) -> Result<(), Failure> {
+        self.touch(key);
         let score = kept(key, score);
         self.write(
             "UPDATE zset_members SET score = ?3, negative_zero = ?4 WHERE key_id = ?1 AND member = ?2",

@@ -44,6 +44,7 @@ impl Store {
 
     /// Makes the key of this name a string, whatever it was.
     pub fn set_string(&mut self, db: u32, name: &[u8], value: &[u8], expires_ms: Option<i64>) -> Result<(), Failure> {
+        self.touch_name(db, name);
         let changed = self.write(
             "INSERT INTO keys (db, name, type, length, head, expires_ms, value) VALUES (?1, ?2, 0, 0, 0, ?3, ?4)
              ON CONFLICT (db, name) DO UPDATE SET expires_ms = excluded.expires_ms, value = excluded.value
@@ -68,6 +69,7 @@ impl Store {
         value: &[u8],
         expires_ms: Option<i64>,
     ) -> Result<(), Failure> {
+        self.touch_name(db, name);
         match found {
             None => self.write(
                 "INSERT INTO keys (db, name, type, length, head, expires_ms, value)
@@ -91,6 +93,7 @@ impl Store {
         match found {
             None => self.put_string(db, name, None, value, None),
             Some(key) => {
+                self.touch(key);
                 self.write("UPDATE keys SET value = ?2 WHERE id = ?1", params![key.id, value])?;
                 Ok(())
             }

@@ -15,6 +15,8 @@ mod range;
 #[cfg(test)]
 mod tests;
 
+pub(super) use pop::{MultiPop, pop_one};
+
 use super::{Context, Outcome, Row, picks, scan};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
