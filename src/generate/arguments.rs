@@ -161,7 +161,6 @@ pub(super) struct Arguments {
     numeric: bool,
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
-<<<<<<< HEAD
     /// Its last key.
     last_key: PooledKey,
     /// Its first key.
@@ -175,13 +174,9 @@ pub(super) struct Arguments {
     /// Keys that were waited for last.
     awaited: [PooledKey; 4],
     awaited_at: usize,
-=======
-    /// Its last key: index of the pool, index in it.
-    last_key: (usize, usize),
     /// Its last type of a bit field.
     pub(super) field: FieldType,
     pub(super) until_flood: Gap,
->>>>>>> w/bits
 }
 
 /// A key: index of its pool, index in it.
@@ -214,17 +209,14 @@ impl Arguments {
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
-<<<<<<< HEAD
             first_key: None,
             pinned: None,
             for_ever: false,
             drained: None,
             awaited: [(Type::List as usize, 0); 4],
             awaited_at: 0,
-=======
             field: FieldType::default(),
             until_flood: Gap::new(if swarm.bulk_mean > 0 { 100 } else { 600 }, &mut values),
->>>>>>> w/bits
             shape,
             keys,
             values,

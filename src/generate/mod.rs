@@ -19,8 +19,8 @@
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
-mod connections;
 mod bitmaps;
+mod connections;
 mod groups;
 mod hyperloglog;
 mod mistakes;
