@@ -7,6 +7,7 @@ use crate::seed::{Seed, Stream};
 use crate::spec::Family;
 use crate::spec::syntax::{Slot, contains};
 
+use super::arguments::Type;
 use super::groups::{Group, is_loose, plans};
 use super::pools::Skew;
 use super::stream;
@@ -20,6 +21,8 @@ pub(super) struct Swarm {
     pub plans: Vec<(&'static Plan, u32)>,
     /// The commands of the group that are off.
     pub off: Vec<&'static str>,
+    /// What keys hold that are picked whatever they hold: where families with data are in focus, their types.
+    pub types: Vec<Type>,
     /// Keys of each type.
     pub keys: u32,
     /// Fields of hashes; members of sets and sorted sets, and elements of lists.
@@ -93,6 +96,7 @@ impl Swarm {
         let mut swarm = Self {
             plans: Vec::new(),
             off: Vec::new(),
+            types: Vec::new(),
             keys: *stream.pick(if group.types.len() > 2 {
                 &[1, 1, 2, 2, 3, 4, 4, 6]
             } else {
@@ -138,6 +142,11 @@ impl Swarm {
     fn draw_commands(&mut self, group: &Group, stream: &mut Stream) {
         let off_in_16 = *stream.pick(&[0, 1, 3, 6]);
         let focus: Vec<Family> = group.families.iter().copied().filter(|_| stream.chance(1, 3)).collect();
+        let in_focus = group.types.iter().copied().filter(|kind| focus.contains(&kind.family()));
+        self.types = in_focus.collect();
+        if self.types.is_empty() {
+            self.types = group.types.to_vec();
+        }
         for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);

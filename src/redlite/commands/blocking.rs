@@ -105,8 +105,8 @@ fn move_item(context: &mut Context<'_>, (from, to): (End, End), timeout_at: usiz
 }
 
 fn blmpop(context: &mut Context<'_>) -> Outcome {
-    let until_ms = until_ms(context, 1)?;
     let request = lists::MultiPop::parse(context, 2)?;
+    let until_ms = until_ms(context, 1)?;
     match request.run(context)? {
         Some(reply) => Ok(reply),
         None => wait(context, request.keys(context), Type::List, until_ms, context.null_array()),
@@ -114,8 +114,8 @@ fn blmpop(context: &mut Context<'_>) -> Outcome {
 }
 
 fn bzmpop(context: &mut Context<'_>) -> Outcome {
-    let until_ms = until_ms(context, 1)?;
     let request = sorted_sets::MultiPop::parse(context, 2)?;
+    let until_ms = until_ms(context, 1)?;
     match request.run(context)? {
         Some(reply) => Ok(reply),
         None => wait(context, request.keys(context), Type::SortedSet, until_ms, context.null_array()),

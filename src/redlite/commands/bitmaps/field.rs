@@ -217,9 +217,14 @@ fn change(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
     grow(&mut value, written.map(|operation| operation.field.end_bytes()).max().unwrap_or(0));
     let replies =
         operations.iter().map(|operation| operation.run(&mut value).map_or_else(|| context.null(), Reply::Int));
-    let replies = replies.collect();
-    if value != old {
+    let replies: Vec<Reply> = replies.collect();
+    let has_written =
+        operations.iter().zip(&replies).any(|(operation, reply)| operation.writes() && matches!(reply, Reply::Int(_)));
+    if has_written {
         context.store.update_string(db, name, key.as_ref(), &value)?;
+    } else if value != old {
+        // Redis does not tell those who watch the key that the string has grown.
+        context.store.untouched(|store| store.update_string(db, name, key.as_ref(), &value))?;
     }
     Ok(Reply::Array(replies))
 }
