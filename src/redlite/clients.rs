@@ -112,8 +112,8 @@ pub(in crate::redlite) struct Clients {
     stirred: Vec<Slot>,
     /// Replies since the last commit, by connection and place in its outbox: they are errors where the commit fails.
     uncommitted: Vec<(Slot, usize)>,
-    /// How many connections watch keys.
-    watching: usize,
+    /// The connections that watch keys.
+    watching: BTreeSet<Slot>,
 }
 
 impl Clients {
@@ -166,11 +166,6 @@ impl Clients {
     /// Every connection but the one whose command runs.
     pub fn iter(&self) -> impl Iterator<Item = &Connection> {
         self.slots.iter().filter_map(Option::as_deref)
-    }
-
-    /// As [`Clients::iter`], to change them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Connection> {
-        self.slots.iter_mut().filter_map(Option::as_deref_mut)
     }
 
     /// Sends a message to another connection.
@@ -226,22 +221,20 @@ impl Clients {
     pub fn unwatch(&mut self, connection: &mut Connection) {
         if !connection.watches.is_empty() {
             connection.watches.clear();
-            self.watching -= 1;
+            self.watching.remove(&connection.slot);
         }
         connection.is_dirty = false;
     }
 
     /// Watches a key, which is not watched yet.
     pub fn watch(&mut self, connection: &mut Connection, watch: Watch) {
-        if connection.watches.is_empty() {
-            self.watching += 1;
-        }
+        self.watching.insert(connection.slot);
         connection.watches.push(watch);
     }
 
     /// True where any connection watches keys: then the store must say what is touched.
     pub fn is_watching(&self) -> bool {
-        self.watching > 0
+        !self.watching.is_empty()
     }
 
     /// Tells those that watch them of the keys that were touched.
@@ -250,8 +243,10 @@ impl Clients {
         if touched.is_empty() {
             return;
         }
-        for connection in self.iter_mut() {
-            connection.is_dirty |= connection.watches.iter().any(|watch| touched.concerns(watch));
+        for &slot in &self.watching {
+            if let Some(connection) = self.slots[slot].as_deref_mut() {
+                connection.is_dirty |= connection.watches.iter().any(|watch| touched.concerns(watch));
+            }
         }
     }
 }

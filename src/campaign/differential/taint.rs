@@ -55,7 +55,7 @@ impl Taint {
             return false;
         }
         let whole_database = command.is_some_and(|command| {
-            command.keys == Keys::None && matches!(command.family, Family::Keys | Family::Server)
+            command.keys == Keys::None && matches!(command.family, Family::Keys | Family::Server | Family::Transactions)
         });
         let reached = whole_database || argv.iter().skip(1).any(|arg| self.keys.contains(arg));
         if reached && !whole_database {
@@ -70,10 +70,11 @@ impl Taint {
             return;
         };
         match spec::lookup_request(argv) {
+            // What it did is not said here.
+            Some(command) if command.name == "EXEC" => self.whole = true,
             Some(command) if !command.writes => {}
             Some(command) if command.keys == Keys::None => self.whole = true,
             Some(command) => self.keys.extend(command.keys(argv).into_iter().map(<[u8]>::to_vec)),
-            // Such as EXEC: what it did is not said here.
             None if argv.len() <= 1 => self.whole = true,
             None => self.keys.extend(argv.iter().skip(1).map(<[u8]>::to_vec)),
         }
