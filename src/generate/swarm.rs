@@ -116,7 +116,7 @@ impl Swarm {
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
             dbs: *stream.pick(&[1, 2, 3]),
-            conns: stream.between(group.conns_min.into(), group.conns_max.into()) as u16,
+            conns: draw_conns(group, stream),
         };
         swarm.draw_commands(group, stream);
         swarm
@@ -159,6 +159,12 @@ impl Swarm {
         }
         bound_loose(&mut self.plans);
     }
+}
+
+/// How many connections, the fewer the likelier: a replay cannot pipeline across a change.
+fn draw_conns(group: &Group, stream: &mut Stream) -> u16 {
+    let choices = u32::from(group.conns_max - group.conns_min) + 1;
+    group.conns_max - stream.below(choices * choices).isqrt() as u16
 }
 
 /// Scales loose commands down to their share.
