@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub scores: bool,
     /// True where it combines sorted sets, and takes sets as well.
     pub takes_sets: bool,
+    /// True where it sorts: lists, sets and sorted sets.
+    pub sorts: bool,
 }
 
 impl Plan {
@@ -33,6 +35,7 @@ impl Plan {
             counts: adds || matches!(command.name, "INCR" | "DECR"),
             scores: contains(tree, Slot::Score),
             takes_sets: combines && command.name != "ZMPOP",
+            sorts: contains(tree, Slot::WeightPattern),
         }
     }
 }
