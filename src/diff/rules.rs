@@ -6,7 +6,7 @@ use crate::resp::{Argv, Kind, Reply, encode_reply};
 use crate::spec::{self, Fidelity};
 use crate::trace::{Act, Op};
 
-use super::{Class, kind, random};
+use super::{Class, frames, kind, random};
 
 /// How errors are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,7 +134,7 @@ pub static RULES: &[Rule] = &[
         name: "server-fact",
         reason: "it is about the server itself, not about the data",
         serves: Fidelity::ServerFact,
-        compare: |_, _, _, _| None,
+        compare: compare_server_fact,
     },
 ];
 
@@ -158,13 +158,33 @@ pub fn compare(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Optio
         return None;
     }
     let rule = rule_of(op);
+    if let (Reply::Frames(wants), Reply::Frames(gots)) = (want, got)
+        && wants.len() == gots.len()
+    {
+        return frames::compare(settings, op, wants, gots);
+    }
     let kind = match op.argv() {
+        _ if is_unsupported(want, got) => Some(kind::UNSUPPORTED.to_owned()),
         Some(argv) if want.kind() == got.kind() && want.as_error().is_none() => {
             (rule.compare)(settings, argv, want, got)
         }
         _ => kind::difference(want, got, settings.errors),
     };
     kind.map(|kind| Class { command: command_name(op, want), rule: rule.name.into(), kind })
+}
+
+/// As [`compare`], by the rule that loosens nothing.
+pub(super) fn exact_class(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Option<Class> {
+    let kind = kind::difference(want, got, settings.errors)?;
+    Some(Class { command: command_name(op, want), rule: RULES[0].name.into(), kind })
+}
+
+/// A reply as it is shown beside another: what has no order is in that of its names.
+pub fn in_order(op: &Op, reply: &Reply) -> Reply {
+    match reply {
+        Reply::Frames(frames) => Reply::Frames(frames::in_order(op, frames)),
+        _ => rule_of(op).in_order(reply),
+    }
 }
 
 /// What an op is called in a [`Class`]: its command in capitals, or its act. `want` is what the reference said to
@@ -198,6 +218,15 @@ pub fn command_name(op: &Op, want: &Reply) -> String {
 /// True for what a server says to a command that it does not have.
 pub fn is_unknown_command(reply: &Reply) -> bool {
     reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown command"))
+}
+
+/// True where the subject does not have a command, or a subcommand, that the reference has.
+fn is_unsupported(want: &Reply, got: &Reply) -> bool {
+    let lacks = |reply: &Reply| {
+        is_unknown_command(reply)
+            || reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown subcommand"))
+    };
+    lacks(got) && !lacks(want)
 }
 
 fn compare_exact(settings: &Settings, _: &Argv, want: &Reply, got: &Reply) -> Option<String> {
@@ -306,6 +335,20 @@ fn compare_cursor(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -
         }
         _ => compare_exact(settings, argv, want, got),
     }
+}
+
+/// Facts may differ, but not which facts are told: the keys of a map, flat in RESP2's reply to HELLO.
+fn compare_server_fact(_: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    let keys = |reply: &Reply| -> Option<Vec<Reply>> {
+        match reply {
+            Reply::Map(pairs) => Some(pairs.iter().map(|(key, _)| key.clone()).collect()),
+            Reply::Array(items) if argv[0].eq_ignore_ascii_case(b"HELLO") => {
+                Some(items.iter().step_by(2).cloned().collect())
+            }
+            _ => None,
+        }
+    };
+    (keys(want) != keys(got)).then(|| format!("{}-key", kind::sort_name(want)))
 }
 
 fn compare_time_left(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
@@ -443,6 +486,14 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_the_subject_lacks_is_unsupported() {
+        check("GET k", ":1", "-ERR_unknown_command_'GET'", "GET exact unsupported");
+        check("SMEMBERS k", "-WRONGTYPE_a", "-ERR_unknown_command_'SMEMBERS'", "SMEMBERS unordered unsupported");
+        check("GET k", ":1", "-ERR_unknown_subcommand_'x'", "GET exact unsupported");
+        check("FOO k", "-ERR_unknown_command_'FOO'", "-ERR_unknown_command_FOO", "UNKNOWN exact error-text");
+    }
+
+    #[test]
     fn unordered() {
         check("SMEMBERS k", "[a b b]", "[b a b]", "same");
         check("SMEMBERS k", "[a b]", "[a a]", "SMEMBERS unordered array-element");
@@ -510,6 +561,9 @@ mod tests {
         check("INFO", "a", "b", "same");
         check("INFO", "a", ":1", "INFO server-fact bulk/int");
         check("TIME", "[1 2]", "[3 4]", "same");
+        check("HELLO 3", "{proto :3 id :5}", "{proto :3 id :7}", "same");
+        check("HELLO 3", "{proto :3 id :5}", "{proto :3}", "HELLO server-fact map-key");
+        check("HELLO 2", "[proto :2 id :5]", "[id :7 proto :2]", "HELLO server-fact array-key");
     }
 
     #[test]

@@ -112,14 +112,14 @@ impl Swarm {
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
             dbs: *stream.pick(&[1, 2, 3]),
-            conns: stream.between(1, group.conns_max.into()) as u16,
+            conns: stream.between(group.conns_min.into(), group.conns_max.into()) as u16,
         };
         swarm.draw_commands(group, stream);
         swarm
     }
 
     /// False for commands that do not go with the options.
-    fn allows(&self, plan: &Plan) -> bool {
+    fn allows(&self, group: &Group, plan: &Plan) -> bool {
         match plan.command.name {
             // It takes time and memory by the product of two strings' lengths.
             "LCS" => self.values != ValueProfile::Long && self.huge_mean == 0,
@@ -127,6 +127,10 @@ impl Swarm {
             // Where they meet a set, its members get the score 1.
             "ZUNIONSTORE" | "ZINTERSTORE" | "ZDIFFSTORE" => !self.one_score,
             "ZRANGE" | "ZRANGESTORE" => true,
+            // Positions are scores.
+            _ if plan.command.family == Family::Geo && plan.command.writes => {
+                !self.one_score || !group.families.contains(&Family::SortedSets)
+            }
             _ => self.one_score || !contains(plan.tree, Slot::LexBound),
         }
     }
@@ -137,7 +141,7 @@ impl Swarm {
         for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
-            if is_off || !self.allows(plan) {
+            if is_off || !self.allows(group, plan) {
                 self.off.push(plan.command.name);
             } else {
                 let focus = if focus.contains(&plan.command.family) { FOCUS } else { 1 };
@@ -164,9 +168,9 @@ fn bound_loose(plans: &mut [(&'static Plan, u32)]) {
 
 impl fmt::Display for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, members, member_style, skew, values, options_in_16, dbs, conns, .. } = self;
+        let Self { keys, members, member_style, skew, values, options_in_16, dbs, .. } = self;
         write!(f, "{keys} keys a type, {members} members ({member_style:?}), {skew} skew, {values:?} values")?;
-        write!(f, ", options {options_in_16}/16, {dbs} databases, {conns} connections")?;
+        write!(f, ", options {options_in_16}/16, {dbs} databases")?;
         for (mean, what) in [
             (self.mistake_mean, "mistake"),
             (self.odd_number_mean, "odd number"),

@@ -47,20 +47,50 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("QUIT", 0),
     ("RESET", 0),
     ("INFO", 0),
+    ("QUIT", 0),
+    ("RESET", 0),
     // bitmaps
-
+    ("SETBIT", 400),
+    ("BITFIELD", 400),
+    ("BITOP", 250),
+    ("BITPOS", 300),
+    ("BITCOUNT", 300),
     // hyperloglog
-
+    ("PFADD", 500),
+    ("PFCOUNT", 200),
+    ("PFMERGE", 150),
     // geo
-
+    ("GEOADD", 900),
+    ("GEOSEARCH", 300),
+    ("GEORADIUS", 200),
+    ("GEORADIUSBYMEMBER", 150),
+    ("GEOSEARCHSTORE", 60),
     // streams
 
-    // transactions
-
+    // transactions: what is 0 comes where a connection is ready for it
+    ("DISCARD", 0),
+    ("EXEC", 0),
+    ("MULTI", 0),
+    ("WATCH", 0),
+    ("UNWATCH", 20),
     // channels
-
+    ("PUBLISH", 600),
+    ("SPUBLISH", 250),
+    ("SUBSCRIBE", 0),
+    ("PSUBSCRIBE", 0),
+    ("SSUBSCRIBE", 0),
+    ("UNSUBSCRIBE", 0),
+    ("PUNSUBSCRIBE", 0),
+    ("SUNSUBSCRIBE", 0),
     // blocking
-
+    ("BLMOVE", 0),
+    ("BLMPOP", 0),
+    ("BLPOP", 0),
+    ("BRPOP", 0),
+    ("BRPOPLPUSH", 0),
+    ("BZMPOP", 0),
+    ("BZPOPMAX", 0),
+    ("BZPOPMIN", 0),
     // search
 
     // server
@@ -97,6 +127,10 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("FLUSHDB", 2),
 ];
 
+/// In groups whose keys hold strings of their own form, commands that see their bytes, and some that break them.
+pub(super) const ON_STRINGS: &[(&str, u32)] =
+    &[("SET", 40), ("GET", 60), ("STRLEN", 20), ("GETRANGE", 20), ("SETRANGE", 30), ("APPEND", 20), ("GETDEL", 10)];
+
 /// In the groups of keys and expiry, commands that make and read keys of every type.
 pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("SET", 500),
@@ -121,11 +155,15 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("ZSCORE", 20),
     ("ZUNIONSTORE", 20),
     // bitmaps
-
+    ("SETBIT", 60),
+    ("BITCOUNT", 20),
     // hyperloglog
-
+    ("PFADD", 60),
+    ("PFCOUNT", 20),
     // geo
-
+    ("GEOADD", 60),
+    ("GEOPOS", 20),
+    ("GEOSEARCH", 20),
     // streams
 
     // transactions
@@ -146,4 +184,5 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] =
+    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "DEL"];

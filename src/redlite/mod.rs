@@ -31,6 +31,7 @@ mod failure;
 mod glob;
 mod long_double;
 mod number;
+mod qsort;
 mod store;
 mod waits;
 

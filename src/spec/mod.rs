@@ -12,6 +12,7 @@ mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
+pub mod left_out;
 mod lists;
 mod pubsub;
 mod registry;
@@ -52,6 +53,31 @@ pub enum Family {
     Server,
 }
 
+impl Family {
+    /// As the command line and reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Strings => "strings",
+            Family::Lists => "lists",
+            Family::Hashes => "hashes",
+            Family::Sets => "sets",
+            Family::SortedSets => "sorted-sets",
+            Family::Bitmaps => "bitmaps",
+            Family::HyperLogLog => "hyperloglog",
+            Family::Geo => "geo",
+            Family::Streams => "streams",
+            Family::Keys => "keys",
+            Family::Expiry => "expiry",
+            Family::Transactions => "transactions",
+            Family::PubSub => "pubsub",
+            Family::Blocking => "blocking",
+            Family::Search => "search",
+            Family::Connection => "connection",
+            Family::Server => "server",
+        }
+    }
+}
+
 /// Where a command's keys are among its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keys {
@@ -75,6 +101,15 @@ pub enum Keys {
     },
     /// The first argument, and among SORT's options behind it the value of the last STORE.
     Sorted,
+    /// A key, and behind it keys that are the values of options.
+    Named {
+        /// Index of the key that is always there.
+        first: usize,
+        /// Index from which on options are looked for.
+        from: usize,
+        /// What follows the first of each of these words is a key.
+        words: [&'static str; 2],
+    },
 }
 
 impl Keys {
@@ -166,6 +201,7 @@ impl Command {
     /// are there: a number of keys that is none gives none, one that is too high ends at the last argument.
     pub fn key_positions(&self, argv: &Argv) -> impl Iterator<Item = usize> + use<> {
         let mut stored = None;
+        let mut named = [None; 2];
         let (destination, range) = match self.keys {
             Keys::None => (None, (0..0).step_by(1)),
             Keys::Range { first, last, step } => {
@@ -179,12 +215,17 @@ impl Command {
                 let end = first.saturating_add(count).min(argv.len());
                 (destination.filter(|&at| at < argv.len()), (first..end).step_by(1))
             }
+            Keys::Named { first, from, words } => {
+                named = words.map(|word| value_of(argv, from, word));
+                named.sort_unstable();
+                (None, (first..argv.len().min(first + 1)).step_by(1))
+            }
             Keys::Sorted => {
                 stored = stored_at(argv);
                 (None, (1..argv.len().min(2)).step_by(1))
             }
         };
-        destination.into_iter().chain(range).chain(stored)
+        destination.into_iter().chain(range).chain(stored).chain(named.into_iter().flatten())
     }
 }
 
@@ -197,10 +238,23 @@ pub fn start_of_iteration(argv: &Argv) -> Option<usize> {
     }
     let command = lookup_request(argv).filter(|command| command.fidelity == Fidelity::Cursor)?;
     let at = match command.keys {
-        Keys::Range { first, .. } => first + 1,
+        Keys::Range { first, .. } | Keys::Named { first, .. } => first + 1,
         Keys::None | Keys::Counted { .. } | Keys::Sorted => 1,
     };
     zero(at).then_some(at)
+}
+
+/// True where the request may make its client wait for what others do. In a transaction none does.
+pub fn may_block(argv: &Argv) -> bool {
+    // Cheaper than looking up every command: no other begins so.
+    if !argv.get(0).and_then(<[u8]>::first).is_some_and(|first| matches!(first | 0x20, b'b' | b'x' | b'w')) {
+        return false;
+    }
+    lookup_request(argv).is_some_and(|command| match command.name {
+        "XREAD" | "XREADGROUP" => argv.iter().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK")),
+        "WAIT" => true,
+        _ => command.family == Family::Blocking,
+    })
 }
 
 /// True for a cursor that Redis reads as 0: with C's `strtoul`, so `-0` and `00` are 0, nothing at all too, and a
@@ -228,6 +282,12 @@ fn stored_at(argv: &Argv) -> Option<usize> {
         };
     }
     stored
+}
+
+/// Where the value of the first option `word` is, from the argument `from` on.
+fn value_of(argv: &Argv, from: usize, word: &str) -> Option<usize> {
+    let at = (from..argv.len()).find(|&at| argv[at].eq_ignore_ascii_case(word.as_bytes()))?;
+    (at + 1 < argv.len()).then_some(at + 1)
 }
 
 /// A number of keys as a request gives it.
@@ -259,6 +319,8 @@ mod tests {
         check("KEYS *", &[]);
         check("SORT l BY STORE STORE x STORE y LIMIT 1 STORE GET STORE", &["l", "y"]);
         check("OBJECT ENCODING k", &["k"]);
+        check("GEORADIUS k 1 2 3 m COUNT 2", &["k"]);
+        check("GEORADIUS k 1 2 3 m ASC storedist d", &["k", "d"]);
     }
 
     #[test]
@@ -273,6 +335,12 @@ mod tests {
         check("ZUNIONSTORE d", &["d"]);
         check("ZUNIONSTORE d x a b", &["d"]);
         check("ZUNIONSTORE", &[]);
+        // Found by COMMAND GETKEYS where no well-formed request has them.
+        check("GEORADIUS k 1 2 3 m STOREDIST a STORE b STORE c", &["k", "a", "b"]);
+        check("GEORADIUS k 1 2 3 STORE x", &["k"]);
+        check("GEORADIUSBYMEMBER k m 3 STORE x", &["k"]);
+        check("GEORADIUS k 1 2 3 m STORE", &["k"]);
+        check("GEORADIUS", &[]);
     }
 
     #[test]

@@ -157,6 +157,7 @@ impl Target for Spawned {
         };
         let mut clock = frozen.map_or_else(|| Clock::Real(RealTime::new(header.start_ms)), Clock::Frozen);
         let mut server = Server::start(launch, dir, self.options.reply_deadline)?;
+        server.set_answers_in_rounds();
         // On a port another's may answer; the socket is in a directory of dst's own.
         if !self.frozen && !self.options.allow_flush {
             server.refuse_data()?;

@@ -14,6 +14,7 @@ mod signals;
 mod sorted_sets;
 mod strings;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
@@ -112,6 +113,23 @@ impl Store {
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Vec<T>> {
         self.sqlite.prepare_cached(sql)?.query_map(params, read)?.collect()
+    }
+
+    /// Shows `visit` the rows that `sql` finds, until it breaks.
+    fn walk(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        mut visit: impl FnMut(&Row<'_>) -> rusqlite::Result<ControlFlow<()>>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = self.sqlite.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            if visit(row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The id of the row that was inserted last.

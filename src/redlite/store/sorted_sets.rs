@@ -6,6 +6,8 @@
 //! has outgrown the list it is a skip list for good, which keeps the sign. Which of the two a key is, says
 //! [`Key::is_compact`].
 
+use std::ops::ControlFlow;
+
 use rusqlite::{Row, params};
 
 use super::{Key, Store, bytes};
@@ -119,6 +121,19 @@ impl Store {
              ORDER BY score, member LIMIT ?5 OFFSET ?4"
         };
         Ok(self.rows(sql, params![key.id, low, high, offset, limit], Scored::from_row)?)
+    }
+
+    /// Shows `visit` the members with scores from `low` to `high`, in their order, until it breaks.
+    pub fn zset_walk_scores(
+        &self,
+        key: &Key,
+        (low, high): (f64, f64),
+        mut visit: impl FnMut(Scored) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let sql = "SELECT member, score, negative_zero FROM zset_members
+                   WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3 ORDER BY score, member";
+        self.walk(sql, params![key.id, low, high], |row| Ok(visit(Scored::from_row(row)?)))?;
+        Ok(())
     }
 
     /// Of a set whose members all have this score: those from `low` to before `high`, as [`Store::zset_by_score`].

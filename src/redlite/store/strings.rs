@@ -58,6 +58,13 @@ impl Store {
         Ok(())
     }
 
+    /// As [`Store::set_string`], without expiry, of a string that Redis makes in place.
+    pub fn set_changed_string(&mut self, db: u32, name: &[u8], value: &[u8]) -> Result<(), Failure> {
+        self.set_string(db, name, value, None)?;
+        self.write("UPDATE keys SET head = ?3 WHERE db = ?1 AND name = ?2", params![db, name, Origin::Changed.head()])?;
+        Ok(())
+    }
+
     /// As [`Store::set_string`], where the key of this name is known to be `found`.
     ///
     /// A key that is overwritten keeps its id, so that an iteration over the keys does not miss it.

@@ -91,10 +91,15 @@ fn score_reply(context: &Context<'_>, score: Option<f64>) -> Reply {
     score.map_or_else(|| context.null(), |score| context.double(score))
 }
 
-/// Makes the first argument a sorted set of these members, after `prepare` has seen its empty key; deletes it where
-/// there are none.
-fn store_members(context: &mut Context<'_>, members: &[Scored], prepare: impl FnOnce(&mut Key)) -> Outcome {
-    let (db, name) = (context.db(), context.arg(1));
+/// Makes the key `name` a sorted set of these members, after `prepare` has seen it empty; deletes it where there are
+/// none.
+pub(super) fn store_members(
+    context: &mut Context<'_>,
+    name: &[u8],
+    members: &[Scored],
+    prepare: impl FnOnce(&mut Key),
+) -> Outcome {
+    let db = context.db();
     if members.is_empty() {
         if let Some(old) = context.store.find(db, name)? {
             context.store.delete(&old)?;
@@ -112,17 +117,17 @@ fn store_members(context: &mut Context<'_>, members: &[Scored], prepare: impl Fn
 
 /// What ZADD may do, and what it answers.
 #[derive(Clone, Copy, Debug, Default)]
-struct AddOptions {
+pub(super) struct AddOptions {
     /// Never change a score.
-    nx: bool,
+    pub(super) nx: bool,
     /// Never add a member.
-    xx: bool,
+    pub(super) xx: bool,
     /// Change a score only to a greater one.
     gt: bool,
     /// Change a score only to a lesser one.
     lt: bool,
     /// Count changed scores too.
-    ch: bool,
+    pub(super) ch: bool,
     /// Add to the score, and answer with the new one.
     incr: bool,
 }
@@ -229,6 +234,11 @@ fn add(context: &mut Context<'_>, options: AddOptions, first: usize) -> Outcome 
     for at in (first..context.argv.len()).step_by(2) {
         pairs.push((double_or(context, at, texts::NOT_FLOAT)?, context.arg(at + 1)));
     }
+    add_pairs(context, options, pairs)
+}
+
+/// Adds these pairs of score and member to the key that is the first argument.
+pub(super) fn add_pairs(context: &mut Context<'_>, options: AddOptions, pairs: Vec<(f64, &[u8])>) -> Outcome {
     let mut key = match find(context, 1)? {
         Some(key) => key,
         None if options.xx => {

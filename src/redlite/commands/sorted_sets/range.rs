@@ -192,7 +192,7 @@ pub(super) fn zrangestore(context: &mut Context<'_>) -> Outcome {
         Some(key) => query.members(context.store, &key)?,
         None => Vec::new(),
     };
-    store_members(context, &members, |key| {
+    store_members(context, context.arg(1), &members, |key| {
         // Only of ranks does Redis know how many members there will be.
         if matches!(query.bounds, Bounds::Ranks(..)) {
             key.outgrow_sorted_set(members.len() as i64, 0);
