@@ -26,7 +26,7 @@ mod streams;
 mod strings;
 mod transactions;
 #[cfg(test)]
-mod transcript;
+pub(super) mod transcript;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
