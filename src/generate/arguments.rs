@@ -137,7 +137,8 @@ const CLIENT_NAMES: &[&[u8]] = &[b"worker", b"worker-1", b"", b"caf\xc3\xa9", b"
 const COMMAND_NAMES: &[&[u8]] = &[b"get", b"SET", b"zadd", b"xgroup", b"client|list", b"nosuch", b"config|nosuch", b""];
 
 /// Parameters whose values are the same on every server, and patterns.
-const PARAMETERS: &[&[u8]] = &[b"maxmemory-policy", b"databases", b"list-max-*", b"MAXMEMORY", b"nosuch", b"hash-*-entries"];
+const PARAMETERS: &[&[u8]] =
+    &[b"maxmemory-policy", b"databases", b"list-max-*", b"MAXMEMORY", b"nosuch", b"hash-*-entries"];
 
 const SECTIONS: &[&[u8]] = &[b"server", b"keyspace", b"memory", b"clients", b"all", b"default", b"nosuch", b"STATS"];
 
