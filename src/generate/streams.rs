@@ -128,6 +128,28 @@ fn write_id((ms, seq): (u64, u64), out: &mut Vec<u8>) {
     write_int(seq.cast_signed(), out);
 }
 
+/// True for the kinds of arguments that only commands on streams have, and that are no plain numbers.
+pub(super) fn serves(slot: Slot) -> bool {
+    matches!(
+        slot,
+        Slot::EntryId
+            | Slot::NewId
+            | Slot::MinId
+            | Slot::RangeStart
+            | Slot::RangeEnd
+            | Slot::ReadId
+            | Slot::GroupId
+            | Slot::StartId
+            | Slot::Group
+            | Slot::Consumer
+            | Slot::Claims
+            | Slot::MinIdle
+            | Slot::Idle
+            | Slot::PastUnixMilliseconds
+            | Slot::Block
+    )
+}
+
 impl Arguments {
     /// Decides what a request of a command on streams is about.
     pub(super) fn begin_stream(&mut self, plan: &Plan) {

@@ -23,6 +23,8 @@ pub(super) struct Plan {
     pub takes_sets: bool,
     /// True where it is about a consumer group of a stream.
     pub of_group: bool,
+    /// True where it sorts: lists, sets and sorted sets.
+    pub sorts: bool,
 }
 
 impl Plan {
@@ -39,6 +41,7 @@ impl Plan {
             places_bits: contains(tree, Slot::BitOffset) || contains(tree, Slot::FieldOffset),
             takes_sets: combines && command.name != "ZMPOP",
             of_group: contains(tree, Slot::Group),
+            sorts: contains(tree, Slot::WeightPattern),
         }
     }
 }

@@ -107,6 +107,12 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     // search
 
     // server
+    ("SORT", 300),
+    ("SORT_RO", 100),
+    ("OBJECT ENCODING", 300),
+    ("OBJECT FREQ", 10),
+    ("OBJECT IDLETIME", 10),
+    ("OBJECT REFCOUNT", 10),
 ];
 
 /// What a group has of families that are not its own: keys of other types to be wrong about, and what happens to
@@ -141,24 +147,24 @@ pub(super) const ON_STRINGS: &[(&str, u32)] =
 
 /// In the groups of keys and expiry, commands that make and read keys of every type.
 pub(super) const ANY_TYPE: &[(&str, u32)] = &[
-    ("SET", 200),
+    ("SET", 500),
     ("SETEX", 40),
     ("PSETEX", 40),
     ("GETEX", 60),
     ("GET", 40),
     ("APPEND", 20),
-    ("INCRBY", 40),
-    ("RPUSH", 80),
+    ("INCRBY", 150),
+    ("RPUSH", 400),
     ("LPOP", 20),
     ("LLEN", 20),
-    ("HSET", 80),
+    ("HSET", 400),
     ("HGET", 20),
     ("HDEL", 20),
-    ("SADD", 80),
+    ("SADD", 400),
     ("SREM", 20),
     ("SCARD", 20),
     ("SINTERSTORE", 20),
-    ("ZADD", 80),
+    ("ZADD", 400),
     ("ZREM", 20),
     ("ZSCORE", 20),
     ("ZUNIONSTORE", 20),
@@ -187,6 +193,12 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     // search
 
     // server
+    ("HINCRBY", 20),
+    ("INCRBYFLOAT", 20),
+    ("SETRANGE", 20),
+    ("SMOVE", 20),
+    ("SPOP", 20),
+    ("ZRANGESTORE", 20),
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.

@@ -99,6 +99,8 @@ pub enum Keys {
         /// Index of a key before it, where there is one.
         destination: Option<usize>,
     },
+    /// The first argument, and among SORT's options behind it the value of the last STORE.
+    Sorted,
     /// A key, and behind it keys that are the values of options.
     Named {
         /// Index of the key that is always there.
@@ -136,6 +138,8 @@ pub enum Fidelity {
     Unordered,
     /// Field and value pairs in any order, flat in RESP2 (`HGETALL`).
     UnorderedPairs,
+    /// As `Exact`, but the order where the request leaves it open (`SORT key BY nosort`).
+    Sorted,
     /// One step of an iteration: only the elements of the whole iteration (`SCAN`).
     Cursor,
     /// Elements picked at random (`SRANDMEMBER`): their number, and that each is one that was there.
@@ -201,6 +205,7 @@ impl Command {
     /// The indexes in `argv` of the keys that a request names, in rising order. Of a malformed request, those that
     /// are there: a number of keys that is none gives none, one that is too high ends at the last argument.
     pub fn key_positions(&self, argv: &Argv) -> impl Iterator<Item = usize> + use<> {
+        let mut stored = None;
         let mut named = [None; 2];
         let (destination, range) = match self.keys {
             Keys::None => (None, (0..0).step_by(1)),
@@ -224,8 +229,12 @@ impl Command {
                 named.sort_unstable();
                 (None, (first..argv.len().min(first + 1)).step_by(1))
             }
+            Keys::Sorted => {
+                stored = stored_at(argv);
+                (None, (1..argv.len().min(2)).step_by(1))
+            }
         };
-        destination.into_iter().chain(range).chain(named.into_iter().flatten())
+        destination.into_iter().chain(range).chain(stored).chain(named.into_iter().flatten())
     }
 }
 
@@ -239,7 +248,7 @@ pub fn start_of_iteration(argv: &Argv) -> Option<usize> {
     let command = lookup_request(argv).filter(|command| command.fidelity == Fidelity::Cursor)?;
     let at = match command.keys {
         Keys::Range { first, .. } | Keys::Named { first, .. } => first + 1,
-        Keys::None | Keys::Counted { .. } | Keys::Streams => 1,
+        Keys::None | Keys::Counted { .. } | Keys::Sorted | Keys::Streams => 1,
     };
     zero(at).then_some(at)
 }
@@ -283,6 +292,23 @@ fn position_of_streams(argv: &Argv) -> Option<usize> {
     }
 }
 
+/// Where the destination of a SORT is: behind its last STORE. The values of other options are none of its words.
+fn stored_at(argv: &Argv) -> Option<usize> {
+    let (mut at, mut stored) = (2, None);
+    while let Some(word) = argv.get(at) {
+        let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
+        if is(b"STORE") && at + 1 < argv.len() {
+            stored = Some(at + 1);
+        }
+        at += match () {
+            () if is(b"LIMIT") => 3,
+            () if is(b"GET") || is(b"BY") => 2,
+            () => 1,
+        };
+    }
+    stored
+}
+
 /// Where the value of the first option `word` is, from the argument `from` on.
 fn value_of(argv: &Argv, from: usize, word: &str) -> Option<usize> {
     let at = (from..argv.len()).find(|&at| argv[at].eq_ignore_ascii_case(word.as_bytes()))?;
@@ -318,6 +344,8 @@ mod tests {
         check("KEYS *", &[]);
         check("XREAD COUNT 1 STREAMS a b 0 $", &["a", "b"]);
         check("XREADGROUP GROUP streams NOACK NOACK STREAMS a >", &["a"]);
+        check("SORT l BY STORE STORE x STORE y LIMIT 1 STORE GET STORE", &["l", "y"]);
+        check("OBJECT ENCODING k", &["k"]);
         check("GEORADIUS k 1 2 3 m COUNT 2", &["k"]);
         check("GEORADIUS k 1 2 3 m ASC storedist d", &["k", "d"]);
     }

@@ -93,7 +93,7 @@ pub(in crate::redlite) struct Key {
     pub kind: Type,
     /// Elements; of a string and of a stream 0.
     pub length: i64,
-    /// Of a list: the position of its first element.
+    /// Of a list: the position of its first element. Of any other type: how Redis would keep it, see `encodings`.
     pub head: i64,
     /// In milliseconds since 1970. The key is there until the clock is past it.
     pub expires_ms: Option<i64>,
@@ -201,6 +201,8 @@ impl Store {
 
     /// Deletes the key's elements and leaves its row.
     pub(super) fn delete_elements(&mut self, key: &Key) -> Result<(), Failure> {
+        // SQLite gives the id of a key that is gone to another.
+        self.ranks.forget(key.id);
         self.signal_gone(key)?;
         for elements in key.kind.row().delete {
             self.write(elements, [key.id])?;
@@ -305,6 +307,7 @@ impl Store {
     /// Deletes every key of every database.
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
         self.touch_all();
+        self.ranks.clear();
         for table in TYPES.iter().flat_map(|row| row.clear) {
             self.write(table, [])?;
         }

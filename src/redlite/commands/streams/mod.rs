@@ -25,7 +25,7 @@ mod read;
 mod tests;
 mod trim;
 
-use super::{Context, Outcome, Row, c_string, unknown_subcommand};
+use super::{Context, Outcome, Row, c_string, container};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::store::{Group, Stream, StreamEntry};
 use crate::redlite::stream_id::{self, StreamId, Written};
@@ -37,13 +37,13 @@ pub(super) const COMMANDS: &[Row] = &[
     ("XAUTOCLAIM", claim::xautoclaim),
     ("XCLAIM", claim::xclaim),
     ("XDEL", add::xdel),
-    ("XGROUP", unknown_subcommand),
+    ("XGROUP", container),
     ("XGROUP CREATE", groups::create),
     ("XGROUP CREATECONSUMER", groups::create_consumer),
     ("XGROUP DELCONSUMER", groups::delete_consumer),
     ("XGROUP DESTROY", groups::destroy),
     ("XGROUP SETID", groups::set_id),
-    ("XINFO", unknown_subcommand),
+    ("XINFO", container),
     ("XINFO CONSUMERS", info::consumers),
     ("XINFO GROUPS", info::groups),
     ("XINFO STREAM", info::stream),
@@ -159,9 +159,9 @@ fn limit_or_all(count: i64) -> i64 {
 /// Redis' text for a subcommand whose arguments it does not understand.
 fn refuse_arguments<T>(context: &Context<'_>) -> Result<T, Failure> {
     let sub = c_string(context.arg(1), 128);
-    let container = context.arg(0).to_ascii_uppercase();
+    let name = context.arg(0).to_ascii_uppercase();
     let text: [&[u8]; 5] =
-        [b"ERR unknown subcommand or wrong number of arguments for '", sub, b"'. Try ", &container, b" HELP."];
+        [b"ERR unknown subcommand or wrong number of arguments for '", sub, b"'. Try ", &name, b" HELP."];
     refuse(text.concat())
 }
 
