@@ -185,4 +185,26 @@ mod tests {
         check_with(settings, "0/a=1@5", "0/a=1@1056", "0/a expiry");
         check_with(settings, "0/a=1@5", "0/a=1", "0/a expiry");
     }
+
+    #[test]
+    fn details_are_compared_where_both_tell_them() {
+        /// A stream with a consumer that was seen at `seen`, and an entry delivered at `delivered` to it.
+        fn stream(seen: i64, delivered: i64, deliveries: i64) -> Keyspace {
+            let pending = Reply::Array(vec![Reply::bulk("1-1"), Reply::Int(delivered), Reply::Int(deliveries)]);
+            let consumer = vec![Reply::bulk("pending"), pending, Reply::bulk("seen-time"), Reply::Int(seen)];
+            let mut keyspace = keyspace("0/s=x");
+            keyspace.entries[0].details = Some(Reply::Array(vec![Reply::bulk("consumers"), Reply::Array(consumer)]));
+            keyspace
+        }
+        let kinds = |settings: &Settings, got: &Keyspace| -> Vec<&str> {
+            differences(settings, &stream(1, 2, 3), got).iter().map(|found| found.kind).collect()
+        };
+        let exact = Settings::default();
+        let real = Settings { clock: ClockSkew::Real { ahead_ms: 0, tolerance_ms: 50 }, ..exact };
+        assert_eq!(kinds(&exact, &stream(1, 2, 3)), [""; 0]);
+        assert_eq!(kinds(&exact, &stream(9, 2, 3)), ["details"]);
+        assert_eq!(kinds(&real, &stream(9, 9, 3)), [""; 0]);
+        assert_eq!(kinds(&real, &stream(9, 9, 4)), ["details"]);
+        assert_eq!(kinds(&exact, &keyspace("0/s=x")), [""; 0]);
+    }
 }

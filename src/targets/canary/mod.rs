@@ -15,6 +15,7 @@ mod keys;
 mod lists;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 
 use std::sync::Arc;
@@ -50,6 +51,7 @@ const FAMILIES: &[&[Canary]] = &[
     sorted_sets::CANARIES,
     bitmaps::CANARIES,
     hyperloglog::CANARIES,
+    streams::CANARIES,
     keys::CANARIES,
     expiry::CANARIES,
 ];

@@ -116,3 +116,22 @@ fn count_below(keys: &[[u8; 16]], depth: usize) -> i64 {
     let branches = keys.chunk_by(|one, other| one[common] == other[common]);
     stretch + 1 + branches.map(|keys| count_below(keys, common + 1)).sum::<i64>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The expectations are those of redis-server 7.0.15 for streams whose nodes have these ids.
+    #[test]
+    fn a_radix_tree_has_a_node_for_each_place_where_ids_part() {
+        let check = |ids: &[(u64, u64)], expected: i64| {
+            let ids: Vec<StreamId> = ids.iter().map(|&(ms, seq)| StreamId { ms, seq }).collect();
+            assert_eq!(count_radix_nodes(&ids), expected, "{ids:?}");
+        };
+        check(&[], 1);
+        check(&[(1, 1)], 2);
+        check(&[(1, 1), (1, 2)], 4);
+        check(&[(1, 1), (2, 1)], 6);
+        check(&[(1, 1), (1, 256), (2, 1)], 10);
+    }
+}
