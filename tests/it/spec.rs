@@ -60,10 +60,11 @@ fn hints_fidelity(hints: &BTreeSet<String>) -> Hint {
     }
 }
 
-/// Redis hints nothing for an absolute time, for the times in XINFO STREAM, for HELLO, and that HSCAN's and SPOP's replies are as random as SCAN's.
+/// Redis hints nothing for an absolute time, for the times in XINFO STREAM, for HELLO, and that HSCAN's and SPOP's
+/// replies are as random as SCAN's.
 fn fidelity_of_hints(command: &Command) -> Hint {
     match command.fidelity {
-        Fidelity::Exact | Fidelity::UnixTime => Hint::Deterministic,
+        Fidelity::Exact | Fidelity::Sorted | Fidelity::UnixTime => Hint::Deterministic,
         Fidelity::Unordered | Fidelity::UnorderedPairs => Hint::AnyOrder,
         Fidelity::ServerFact if command.name == "HELLO" => Hint::Deterministic,
         Fidelity::Clocked if command.name == "XINFO STREAM" => Hint::Deterministic,

@@ -130,6 +130,7 @@ pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
 
 /// Refuses a command that the connection may not send in its state.
 pub(super) fn check_state(connection: &Connection, command: &Command) -> Result<(), Failure> {
+    connection::check_authenticated(connection, command)?;
     pubsub::check_state(connection, command)
 }
 
