@@ -75,6 +75,14 @@ impl Store {
         self.signals.touched.all |= self.signals.is_watching;
     }
 
+    /// Makes a change of which those who watch are not told, where Redis does not tell them.
+    pub fn unnoticed<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> T {
+        let is_watching = std::mem::replace(&mut self.signals.is_watching, false);
+        let done = change(self);
+        self.signals.is_watching = is_watching;
+        done
+    }
+
     /// Notes that there is something to take from the key of this name.
     pub fn signal_ready(&mut self, db: u32, name: &[u8], kind: Type) {
         if self.signals.is_awaited && matches!(kind, Type::List | Type::SortedSet) {

@@ -209,17 +209,25 @@ fn read(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
 
 fn change(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
     let (db, name) = (context.db(), context.arg(1));
-    let (key, old) = context.store.find_string(db, name, <[u8]>::to_vec)?.unzip();
-    let old = old.unwrap_or_default();
-    let mut value = old.clone();
+    let (key, value) = context.store.find_string(db, name, <[u8]>::to_vec)?.unzip();
+    let mut value = value.unwrap_or_default();
     // The string grows for all operations at once, whether they fail or not.
     let written = operations.iter().filter(|operation| operation.writes());
-    grow(&mut value, written.map(|operation| operation.field.end_bytes()).max().unwrap_or(0));
-    let replies =
-        operations.iter().map(|operation| operation.run(&mut value).map_or_else(|| context.null(), Reply::Int));
-    let replies = replies.collect();
-    if value != old {
+    let bytes = written.map(|operation| operation.field.end_bytes()).max().unwrap_or(0);
+    let has_grown = grow(&mut value, bytes);
+    let mut is_changed = false;
+    let mut replies = Vec::with_capacity(operations.len());
+    for operation in operations {
+        let before = operation.field.read(&value);
+        let answer = operation.run(&mut value);
+        let is_done = operation.writes() && answer.is_some();
+        is_changed |= is_done && (has_grown || operation.field.read(&value) != before);
+        replies.push(answer.map_or_else(|| context.null(), Reply::Int));
+    }
+    if is_changed {
         context.store.update_string(db, name, key.as_ref(), &value)?;
+    } else if has_grown {
+        context.store.unnoticed(|store| store.update_string(db, name, key.as_ref(), &value))?;
     }
     Ok(Reply::Array(replies))
 }

@@ -9,7 +9,7 @@ mod sparse;
 
 use super::{Context, Outcome, Row};
 use crate::redlite::failure::{Failure, refuse};
-use crate::redlite::store::Key;
+use crate::redlite::store::{Key, Store};
 use crate::resp::Reply;
 
 use sketch::{Corrupted, Registers, Sketch};
@@ -42,9 +42,10 @@ fn pfadd(context: &mut Context<'_>) -> Outcome {
     });
     if is_changed {
         sketch.forget_count();
-        context.store.update_string(db, name, key.as_ref(), sketch.as_bytes())?;
+        let update = |store: &mut Store| store.update_string(db, name, key.as_ref(), sketch.as_bytes());
+        // What was added before the broken part was found stays, but is no change for those who watch.
+        if added.is_ok() { update(context.store)? } else { context.store.unnoticed(update)? }
     }
-    // What was added before the broken part was found stays.
     added?;
     Ok(Reply::Int(is_changed.into()))
 }
