@@ -227,7 +227,8 @@ fn change(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
     if is_changed {
         context.store.update_string(db, name, key.as_ref(), &value)?;
     } else if has_grown {
-        context.store.unnoticed(|store| store.update_string(db, name, key.as_ref(), &value))?;
+        // Redis does not tell those who watch the key that the string has grown.
+        context.store.untouched(|store| store.update_string(db, name, key.as_ref(), &value))?;
     }
     Ok(Reply::Array(replies))
 }

@@ -44,7 +44,7 @@ fn pfadd(context: &mut Context<'_>) -> Outcome {
         sketch.forget_count();
         let update = |store: &mut Store| store.update_string(db, name, key.as_ref(), sketch.as_bytes());
         // What was added before the broken part was found stays, but is no change for those who watch.
-        if added.is_ok() { update(context.store)? } else { context.store.unnoticed(update)? }
+        if added.is_ok() { update(context.store)? } else { context.store.untouched(update)? }
     }
     added?;
     Ok(Reply::Int(is_changed.into()))
