@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub places_bits: bool,
     /// True where it combines sorted sets, and takes sets as well.
     pub takes_sets: bool,
+    /// True where it sorts: lists, sets and sorted sets.
+    pub sorts: bool,
 }
 
 impl Plan {
@@ -36,6 +38,7 @@ impl Plan {
             scores: contains(tree, Slot::Score),
             places_bits: contains(tree, Slot::BitOffset) || contains(tree, Slot::FieldOffset),
             takes_sets: combines && command.name != "ZMPOP",
+            sorts: contains(tree, Slot::WeightPattern),
         }
     }
 }

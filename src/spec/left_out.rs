@@ -187,13 +187,6 @@ pub const LEFT_OUT: &[LeftOut] = &[
     row("XSETID", LATER),
     row("XTRIM", LATER),
     // keys
-    row("OBJECT", LATER),
-    row("OBJECT ENCODING", LATER),
-    row("OBJECT FREQ", LATER),
-    row("OBJECT IDLETIME", LATER),
-    row("OBJECT REFCOUNT", LATER),
-    row("SORT", LATER),
-    row("SORT_RO", LATER),
     // transactions
     // channels
     // blocking

@@ -101,7 +101,12 @@ pub enum Slot {
     /// `distinct`: an element of a HyperLogLog.
     Distinct,
     // geo
-
+    /// `longitude` of a position, in degrees.
+    Longitude,
+    /// `latitude` of the position whose longitude was before it, in degrees.
+    Latitude,
+    /// `distance` in the unit that follows, at least 0.
+    Distance,
     // streams
 
     // blocking
@@ -116,6 +121,24 @@ pub enum Slot {
     // search
 
     // server
+    /// `weight-pattern`: what SORT sorts by, mostly names of keys that hold numbers.
+    WeightPattern,
+    /// `text-pattern`: what SORT sorts by as text.
+    TextPattern,
+    /// `get-pattern`: what SORT answers instead of elements.
+    GetPattern,
+    /// `client-id`: the id of a connection that there is not.
+    ClientId,
+    /// `client-name`: a name for a connection.
+    ClientName,
+    /// `command-name`: of a command.
+    CommandName,
+    /// `parameter` of the configuration.
+    Parameter,
+    /// `section` of INFO.
+    Section,
+    /// `replicas`: how many of them are waited for: none.
+    Replicas,
 }
 
 /// The words of the notation, and what they stand for.
@@ -161,7 +184,9 @@ const WORDS: &[(&str, Slot)] = &[
     ("field-value", Slot::FieldValue),
     ("distinct", Slot::Distinct),
     // geo
-
+    ("longitude", Slot::Longitude),
+    ("latitude", Slot::Latitude),
+    ("distance", Slot::Distance),
     // streams
 
     // blocking
@@ -172,6 +197,15 @@ const WORDS: &[(&str, Slot)] = &[
     // search
 
     // server
+    ("weight-pattern", Slot::WeightPattern),
+    ("text-pattern", Slot::TextPattern),
+    ("get-pattern", Slot::GetPattern),
+    ("client-id", Slot::ClientId),
+    ("client-name", Slot::ClientName),
+    ("command-name", Slot::CommandName),
+    ("parameter", Slot::Parameter),
+    ("section", Slot::Section),
+    ("replicas", Slot::Replicas),
 ];
 
 /// One part of a command's syntax.

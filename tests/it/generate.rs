@@ -1,7 +1,7 @@
 //! What the generator makes, sent to a real Redis.
 
-use redis::{ConnectionLike, ErrorKind, Value};
 use redlite_dst::generate::{Generator, Group, Options, groups};
+use redlite_dst::resp::Reply;
 use redlite_dst::seed::Seed;
 
 use crate::reference::Reference;
@@ -16,27 +16,20 @@ struct Outcome {
 }
 
 fn run(group: &'static Group, seed: u64, server: &Reference) -> Outcome {
-    let mut connections = [server.connect(), server.connect()];
-    let cleared = connections[0].req_packed_command(b"*1\r\n$8\r\nFLUSHALL\r\n");
-    assert!(cleared.is_ok(), "{cleared:?}");
+    let mut observer = server.connect();
+    let mut connections = [server.connect_plain(), server.connect_plain()];
+    assert_eq!(connections[0].call(&["FLUSHALL"].into()), Reply::ok());
     let mut generator = Generator::new(&Options { seed: Seed(seed), group });
-    let before_s: f64 = info(&mut connections[0], "cpu", "used_cpu_user");
+    let before_s: f64 = info(&mut observer, "cpu", "used_cpu_user");
     let (mut requests, mut refused) = (0, 0);
     for op in (0..3000).map(|_| generator.next_op()) {
         let Some(argv) = op.argv() else { continue };
-        let mut request = Vec::new();
-        argv.encode(&mut request);
-        let connection = &mut connections[usize::from(op.conn)];
-        let reply = connection.req_packed_command(&request);
+        let reply = connections[usize::from(op.conn)].call(argv);
         requests += 1;
-        refused += u32::from(matches!(reply, Err(_) | Ok(Value::ServerError(_))));
-        // The client cannot read an error that quotes what is no text, and is out of step from then on.
-        if reply.is_err_and(|error| error.kind() == ErrorKind::Parse) {
-            *connection = server.connect();
-        }
+        refused += u32::from(matches!(reply, Reply::Error(_)));
     }
-    let cpu_s = info::<f64>(&mut connections[0], "cpu", "used_cpu_user") - before_s;
-    Outcome { requests, refused, cpu_s, memory_bytes: info(&mut connections[0], "memory", "used_memory") }
+    let cpu_s = info::<f64>(&mut observer, "cpu", "used_cpu_user") - before_s;
+    Outcome { requests, refused, cpu_s, memory_bytes: info(&mut observer, "memory", "used_memory") }
 }
 
 fn info<T: redis::FromRedisValue>(connection: &mut redis::Connection, section: &str, name: &str) -> T {

@@ -126,7 +126,7 @@ fn bitop(context: &mut Context<'_>) -> Outcome {
     }
     let result = operation.apply(&sources);
     if !result.is_empty() {
-        context.store.set_string(db, destination, &result, None)?;
+        context.store.set_changed_string(db, destination, &result)?;
     } else if let Some(key) = context.store.find(db, destination)? {
         context.store.delete(&key)?;
     }
