@@ -8,6 +8,7 @@
 //! To add one: a row and a function in its family's file.
 
 mod expiry;
+mod geo;
 mod hashes;
 mod keys;
 mod lists;
@@ -46,6 +47,7 @@ const FAMILIES: &[&[Canary]] = &[
     hashes::CANARIES,
     sets::CANARIES,
     sorted_sets::CANARIES,
+    geo::CANARIES,
     keys::CANARIES,
     expiry::CANARIES,
 ];
