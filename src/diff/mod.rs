@@ -4,15 +4,19 @@
 //! |---|---|
 //! | which replies are the same, by command | [`rules`] |
 //! | random picks: what to ask the subject afterwards | [`random`] |
+//! | what else arrives beside a reply: messages | `frames` |
+//! | EXEC: each reply by the rule of its command | [`transactions`] |
 //! | what two targets hold | [`keyspace`] |
 //! | the name of a difference | [`kind`] |
 //! | the difference, for people | [`render`] |
 
+mod frames;
 pub mod keyspace;
 pub mod kind;
 pub mod random;
 pub mod render;
 pub mod rules;
+pub mod transactions;
 
 use std::fmt;
 
@@ -111,6 +115,8 @@ pub struct Divergence {
     pub want: Reply,
     /// What the subject answered or holds.
     pub got: Reply,
+    /// The key that both hold in different ways, with its database, where that is the divergence.
+    pub key: Option<(u32, Vec<u8>)>,
     /// What else there is to know, for people: the key that differs, the question that was answered wrongly.
     pub note: String,
 }

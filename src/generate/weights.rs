@@ -47,10 +47,18 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("QUIT", 0),
     ("RESET", 0),
     ("INFO", 0),
+    ("QUIT", 0),
+    ("RESET", 0),
     // bitmaps
-
+    ("SETBIT", 400),
+    ("BITFIELD", 400),
+    ("BITOP", 250),
+    ("BITPOS", 300),
+    ("BITCOUNT", 300),
     // hyperloglog
-
+    ("PFADD", 500),
+    ("PFCOUNT", 200),
+    ("PFMERGE", 150),
     // geo
     ("GEOADD", 900),
     ("GEOSEARCH", 300),
@@ -59,15 +67,39 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("GEOSEARCHSTORE", 60),
     // streams
 
-    // transactions
-
+    // transactions: what is 0 comes where a connection is ready for it
+    ("DISCARD", 0),
+    ("EXEC", 0),
+    ("MULTI", 0),
+    ("WATCH", 0),
+    ("UNWATCH", 20),
     // channels
-
+    ("PUBLISH", 600),
+    ("SPUBLISH", 250),
+    ("SUBSCRIBE", 0),
+    ("PSUBSCRIBE", 0),
+    ("SSUBSCRIBE", 0),
+    ("UNSUBSCRIBE", 0),
+    ("PUNSUBSCRIBE", 0),
+    ("SUNSUBSCRIBE", 0),
     // blocking
-
+    ("BLMOVE", 0),
+    ("BLMPOP", 0),
+    ("BLPOP", 0),
+    ("BRPOP", 0),
+    ("BRPOPLPUSH", 0),
+    ("BZMPOP", 0),
+    ("BZPOPMAX", 0),
+    ("BZPOPMIN", 0),
     // search
 
     // server
+    ("SORT", 300),
+    ("SORT_RO", 100),
+    ("OBJECT ENCODING", 300),
+    ("OBJECT FREQ", 10),
+    ("OBJECT IDLETIME", 10),
+    ("OBJECT REFCOUNT", 10),
 ];
 
 /// What a group has of families that are not its own: keys of other types to be wrong about, and what happens to
@@ -95,33 +127,39 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("FLUSHDB", 2),
 ];
 
+/// In groups whose keys hold strings of their own form, commands that see their bytes, and some that break them.
+pub(super) const ON_STRINGS: &[(&str, u32)] =
+    &[("SET", 40), ("GET", 60), ("STRLEN", 20), ("GETRANGE", 20), ("SETRANGE", 30), ("APPEND", 20), ("GETDEL", 10)];
+
 /// In the groups of keys and expiry, commands that make and read keys of every type.
 pub(super) const ANY_TYPE: &[(&str, u32)] = &[
-    ("SET", 200),
+    ("SET", 500),
     ("SETEX", 40),
     ("PSETEX", 40),
     ("GETEX", 60),
     ("GET", 40),
     ("APPEND", 20),
-    ("INCRBY", 40),
-    ("RPUSH", 80),
+    ("INCRBY", 150),
+    ("RPUSH", 400),
     ("LPOP", 20),
     ("LLEN", 20),
-    ("HSET", 80),
+    ("HSET", 400),
     ("HGET", 20),
     ("HDEL", 20),
-    ("SADD", 80),
+    ("SADD", 400),
     ("SREM", 20),
     ("SCARD", 20),
     ("SINTERSTORE", 20),
-    ("ZADD", 80),
+    ("ZADD", 400),
     ("ZREM", 20),
     ("ZSCORE", 20),
     ("ZUNIONSTORE", 20),
     // bitmaps
-
+    ("SETBIT", 60),
+    ("BITCOUNT", 20),
     // hyperloglog
-
+    ("PFADD", 60),
+    ("PFCOUNT", 20),
     // geo
     ("GEOADD", 60),
     ("GEOPOS", 20),
@@ -137,7 +175,14 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     // search
 
     // server
+    ("HINCRBY", 20),
+    ("INCRBYFLOAT", 20),
+    ("SETRANGE", 20),
+    ("SMOVE", 20),
+    ("SPOP", 20),
+    ("ZRANGESTORE", 20),
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "GEOADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] =
+    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "DEL"];

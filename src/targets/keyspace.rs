@@ -196,6 +196,18 @@ pub(super) fn delete_all(server: &mut impl Requests) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes a server remove every key of the selected database whose time is over. When Redis does so by itself is a
+/// matter of its timer.
+pub(super) fn reaping_request() -> Argv {
+    Argv::from(["SCAN", "0", "COUNT", "1000000000"])
+}
+
+/// As [`reaping_request`], in every database.
+pub(super) fn reap(server: &mut impl Requests) -> Result<(), Failure> {
+    let requests: Vec<Argv> = (0..DATABASES).flat_map(|db| [select(db), reaping_request()]).collect();
+    server.run(&requests).map(drop)
+}
+
 /// The request whose reply [`parse_info`] reads.
 pub(super) fn info_request() -> Argv {
     Argv::from(["INFO", "keyspace"])

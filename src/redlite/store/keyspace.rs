@@ -91,7 +91,7 @@ pub(in crate::redlite) struct Key {
     pub kind: Type,
     /// Elements; of a string 0.
     pub length: i64,
-    /// Of a list: the position of its first element.
+    /// Of a list: the position of its first element. Of any other type: how Redis would keep it, see `encodings`.
     pub head: i64,
     /// In milliseconds since 1970. The key is there until the clock is past it.
     pub expires_ms: Option<i64>,

@@ -4,6 +4,7 @@
 //! are rows of a table of their type. Every mutation goes through [`Store::write`], which opens the command's
 //! transaction; the engine commits it. Expiry, the type check and get-or-create live in `keyspace` alone.
 
+mod encodings;
 mod hashes;
 mod keyspace;
 mod lists;
@@ -22,6 +23,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
 
+pub(super) use encodings::Origin;
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;

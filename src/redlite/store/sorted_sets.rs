@@ -4,8 +4,8 @@
 //! on ranks goes through [`super::ranks`].
 //!
 //! Redis keeps a small sorted set as a compact list, which has no -0: a score of -0 becomes 0 in it. Once the set
-//! has outgrown the list it is a skip list for good, which keeps the sign. Which of the two a key is, is its
-//! `head`: 0 or [`SKIP_LIST`].
+//! has outgrown the list it is a skip list for good, which keeps the sign. Which of the two a key is, says
+//! [`Key::is_compact`].
 
 use std::ops::ControlFlow;
 
@@ -13,15 +13,6 @@ use rusqlite::{Row, params};
 
 use super::{Key, Store, bytes, ranks};
 use crate::redlite::failure::Failure;
-
-/// A sorted set's `head` once Redis would keep it as a skip list.
-const SKIP_LIST: i64 = 1;
-
-/// Redis' default `zset-max-listpack-entries`.
-const COMPACT_MEMBERS_MAX: i64 = 128;
-
-/// Redis' default `zset-max-listpack-value`.
-const COMPACT_MEMBER_BYTES_MAX: usize = 64;
 
 /// A member of a sorted set with its score, which is no NaN.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +40,7 @@ fn is_negative_zero(score: f64) -> bool {
 /// The score as it is kept in this key.
 fn kept(key: &Key, score: f64) -> f64 {
     // Adding 0 makes -0 to 0 and leaves every other number as it is.
-    if Store::zset_is_compact(key) { score + 0.0 } else { score }
+    if key.is_compact() { score + 0.0 } else { score }
 }
 
 impl Store {
@@ -62,22 +53,9 @@ impl Store {
         )?)
     }
 
-    /// True while Redis would keep the key as a compact list.
-    pub fn zset_is_compact(key: &Key) -> bool {
-        key.head != SKIP_LIST
-    }
-
-    /// Makes the key a skip list for good, where so many members, the longest of so many bytes, are too much for
-    /// the compact list.
-    pub fn zset_prepare(key: &mut Key, members: i64, member_bytes_max: usize) {
-        if members > COMPACT_MEMBERS_MAX || member_bytes_max > COMPACT_MEMBER_BYTES_MAX {
-            key.head = SKIP_LIST;
-        }
-    }
-
     /// Adds a member that is not there.
     pub fn zset_insert(&mut self, key: &mut Key, member: &[u8], score: f64) -> Result<(), Failure> {
-        Self::zset_prepare(key, key.length + 1, member.len());
+        key.outgrow_sorted_set(key.length + 1, member.len());
         let score = kept(key, score);
         self.write(
             "INSERT INTO zset_members (key_id, member, score, negative_zero) VALUES (?1, ?2, ?3, ?4)",

@@ -7,9 +7,11 @@
 //!
 //! To add one: a row and a function in its family's file.
 
+mod bitmaps;
 mod expiry;
 mod geo;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod sets;
@@ -48,6 +50,8 @@ const FAMILIES: &[&[Canary]] = &[
     sets::CANARIES,
     sorted_sets::CANARIES,
     geo::CANARIES,
+    bitmaps::CANARIES,
+    hyperloglog::CANARIES,
     keys::CANARIES,
     expiry::CANARIES,
 ];

@@ -289,7 +289,7 @@ impl<'a> Query<'a> {
         };
         let members: Vec<Scored> = found.into_iter().map(scored).collect();
         let longest = members.iter().map(|scored| scored.member.len()).max().unwrap_or(0);
-        let prepare = |key: &mut Key| Store::zset_prepare(key, members.len() as i64, longest);
+        let prepare = |key: &mut Key| key.outgrow_sorted_set(members.len() as i64, longest);
         sorted_sets::store_members(context, destination, &members, prepare)
     }
 }

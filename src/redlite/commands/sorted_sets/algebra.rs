@@ -235,7 +235,7 @@ fn reply(context: &mut Context<'_>, operation: Operation) -> Outcome {
 fn store(context: &mut Context<'_>, operation: Operation) -> Outcome {
     let members = Query::parse(context, 2, operation, Purpose::Store)?.run(context.store)?;
     let longest = members.iter().map(|scored| scored.member.len()).max().unwrap_or(0);
-    store_members(context, context.arg(1), &members, |key| Store::zset_prepare(key, members.len() as i64, longest))
+    store_members(context, context.arg(1), &members, |key| key.outgrow_sorted_set(members.len() as i64, longest))
 }
 
 pub(super) fn zunion(context: &mut Context<'_>) -> Outcome {

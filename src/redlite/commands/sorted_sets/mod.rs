@@ -20,7 +20,7 @@ pub(super) use pop::{MultiPop, pop_one};
 use super::{Context, Outcome, Row, picks, scan};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
-use crate::redlite::store::{Key, Scored, Store, Type};
+use crate::redlite::store::{Key, Scored, Type};
 use crate::resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
@@ -375,7 +375,7 @@ fn zscan(context: &mut Context<'_>) -> Outcome {
 /// digits.
 fn scanned_score(key: &Key, score: f64) -> Vec<u8> {
     const INTEGER_MAX: f64 = (1u64 << 62) as f64;
-    if Store::zset_is_compact(key) && score == score.trunc() && score.abs() <= INTEGER_MAX {
+    if key.is_compact() && score == score.trunc() && score.abs() <= INTEGER_MAX {
         (score as i64).to_string().into_bytes()
     } else {
         number::format_double(score)

@@ -222,7 +222,7 @@ pub(super) fn zrangestore(context: &mut Context<'_>) -> Outcome {
     store_members(context, context.arg(1), &members, |key| {
         // Only of ranks does Redis know how many members there will be.
         if matches!(query.bounds, Bounds::Ranks(..)) {
-            Store::zset_prepare(key, members.len() as i64, 0);
+            key.outgrow_sorted_set(members.len() as i64, 0);
         }
     })
 }
