@@ -232,7 +232,7 @@ impl Arguments {
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
-            places: Places::new(&mut stream(group, seed, "places")),
+            places: Places::new(swarm.members, &mut stream(group, seed, "places")),
             group_types: group.types,
             types: swarm.types.clone(),
             dbs: swarm.dbs,
@@ -453,7 +453,9 @@ impl Arguments {
         if self.until_huge.is_over(&mut self.values) {
             write_huge(argv);
         } else {
-            argv.push(self.members.draw(&mut self.values));
+            let index = self.members.pick(&mut self.values);
+            let index = if self.usual == Type::Geo { self.places.member(index, &mut self.values) } else { index };
+            argv.push(self.members.get(index));
         }
     }
 

@@ -60,11 +60,12 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("PFCOUNT", 200),
     ("PFMERGE", 150),
     // geo
-    ("GEOADD", 900),
-    ("GEOSEARCH", 300),
+    ("GEOADD", 1500),
+    ("GEODIST", 250),
+    ("GEOSEARCH", 400),
     ("GEORADIUS", 200),
     ("GEORADIUSBYMEMBER", 150),
-    ("GEOSEARCHSTORE", 60),
+    ("GEOSEARCHSTORE", 120),
     // streams
 
     // transactions: what is 0 comes where a connection is ready for it
