@@ -1,6 +1,7 @@
 //! Connection and server commands.
 
 use super::{Context, Outcome, Row};
+use crate::redlite::clients::ReplyMode;
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
 use crate::resp::Reply;
@@ -52,7 +53,7 @@ fn flushdb(context: &mut Context<'_>) -> Outcome {
 }
 
 /// The version of Redis whose answers are given.
-const REDIS_VERSION: &str = "7.0.15";
+pub(super) const REDIS_VERSION: &str = "7.0.15";
 
 fn hello(context: &mut Context<'_>) -> Outcome {
     if let Some(version) = context.argv.get(1) {
@@ -85,6 +86,8 @@ fn reset(context: &mut Context<'_>) -> Outcome {
     context.connection.db = 0;
     context.connection.protocol = 2;
     context.connection.name.clear();
+    context.connection.is_spared = false;
+    context.connection.reply_mode = ReplyMode::On;
     Ok(Reply::Simple(b"RESET".to_vec()))
 }
 

@@ -220,6 +220,8 @@ fn change(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
     let replies = replies.collect();
     if value != old {
         context.store.update_string(db, name, key.as_ref(), &value)?;
+    } else if let Some(key) = &key {
+        context.store.mark_changed(key)?;
     }
     Ok(Reply::Array(replies))
 }

@@ -43,6 +43,8 @@ fn pfadd(context: &mut Context<'_>) -> Outcome {
     if is_changed {
         sketch.forget_count();
         context.store.update_string(db, name, key.as_ref(), sketch.as_bytes())?;
+    } else if let Some(key) = &key {
+        context.store.mark_changed(key)?;
     }
     // What was added before the broken part was found stays.
     added?;
@@ -62,6 +64,7 @@ fn pfcount(context: &mut Context<'_>) -> Outcome {
     let (db, name) = (context.db(), context.arg(1));
     let Some((key, mut sketch)) = find(context, name)? else { return Ok(Reply::Int(0)) };
     if let Some(count) = sketch.remembered_count() {
+        context.store.mark_changed(&key)?;
         return Ok(Reply::Int(count as i64));
     }
     let count = sketch.count()?;
