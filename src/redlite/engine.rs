@@ -255,7 +255,7 @@ impl Engine {
             Err(failure) => {
                 // What cannot be queued spoils the whole transaction.
                 connection.transaction.iter_mut().for_each(|transaction| transaction.is_broken = true);
-                return Err(failure);
+                return Err(self.abort_refused_exec(connection, argv, failure));
             }
         };
         if commands::is_queued(connection, command) {
@@ -263,6 +263,20 @@ impl Engine {
             return Ok(Reply::Simple(b"QUEUED".to_vec()));
         }
         self.run_command(command, connection, argv, now_ms, None)
+    }
+
+    /// An EXEC that is refused ends its transaction.
+    fn abort_refused_exec(&mut self, connection: &mut Connection, argv: &Argv, failure: Failure) -> Failure {
+        let is_exec = argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"EXEC"));
+        match failure {
+            Failure::Refused(text) if is_exec => {
+                connection.transaction = None;
+                self.clients.unwatch(connection);
+                let reason = text.strip_prefix(b"ERR ").unwrap_or(&text);
+                Failure::Refused([b"EXECABORT Transaction discarded because of: ", reason].concat())
+            }
+            failure => failure,
+        }
     }
 
     fn run_command(

@@ -2,7 +2,7 @@
 //!
 //! It tells what the rows of `spec` hold; of what they do not, such as complexities, nothing.
 
-use super::{Context, Outcome, Row, all, unknown_subcommand};
+use super::{Context, Outcome, Row, all};
 use crate::redlite::failure::{refuse, texts};
 use crate::redlite::glob;
 use crate::resp::{Argv, Reply};
@@ -60,9 +60,6 @@ fn find(name: &[u8]) -> Option<&'static Command> {
 }
 
 fn command(context: &mut Context<'_>) -> Outcome {
-    if context.argv.len() > 1 {
-        return unknown_subcommand(context);
-    }
     Ok(Reply::Array(all().filter(|command| !is_subcommand(command)).map(|it| describe(context, it)).collect()))
 }
 

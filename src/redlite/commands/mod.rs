@@ -104,12 +104,16 @@ pub(super) struct Command {
     pub spec: &'static spec::Command,
     /// Runs it.
     pub run: Run,
+    /// True where the request would name a subcommand, if there were such a one.
+    is_container: bool,
 }
 
 /// By their places in the order of [`spec::commands`]; `None` for a command that Redlite lacks.
 static TABLE: LazyLock<Vec<Option<Command>>> = LazyLock::new(|| {
     let rows: HashMap<&str, Run> = FAMILIES.iter().copied().flatten().copied().collect();
-    let command = |spec: &'static spec::Command| Some(Command { spec, run: *rows.get(spec.name)? });
+    let command = |spec: &'static spec::Command| {
+        Some(Command { spec, run: *rows.get(spec.name)?, is_container: spec::is_container(spec) })
+    };
     spec::commands().map(command).collect()
 });
 
@@ -126,6 +130,7 @@ pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
     let Some(at) = spec::position(argv) else { return refuse(unknown_command(argv)) };
     match &TABLE[at] {
         Some(command) if !command.spec.accepts(argv.len()) => refuse(wrong_arity(command.spec.name)),
+        Some(command) if command.is_container && argv.len() > 1 => refuse(unknown_subcommand_text(argv)),
         Some(command) => Ok(command),
         None => refuse(unknown_command(argv)),
     }
@@ -138,9 +143,13 @@ pub(super) fn check_state(connection: &Connection, command: &Command) -> Result<
 
 /// For a container's own row: the request names no subcommand that there is.
 pub(super) fn unknown_subcommand(context: &mut Context<'_>) -> Outcome {
-    let sub = c_string(context.arg(1), 128);
-    let container = context.arg(0).to_ascii_uppercase();
-    refuse([b"ERR unknown subcommand '", sub, b"'. Try ", &container, b" HELP."].concat())
+    refuse(unknown_subcommand_text(context.argv))
+}
+
+fn unknown_subcommand_text(argv: &Argv) -> Vec<u8> {
+    let sub = c_string(&argv[1], 128);
+    let container = argv[0].to_ascii_uppercase();
+    [b"ERR unknown subcommand '", sub, b"'. Try ", &container, b" HELP."].concat()
 }
 
 /// Redis' text for a wrong number of arguments.
