@@ -33,6 +33,23 @@ pub(super) enum Type {
     Stream,
 }
 
+impl Type {
+    /// The family whose commands make such keys.
+    pub fn family(self) -> Family {
+        match self {
+            Type::Text | Type::Number => Family::Strings,
+            Type::List => Family::Lists,
+            Type::Hash => Family::Hashes,
+            Type::Set => Family::Sets,
+            Type::SortedSet => Family::SortedSets,
+            Type::Bits => Family::Bitmaps,
+            Type::HyperLogLog => Family::HyperLogLog,
+            Type::Geo => Family::Geo,
+            Type::Stream => Family::Streams,
+        }
+    }
+}
+
 /// The types, with how their keys' names begin, and a name that needs escaping.
 const TYPES: [(Type, &str, &[u8]); 10] = [
     (Type::Text, "str", b""),
@@ -124,7 +141,8 @@ pub(super) struct Arguments {
     members: Pool,
     texts: Pool,
     pub(super) places: Places,
-    types: &'static [Type],
+    group_types: &'static [Type],
+    types: Vec<Type>,
     dbs: u32,
     pub(super) one_score: bool,
 
@@ -178,7 +196,8 @@ impl Arguments {
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
             places: Places::new(&mut stream(group, seed, "places")),
-            types: group.types,
+            group_types: group.types,
+            types: swarm.types.clone(),
             dbs: swarm.dbs,
             one_score: swarm.one_score,
             options_in_16: swarm.options_in_16,
@@ -236,14 +255,14 @@ impl Arguments {
             | Family::PubSub
             | Family::Search
             | Family::Connection
-            | Family::Server => *self.keys.pick(self.types),
+            | Family::Server => *self.keys.pick(&self.types),
         };
     }
 
     /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
     /// HyperLogLog, which it breaks for every command to come.
     fn sees_bytes(&self, plan: &Plan, bits: u32) -> bool {
-        let in_16 = match (self.types, plan.command.writes) {
+        let in_16 = match (self.group_types, plan.command.writes) {
             ([Type::HyperLogLog], true) => 2,
             ([Type::Bits | Type::HyperLogLog], _) => 8,
             (_, true) => 0,
@@ -255,8 +274,8 @@ impl Arguments {
 
     /// The types of the group's keys that hold strings but no text.
     fn byte_types(&self) -> &'static [Type] {
-        match self.types {
-            [_] => self.types,
+        match self.group_types {
+            [_] => self.group_types,
             _ => &[Type::Bits, Type::HyperLogLog],
         }
     }

@@ -200,7 +200,7 @@ const GROUPS: &[Group] = &[
         wrong_type_mean: 24,
         advance_mean: 40,
         conns_max: 3,
-        rates: Rates { switch: 20, transaction: 120, subscription: 400, wait: 300, end: 600 },
+        rates: Rates { switch: 20, transaction: 100, subscription: 300, wait: 200, end: 400 },
         ..Group::of(MIXED_FAMILIES, ALL_TYPES)
     },
 ];

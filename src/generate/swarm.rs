@@ -7,6 +7,7 @@ use crate::seed::{Seed, Stream};
 use crate::spec::Family;
 use crate::spec::syntax::{Slot, contains};
 
+use super::arguments::Type;
 use super::groups::{Group, is_loose, plans};
 use super::pools::Skew;
 use super::stream;
@@ -20,6 +21,8 @@ pub(super) struct Swarm {
     pub plans: Vec<(&'static Plan, u32)>,
     /// The commands of the group that are off.
     pub off: Vec<&'static str>,
+    /// What keys hold that are picked whatever they hold: where families with data are in focus, their types.
+    pub types: Vec<Type>,
     /// Keys of each type.
     pub keys: u32,
     /// Fields of hashes; members of sets and sorted sets, and elements of lists.
@@ -93,6 +96,7 @@ impl Swarm {
         let mut swarm = Self {
             plans: Vec::new(),
             off: Vec::new(),
+            types: Vec::new(),
             keys: *stream.pick(if group.types.len() > 2 {
                 &[1, 1, 2, 2, 3, 4, 4, 6]
             } else {
@@ -112,7 +116,7 @@ impl Swarm {
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
             dbs: *stream.pick(&[1, 2, 3]),
-            conns: stream.between(group.conns_min.into(), group.conns_max.into()) as u16,
+            conns: draw_conns(group, stream),
         };
         swarm.draw_commands(group, stream);
         swarm
@@ -138,6 +142,11 @@ impl Swarm {
     fn draw_commands(&mut self, group: &Group, stream: &mut Stream) {
         let off_in_16 = *stream.pick(&[0, 1, 3, 6]);
         let focus: Vec<Family> = group.families.iter().copied().filter(|_| stream.chance(1, 3)).collect();
+        let in_focus = group.types.iter().copied().filter(|kind| focus.contains(&kind.family()));
+        self.types = in_focus.collect();
+        if self.types.is_empty() {
+            self.types = group.types.to_vec();
+        }
         for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
@@ -150,6 +159,12 @@ impl Swarm {
         }
         bound_loose(&mut self.plans);
     }
+}
+
+/// How many connections, the fewer the likelier: a replay cannot pipeline across a change.
+fn draw_conns(group: &Group, stream: &mut Stream) -> u16 {
+    let choices = u32::from(group.conns_max - group.conns_min) + 1;
+    group.conns_max - stream.below(choices * choices).isqrt() as u16
 }
 
 /// Scales loose commands down to their share.

@@ -100,6 +100,7 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("OBJECT FREQ", 10),
     ("OBJECT IDLETIME", 10),
     ("OBJECT REFCOUNT", 10),
+    ("AUTH", 8),
     ("CLIENT CACHING", 0),
     ("CLIENT GETNAME", 30),
     ("CLIENT GETREDIR", 4),

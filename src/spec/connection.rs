@@ -13,6 +13,7 @@ const HELLO_SYNTAX: &str = "[protocol [AUTH text text] [SETNAME text]]";
 
 #[rustfmt::skip] // a table: one row a line
 pub(super) const COMMANDS: &[Command] = &[
+    Command { name: "AUTH", arity: -2, syntax: "text [text]", ..READ },
     Command { name: "CLIENT", arity: -2, syntax: "", ..READ },
     Command { name: "CLIENT CACHING", arity: 3, syntax: "(YES | NO)", ..READ },
     Command { name: "CLIENT GETNAME", arity: 2, syntax: "", ..READ },

@@ -13,7 +13,8 @@ const SORT_SYNTAX: &str = "key ([LIMIT skip signed-count] [(GET get-pattern)...]
                            BY weight-pattern [LIMIT skip signed-count] [(GET get-pattern)...] [ASC | DESC] \
                            [STORE destination] | \
                            BY text-pattern ALPHA [LIMIT skip signed-count] [(GET get-pattern)...] [ASC | DESC])";
-const SORT_RO_SYNTAX: &str = "key [BY weight-pattern] [LIMIT skip signed-count] [(GET get-pattern)...] [ASC | DESC] [ALPHA]";
+const SORT_RO_SYNTAX: &str =
+    "key [BY weight-pattern] [LIMIT skip signed-count] [(GET get-pattern)...] [ASC | DESC] [ALPHA]";
 
 const SCAN_SYNTAX: &str = "cursor [MATCH pattern] [COUNT count] [TYPE type]";
 

@@ -2,14 +2,15 @@
 //!
 //! Order of checks, error texts and the fields of CLIENT LIST: redis-server 7.0.15, probed.
 
-use super::{Context, Outcome, Row, c_string, unknown_subcommand};
+use super::connection::set_name;
+use super::{Context, Outcome, Row, c_string, container};
 use crate::redlite::clients::{Connection, ReplyMode};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
 use crate::resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
-    ("CLIENT", unknown_subcommand),
+    ("CLIENT", container),
     ("CLIENT CACHING", caching),
     ("CLIENT GETNAME", getname),
     ("CLIENT GETREDIR", |_| Ok(Reply::Int(NO_REDIRECTION))),
@@ -45,11 +46,7 @@ fn getname(context: &mut Context<'_>) -> Outcome {
 }
 
 fn setname(context: &mut Context<'_>) -> Outcome {
-    let name = context.arg(2);
-    if !name.iter().all(u8::is_ascii_graphic) {
-        return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
-    }
-    context.connection.name = name.to_vec();
+    set_name(context, context.arg(2))?;
     Ok(Reply::ok())
 }
 

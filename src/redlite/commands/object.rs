@@ -1,13 +1,13 @@
 //! OBJECT: how a key is kept.
 
-use super::{Context, Outcome, Row, unknown_subcommand};
+use super::{Context, Outcome, Row, container};
 use crate::redlite::failure::refuse;
 use crate::redlite::number;
 use crate::redlite::store::Key;
 use crate::resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
-    ("OBJECT", unknown_subcommand),
+    ("OBJECT", container),
     ("OBJECT ENCODING", encoding),
     ("OBJECT FREQ", freq),
     ("OBJECT IDLETIME", idletime),

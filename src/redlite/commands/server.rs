@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::client::timeout_ms;
-use super::{Context, Outcome, Row, c_string, info, unknown_subcommand};
+use super::{Context, Outcome, Row, c_string, info, container};
 use crate::redlite::config;
 use crate::redlite::failure::{refuse, texts};
 use crate::redlite::number;
@@ -13,27 +13,27 @@ use crate::redlite::waits::Wait;
 use crate::resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
-    ("CONFIG", unknown_subcommand),
+    ("CONFIG", container),
     ("CONFIG GET", config_get),
     ("CONFIG RESETSTAT", config_resetstat),
     ("CONFIG REWRITE", |_| refuse("ERR The server is running without a config file")),
     ("CONFIG SET", config_set),
     ("DEBUG", debug),
     ("INFO", info::info),
-    ("LATENCY", unknown_subcommand),
+    ("LATENCY", container),
     ("LATENCY DOCTOR", |context| Ok(context.text("Latencies are not monitored here.\n".to_owned()))),
     ("LATENCY GRAPH", latency_graph),
     ("LATENCY HISTOGRAM", |context| Ok(context.map(Vec::new()))),
     ("LATENCY HISTORY", nothing),
     ("LATENCY LATEST", nothing),
     ("LATENCY RESET", |_| Ok(Reply::Int(0))),
-    ("MEMORY", unknown_subcommand),
+    ("MEMORY", container),
     ("MEMORY DOCTOR", |context| Ok(context.text("Memory is SQLite's, which is in good health.\n".to_owned()))),
     ("MEMORY MALLOC-STATS", |context| Ok(context.text("Stats not supported for the current allocator".to_owned()))),
     ("MEMORY PURGE", |_| Ok(Reply::ok())),
     ("MEMORY STATS", memory_stats),
     ("MEMORY USAGE", memory_usage),
-    ("SLOWLOG", unknown_subcommand),
+    ("SLOWLOG", container),
     ("SLOWLOG GET", slowlog_get),
     ("SLOWLOG LEN", |_| Ok(Reply::Int(0))),
     ("SLOWLOG RESET", |_| Ok(Reply::ok())),

@@ -199,6 +199,8 @@ impl Store {
 
     /// Deletes the key's elements and leaves its row.
     pub(super) fn delete_elements(&mut self, key: &Key) -> Result<(), Failure> {
+        // SQLite gives the id of a key that is gone to another.
+        self.ranks.forget(key.id);
         let elements = key.kind.row().delete;
         if !elements.is_empty() {
             self.write(elements, [key.id])?;
@@ -320,6 +322,7 @@ impl Store {
     /// Deletes every key of every database.
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
         self.touch_all();
+        self.ranks.clear();
         for row in &TYPES {
             self.write(row.clear, [])?;
         }

@@ -8,6 +8,7 @@ mod encodings;
 mod hashes;
 mod keyspace;
 mod lists;
+mod ranks;
 mod schema;
 mod sets;
 mod signals;
@@ -36,6 +37,7 @@ pub(super) struct Store {
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
     signals: signals::Signals,
+    ranks: ranks::Ranks,
 }
 
 impl Store {
@@ -63,7 +65,7 @@ impl Store {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Self { sqlite, now_ms: 0, signals: signals::Signals::default() })
+        Ok(Self { sqlite, now_ms: 0, signals: signals::Signals::default(), ranks: ranks::Ranks::default() })
     }
 
     /// The time of the commands to come, in milliseconds since 1970.
@@ -147,6 +149,7 @@ impl Store {
 
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
+        self.ranks.clear();
         if !self.sqlite.is_autocommit() {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");

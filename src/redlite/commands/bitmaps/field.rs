@@ -214,12 +214,21 @@ fn change(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
     let mut value = old.clone();
     // The string grows for all operations at once, whether they fail or not.
     let written = operations.iter().filter(|operation| operation.writes());
-    grow(&mut value, written.map(|operation| operation.field.end_bytes()).max().unwrap_or(0));
-    let replies =
-        operations.iter().map(|operation| operation.run(&mut value).map_or_else(|| context.null(), Reply::Int));
-    let replies = replies.collect();
-    if value != old {
+    let has_grown = grow(&mut value, written.map(|operation| operation.field.end_bytes()).max().unwrap_or(0));
+    let mut has_changed = false;
+    let mut replies = Vec::with_capacity(operations.len());
+    for operation in operations {
+        let before = operation.field.read(&value);
+        let reply = operation.run(&mut value);
+        let is_new = has_grown || operation.field.read(&value) != before;
+        has_changed |= operation.writes() && reply.is_some() && is_new;
+        replies.push(reply.map_or_else(|| context.null(), Reply::Int));
+    }
+    if has_changed {
         context.store.update_string(db, name, key.as_ref(), &value)?;
+    } else if value != old {
+        // Redis does not tell those who watch the key that the string has grown.
+        context.store.untouched(|store| store.update_string(db, name, key.as_ref(), &value))?;
     } else if let Some(key) = &key {
         context.store.mark_changed(key)?;
     }

@@ -64,7 +64,7 @@ impl Input {
     fn members(&self, store: &Store) -> Result<Vec<Scored>, Failure> {
         match &self.key {
             None => Ok(Vec::new()),
-            Some(key) if key.kind == Type::SortedSet => store.zset_by_rank(key, 0, -1, false),
+            Some(key) if key.kind == Type::SortedSet => store.zset_members(key),
             Some(key) => {
                 let members = store.set_members(key)?;
                 Ok(members.into_iter().map(|member| Scored { member, score: 1.0 }).collect())
