@@ -14,6 +14,7 @@
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
+//! | `streams` | arguments of commands on streams |
 //! | `bitmaps` | bits, and fields of bits |
 //! | `geo` | positions and distances among them |
 //! | `sorting` | patterns of SORT |
@@ -32,6 +33,7 @@ mod numbers;
 mod pools;
 mod server;
 mod sorting;
+mod streams;
 mod swarm;
 mod walk;
 mod weights;
@@ -163,7 +165,7 @@ impl Generator {
             }
         }
         if spec::may_block(&argv) {
-            let for_ever = self.arguments.note_wait(plan);
+            let for_ever = self.arguments.note_wait();
             self.connections.note_wait(for_ever);
         }
         Op { conn, act: Act::Call(argv) }
