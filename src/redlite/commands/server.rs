@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::client::timeout_ms;
-use super::{Context, Outcome, Row, c_string, info, container};
+use super::{Context, Outcome, Row, c_string, container, info};
 use crate::redlite::config;
 use crate::redlite::failure::{refuse, texts};
 use crate::redlite::number;
