@@ -115,6 +115,8 @@ pub struct Divergence {
     pub want: Reply,
     /// What the subject answered or holds.
     pub got: Reply,
+    /// The key that both hold in different ways, with its database, where that is the divergence.
+    pub key: Option<(u32, Vec<u8>)>,
     /// What else there is to know, for people: the key that differs, the question that was answered wrongly.
     pub note: String,
 }

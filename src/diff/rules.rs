@@ -76,9 +76,7 @@ impl Rule {
 }
 
 fn items_in_order(items: &[Reply]) -> Vec<Reply> {
-    let mut items = items.to_vec();
-    items.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
-    items
+    sorted_by_bytes(items.to_vec())
 }
 
 /// The table of rules, one for each [`Fidelity`]; `exact` comes first.
@@ -95,6 +93,12 @@ pub static RULES: &[Rule] = &[
         reason: "a hash has no order, but a field keeps its value",
         serves: Fidelity::UnorderedPairs,
         compare: compare_unordered_pairs,
+    },
+    Rule {
+        name: "sorted",
+        reason: "SORT leaves open in which order come elements of equal weight, and those of a set that is not sorted",
+        serves: Fidelity::Sorted,
+        compare: compare_sorted,
     },
     Rule {
         name: "cursor",
@@ -160,6 +164,7 @@ pub fn compare(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Optio
         return frames::compare(settings, op, wants, gots);
     }
     let kind = match op.argv() {
+        _ if is_unsupported(want, got) => Some(kind::UNSUPPORTED.to_owned()),
         Some(argv) if want.kind() == got.kind() && want.as_error().is_none() => {
             (rule.compare)(settings, argv, want, got)
         }
@@ -215,6 +220,15 @@ pub fn is_unknown_command(reply: &Reply) -> bool {
     reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown command"))
 }
 
+/// True where the subject does not have a command, or a subcommand, that the reference has.
+fn is_unsupported(want: &Reply, got: &Reply) -> bool {
+    let lacks = |reply: &Reply| {
+        is_unknown_command(reply)
+            || reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown subcommand"))
+    };
+    lacks(got) && !lacks(want)
+}
+
 fn compare_exact(settings: &Settings, _: &Argv, want: &Reply, got: &Reply) -> Option<String> {
     kind::difference(want, got, settings.errors)
 }
@@ -228,6 +242,33 @@ fn compare_unordered(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply
         return Some(format!("{sort}-length"));
     }
     (sorted(want_items) != sorted(got_items)).then(|| content_kind(sort, want_items, got_items))
+}
+
+/// Sorted numbers have an order to the last: equal ones are sorted by their bytes. As text, equal ones are not, and two
+/// texts are equal up to a zero byte; with a BY that names one key for all, a set comes in its own order. What GET gives
+/// for an element stays together, and LIMIT may cut off other elements of the open order.
+fn compare_sorted(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    let difference = compare_exact(settings, argv, want, got)?;
+    let is_word = |arg: &[u8], word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+    let count = |word: &str| argv.iter().skip(2).filter(|arg| is_word(arg, word)).count();
+    let is_constant = |at: usize| is_word(&argv[at], "BY") && argv.get(at + 1).is_some_and(|by| !by.contains(&b'*'));
+    let is_open = count("ALPHA") > 0 || (2..argv.len()).any(is_constant);
+    let (Some(want_items), Some(got_items), true) = (want.as_elements(), got.as_elements(), is_open) else {
+        return Some(difference);
+    };
+    if want_items.len() != got_items.len() {
+        return Some(difference);
+    }
+    let per_element = count("GET").max(1);
+    let groups = |items: &[Reply]| -> Vec<Reply> {
+        sorted_by_bytes(items.chunks(per_element).map(|group| Reply::Array(group.to_vec())).collect())
+    };
+    (count("LIMIT") == 0 && groups(want_items) != groups(got_items)).then_some(difference)
+}
+
+fn sorted_by_bytes(mut items: Vec<Reply>) -> Vec<Reply> {
+    items.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
+    items
 }
 
 /// The name for elements that differ, whatever their order: by their sorts where these differ everywhere.
@@ -445,6 +486,14 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_the_subject_lacks_is_unsupported() {
+        check("GET k", ":1", "-ERR_unknown_command_'GET'", "GET exact unsupported");
+        check("SMEMBERS k", "-WRONGTYPE_a", "-ERR_unknown_command_'SMEMBERS'", "SMEMBERS unordered unsupported");
+        check("GET k", ":1", "-ERR_unknown_subcommand_'x'", "GET exact unsupported");
+        check("FOO k", "-ERR_unknown_command_'FOO'", "-ERR_unknown_command_FOO", "UNKNOWN exact error-text");
+    }
+
+    #[test]
     fn unordered() {
         check("SMEMBERS k", "[a b b]", "[b a b]", "same");
         check("SMEMBERS k", "[a b]", "[a a]", "SMEMBERS unordered array-element");
@@ -462,6 +511,18 @@ mod tests {
         check("HGETALL k", "[f 1 g 2]", "[f 1]", "HGETALL unordered-pairs array-length");
         check("HGETALL k", "[f 1]", "{f 1}", "HGETALL unordered-pairs array/map");
         check("HGETALL k", "[f 1]", "[f]", "HGETALL unordered-pairs array-length");
+    }
+
+    #[test]
+    fn sorted_where_the_order_is_open() {
+        check("SORT k", "[a b]", "[b a]", "SORT sorted array-element");
+        check("SORT k BY w*", "[a b]", "[b a]", "SORT sorted array-element");
+        check("SORT k BY w* ALPHA", "[a b]", "[b a]", "same");
+        check("SORT k BY w* ALPHA", "[a b]", "[b b]", "SORT sorted array-element");
+        check("sort k by nosort get # get x*", "[a 1 b 2]", "[b 2 a 1]", "same");
+        check("sort k by nosort get # get x*", "[a 1 b 2]", "[b 1 a 2]", "SORT sorted array-element");
+        check("SORT k ALPHA LIMIT 0 1", "[a]", "[b]", "same");
+        check("SORT k ALPHA LIMIT 0 1", "[a]", "[]", "SORT sorted array-length");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use crate::spec::Family;
 use crate::spec::syntax::Slot;
 use crate::trace::START_MS;
 
+use super::bitmaps::FieldType;
+use super::geo::Places;
 use super::groups::Group;
 use super::numbers::{
     FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMEOUTS, ODD_TIMES, SCORES,
@@ -29,6 +31,23 @@ pub(super) enum Type {
     HyperLogLog,
     Geo,
     Stream,
+}
+
+impl Type {
+    /// The family whose commands make such keys.
+    pub fn family(self) -> Family {
+        match self {
+            Type::Text | Type::Number => Family::Strings,
+            Type::List => Family::Lists,
+            Type::Hash => Family::Hashes,
+            Type::Set => Family::Sets,
+            Type::SortedSet => Family::SortedSets,
+            Type::Bits => Family::Bitmaps,
+            Type::HyperLogLog => Family::HyperLogLog,
+            Type::Geo => Family::Geo,
+            Type::Stream => Family::Streams,
+        }
+    }
 }
 
 /// The types, with how their keys' names begin, and a name that needs escaping.
@@ -86,6 +105,43 @@ const TYPE_NAMES: &[&[u8]] =
 /// What ECHO and PING say.
 const TEXTS: &[&[u8]] = &[b"hello", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
 
+/// What SORT sorts by: keys that are numbers where elements are, fields of hashes, and what names one key for all.
+const WEIGHT_PATTERNS: &[&[u8]] = &[
+    b"num:*",
+    b"num:*",
+    b"num:*",
+    b"hash:*->f1",
+    b"hash:*->f3",
+    b"nosort",
+    b"num:1",
+    b"nosuch:*",
+    b"#",
+    b"*",
+    b"str:*",
+    b"list:*",
+    b"hash:*->",
+];
+
+const TEXT_PATTERNS: &[&[u8]] =
+    &[b"str:*", b"str:*", b"num:*", b"hash:*->f0", b"hash:*->f1", b"nosuch:*", b"*", b"hash:*->nosuch", b"set:*"];
+
+const GET_PATTERNS: &[&[u8]] =
+    &[b"#", b"#", b"num:*", b"str:*", b"hash:*->f0", b"hash:*->f1", b"nosuch:*", b"str:1", b"*", b"hash:*->", b"#*"];
+
+/// Ids that no connection has: commands on connections must not meet dst's own.
+const NO_CLIENTS: &[&[u8]] = &[b"99999999999", b"99999999999", b"9223372036854775807", b"4611686018427387904"];
+
+/// What connections are called; the last three are refused.
+const CLIENT_NAMES: &[&[u8]] = &[b"worker", b"worker-1", b"", b"caf\xc3\xa9", b"a b", b"x\n!~\x7f", b"a\n"];
+
+const COMMAND_NAMES: &[&[u8]] = &[b"get", b"SET", b"zadd", b"xgroup", b"client|list", b"nosuch", b"config|nosuch", b""];
+
+/// Parameters whose values are the same on every server, and patterns.
+const PARAMETERS: &[&[u8]] =
+    &[b"maxmemory-policy", b"databases", b"list-max-*", b"MAXMEMORY", b"nosuch", b"hash-*-entries"];
+
+const SECTIONS: &[&[u8]] = &[b"server", b"keyspace", b"memory", b"clients", b"all", b"default", b"nosuch", b"STATS"];
+
 /// Names of channels; that of one looks like a pattern.
 const CHANNELS: &[&[u8]] = &[b"c:1", b"c:1", b"c:1", b"c:2", b"c:2", b"c:3", b"news", b"", b"\0\xff\r\n", b"c:[1]"];
 
@@ -115,20 +171,22 @@ pub(super) struct Arguments {
     /// Draws keys.
     keys: Stream,
     /// Draws all other arguments.
-    values: Stream,
+    pub(super) values: Stream,
 
     key_pools: [Pool; TYPES.len()],
     fields: Pool,
     members: Pool,
     texts: Pool,
-    types: &'static [Type],
+    pub(super) places: Places,
+    group_types: &'static [Type],
+    types: Vec<Type>,
     dbs: u32,
     pub(super) one_score: bool,
 
     pub(super) options_in_16: u64,
     pub(super) until_odd_case: Gap,
     pub(super) until_bulk: Gap,
-    until_odd_number: Gap,
+    pub(super) until_odd_number: Gap,
     until_wrong_type: Gap,
     until_huge: Gap,
 
@@ -155,6 +213,9 @@ pub(super) struct Arguments {
     /// Keys that were waited for last.
     awaited: [PooledKey; 4],
     awaited_at: usize,
+    /// Its last type of a bit field.
+    pub(super) field: FieldType,
+    pub(super) until_flood: Gap,
 }
 
 /// A key: index of its pool, index in it.
@@ -171,7 +232,9 @@ impl Arguments {
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
-            types: group.types,
+            places: Places::new(&mut stream(group, seed, "places")),
+            group_types: group.types,
+            types: swarm.types.clone(),
             dbs: swarm.dbs,
             one_score: swarm.one_score,
             options_in_16: swarm.options_in_16,
@@ -192,6 +255,8 @@ impl Arguments {
             drained: None,
             awaited: [(Type::List as usize, 0); 4],
             awaited_at: 0,
+            field: FieldType::default(),
+            until_flood: Gap::new(if swarm.bulk_mean > 0 { 100 } else { 600 }, &mut values),
             shape,
             keys,
             values,
@@ -205,12 +270,16 @@ impl Arguments {
         self.takes_sets = plan.takes_sets;
         (self.first_key, self.for_ever) = (None, false);
         self.usual = match plan.command.family {
+            _ if plan.sorts => *self.keys.pick(&[Type::List, Type::Set, Type::SortedSet]),
+            Family::Strings if self.sees_bytes(plan, bits) => *self.keys.pick(self.byte_types()),
             Family::Strings if self.numeric => Type::Number,
             Family::Strings => Type::Text,
             Family::Lists => Type::List,
             Family::Hashes => Type::Hash,
             Family::Sets => Type::Set,
             Family::SortedSets => Type::SortedSet,
+            Family::Bitmaps if bits == 14 => Type::Text,
+            Family::Bitmaps if bits == 15 && !plan.command.writes => Type::HyperLogLog,
             Family::Bitmaps => Type::Bits,
             Family::HyperLogLog => Type::HyperLogLog,
             Family::Geo => Type::Geo,
@@ -223,8 +292,29 @@ impl Arguments {
             | Family::PubSub
             | Family::Search
             | Family::Connection
-            | Family::Server => *self.keys.pick(self.types),
+            | Family::Server => *self.keys.pick(&self.types),
         };
+    }
+
+    /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
+    /// HyperLogLog, which it breaks for every command to come.
+    fn sees_bytes(&self, plan: &Plan, bits: u32) -> bool {
+        let in_16 = match (self.group_types, plan.command.writes) {
+            ([Type::HyperLogLog], true) => 2,
+            ([Type::Bits | Type::HyperLogLog], _) => 8,
+            (_, true) => 0,
+            (types, false) if types.contains(&Type::Bits) => 4,
+            (_, false) => 0,
+        };
+        !plan.counts && bits >= 16 - in_16
+    }
+
+    /// The types of the group's keys that hold strings but no text.
+    fn byte_types(&self) -> &'static [Type] {
+        match self.group_types {
+            [_] => self.group_types,
+            _ => &[Type::Bits, Type::HyperLogLog],
+        }
     }
 
     /// Appends one argument of this kind.
@@ -250,8 +340,18 @@ impl Arguments {
                 self.write_time(slot, argv);
             }
             // bitmaps
+            Slot::Bit => self.write_bit(argv),
+            Slot::BitOffset | Slot::BitProbe => self.write_bit_offset(slot, argv),
+            Slot::BitIndex => self.write_bit_index(argv),
+            Slot::FieldType => self.write_field_type(argv),
+            Slot::FieldOffset | Slot::FieldProbe => self.write_field_offset(slot, argv),
+            Slot::FieldValue => self.write_field_value(argv),
+            Slot::Distinct => self.write_distinct(argv),
 
             // geo
+            Slot::Longitude => self.write_longitude(argv),
+            Slot::Latitude => self.write_latitude(argv),
+            Slot::Distance => self.write_distance(argv),
 
             // streams
 
@@ -264,7 +364,15 @@ impl Arguments {
             // search
 
             // server
-
+            Slot::WeightPattern => self.push_one(WEIGHT_PATTERNS, argv),
+            Slot::TextPattern => self.push_one(TEXT_PATTERNS, argv),
+            Slot::GetPattern => self.push_one(GET_PATTERNS, argv),
+            Slot::ClientId => self.push_one(NO_CLIENTS, argv),
+            Slot::ClientName => self.push_one(CLIENT_NAMES, argv),
+            Slot::CommandName => self.push_one(COMMAND_NAMES, argv),
+            Slot::Parameter => self.push_one(PARAMETERS, argv),
+            Slot::Section => self.push_one(SECTIONS, argv),
+            Slot::Replicas => argv.push(b"0"),
             //
             _ => self.write_integer(slot, argv),
         }
@@ -341,7 +449,7 @@ impl Arguments {
         argv.push(self.fields.get(if self.numeric { index | 1 } else { index & !1 }));
     }
 
-    fn write_member(&mut self, argv: &mut Argv) {
+    pub(super) fn write_member(&mut self, argv: &mut Argv) {
         if self.until_huge.is_over(&mut self.values) {
             write_huge(argv);
         } else {
@@ -353,7 +461,7 @@ impl Arguments {
         if self.values.below(8) == 0 { self.write_value(argv) } else { self.write_member(argv) }
     }
 
-    fn write_value(&mut self, argv: &mut Argv) {
+    pub(super) fn write_value(&mut self, argv: &mut Argv) {
         if self.until_huge.is_over(&mut self.values) {
             return write_huge(argv);
         }
@@ -370,7 +478,7 @@ impl Arguments {
         }
     }
 
-    fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
         let is_odd = self.until_odd_number.is_over(&mut self.values);
         self.push_one(if is_odd { odd } else { usual }, argv);
     }
@@ -502,19 +610,19 @@ impl Arguments {
     }
 
     /// Appends one of `texts`.
-    fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
         let text: &&[u8] = self.values.pick(texts);
         argv.push(text);
     }
 
     /// Appends a number at the edges of 64 bits.
-    fn push_large(&mut self, argv: &mut Argv) {
+    pub(super) fn push_large(&mut self, argv: &mut Argv) {
         let value = *self.values.pick(LARGE_INCREMENTS);
         argv.push_with(|out| write_int(value, out));
     }
 
     /// Appends a number from `low` to `high`.
-    fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
+    pub(super) fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
         let value = i64::from(low) + i64::from(self.values.below((high - low + 1) as u32));
         argv.push_with(|out| write_int(value, out));
     }

@@ -8,7 +8,7 @@ use crate::spec::{Command, Family, Fidelity, commands, is_container};
 use super::arguments::Type;
 use super::connections::Rates;
 use super::walk::Plan;
-use super::weights::{ANY_TYPE, BACKGROUND, OWN_WEIGHTS, WEIGHT};
+use super::weights::{ANY_TYPE, BACKGROUND, ON_STRINGS, OWN_WEIGHTS, WEIGHT};
 
 /// A profile of operations: a row of the group table.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Group {
     pub(super) conns_min: u16,
     /// The most connections.
     pub(super) conns_max: u16,
+    /// True where it sends raw bytes instead of requests.
+    pub(super) raw: bool,
     /// What the connections do, usually.
     pub(super) rates: Rates,
 }
@@ -48,8 +50,14 @@ impl Group {
             advance_mean: 100,
             conns_min: 1,
             conns_max: 1,
+            raw: false,
             rates: Rates::TURNS,
         }
+    }
+
+    /// True where its keys hold strings of a form of their own, which commands on strings see and break.
+    pub(super) fn has_own_strings(&self) -> bool {
+        matches!(self.types, [Type::Bits | Type::HyperLogLog])
     }
 }
 
@@ -131,11 +139,11 @@ const GROUPS: &[Group] = &[
     Group { name: "sets", about: "sets", ..Group::of(&[Family::Sets], &[Type::Set]) },
     Group { name: "sorted-sets", about: "sorted sets", ..Group::of(&[Family::SortedSets], &[Type::SortedSet]) },
     // bitmaps
-
+    Group { name: "bitmaps", about: "bits and bit fields of strings", ..Group::of(&[Family::Bitmaps], &[Type::Bits]) },
     // hyperloglog
-
+    Group { name: "hyperloglog", about: "HyperLogLogs", ..Group::of(&[Family::HyperLogLog], &[Type::HyperLogLog]) },
     // geo
-
+    Group { name: "geo", about: "sorted sets of positions", ..Group::of(&[Family::Geo], &[Type::Geo]) },
     // streams
 
     // transactions
@@ -169,6 +177,13 @@ const GROUPS: &[Group] = &[
     // search
 
     // protocol
+    Group {
+        name: "protocol",
+        about: "raw bytes: requests cut anywhere, and what is no request",
+        conns_max: 2,
+        raw: true,
+        ..Group::of(&[], &[Type::Text])
+    },
     Group {
         name: "keys",
         about: "keys of every type, databases, two connections",
@@ -226,7 +241,8 @@ fn weight(group: &Group, command: &Command) -> u32 {
         return weight_in(OWN_WEIGHTS, name).unwrap_or(WEIGHT);
     }
     let any_type = if group.types.len() == ALL_TYPES.len() { weight_in(ANY_TYPE, name) } else { None };
-    any_type.or_else(|| weight_in(BACKGROUND, name)).unwrap_or(0)
+    let own_strings = if group.has_own_strings() { weight_in(ON_STRINGS, name) } else { None };
+    any_type.or(own_strings).or_else(|| weight_in(BACKGROUND, name)).unwrap_or(0)
 }
 
 /// The commands of `group` with their weights, worked out once in a process: seeds are many and short.

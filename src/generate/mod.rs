@@ -14,17 +14,27 @@
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
+//! | `bitmaps` | bits, and fields of bits |
+//! | `geo` | positions and distances among them |
+//! | `hyperloglog` | elements that go to a chosen register |
+//! | `protocol` | raw bytes: requests cut anywhere, and what is none |
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
+mod bitmaps;
 mod connections;
+mod geo;
 mod groups;
+mod hyperloglog;
 mod mistakes;
 mod numbers;
 mod pools;
+mod protocol;
 mod swarm;
 mod walk;
 mod weights;
+
+use std::collections::VecDeque;
 
 use crate::resp::Argv;
 use crate::seed::{Seed, Stream};
@@ -34,6 +44,7 @@ use crate::trace::{Act, Header, Op, START_MS};
 use arguments::Arguments;
 use connections::{Connections, Habits, Step};
 use pools::{Gap, Wheel};
+use protocol::{Protocol, Sent};
 use swarm::Swarm;
 use walk::Plan;
 
@@ -64,6 +75,8 @@ pub struct Generator {
     choices: Stream,
     habits: Habits,
     connections: Connections,
+    /// In a group that is about the protocol.
+    protocol: Option<Protocol>,
     /// Draws when the clock moves, and by how much.
     clock: Stream,
     until_advance: Gap,
@@ -89,6 +102,7 @@ impl Generator {
             arguments: Arguments::new(group, &swarm, seed),
             choices: stream(group, seed, "commands"),
             connections: Connections::new(&habits, turns),
+            protocol: group.raw.then(|| Protocol::new(swarm.conns, stream(group, seed, "protocol"))),
             habits,
             until_advance: Gap::new(swarm.advance_mean, &mut clock),
             clock,
@@ -118,6 +132,15 @@ impl Generator {
 
     /// The next operation.
     pub fn next_op(&mut self) -> Op {
+        if let Some(protocol) = &mut self.protocol {
+            let (conn, sent) = protocol.next();
+            let act = match sent {
+                Sent::Bytes(bytes) => Act::Raw(bytes),
+                Sent::Request(argv) => Act::Call(argv),
+                Sent::Close => Act::Close,
+            };
+            return Op { conn, act };
+        }
         let step = self.connections.next();
         let conn = self.connections.current();
         if self.until_advance.is_over(&mut self.clock) && matches!(step, Step::Any | Step::Queued { .. }) {
@@ -143,9 +166,14 @@ impl Generator {
         let mut argv = Argv::with_capacity(REQUEST_BYTES);
         self.arguments.write_request(plan, &mut argv);
         if self.until_mistake.is_over(&mut self.spoiler) {
-            // An iteration must not get a cursor that no server gave, nor a sorted set of one score another.
-            let may_move = plan.command.fidelity != Fidelity::Cursor && !(plan.scores && self.swarm.one_score);
-            argv = mistakes::spoil(&argv, plan.command, may_move, &mut self.spoiler);
+            // An iteration must not get a cursor that no server gave, nor a sorted set of one score another, nor a
+            // string a bit so far away that it grows to hundreds of megabytes.
+            let keeps_scores = plan.scores && self.swarm.one_score;
+            let may_move = plan.command.fidelity != Fidelity::Cursor && !keeps_scores && !plan.places_bits;
+            let spoilt = mistakes::spoil(&argv, plan.command, may_move, &mut self.spoiler);
+            if !stores_open_order(plan.command, &spoilt) {
+                argv = spoilt;
+            }
         }
         if spec::may_block(&argv) {
             let for_ever = self.arguments.note_wait(plan);
@@ -154,9 +182,9 @@ impl Generator {
         Op { conn, act: Act::Call(argv) }
     }
 
-    /// What comes behind the last operation, so that nothing that has arrived stays unseen.
-    pub fn ending(&self) -> Vec<Op> {
-        self.connections.ending()
+    /// The first `count` operations, of which the last see to it that nothing that has arrived stays unseen.
+    pub fn sequence(self, count: u64) -> Sequence {
+        Sequence { generator: self, left: count, ending: VecDeque::new() }
     }
 
     fn advance(&mut self, ms: u64) -> Act {
@@ -178,8 +206,53 @@ impl Generator {
     }
 }
 
+/// Operations with an end, see [`Generator::sequence`].
+pub struct Sequence {
+    generator: Generator,
+    left: u64,
+    ending: VecDeque<Op>,
+}
+
+impl Sequence {
+    /// The header of a trace of this sequence.
+    pub fn header(&self) -> Header {
+        self.generator.header()
+    }
+}
+
+impl Iterator for Sequence {
+    type Item = Op;
+
+    fn next(&mut self) -> Option<Op> {
+        self.left = self.left.checked_sub(1)?;
+        if let Some(op) = self.ending.pop_front() {
+            return Some(op);
+        }
+        if self.left > u64::from(self.generator.habits.conns) {
+            return Some(self.generator.next_op());
+        }
+        let ending = self.generator.connections.ending();
+        if (ending.len() as u64) <= self.left {
+            let op = self.generator.next_op();
+            if self.generator.connections.ending().len() as u64 <= self.left {
+                return Some(op);
+            }
+        }
+        self.ending = ending.into();
+        let spare = Op { conn: 0, act: Act::Await };
+        self.ending.resize(self.left as usize + 1, spare);
+        self.ending.pop_front()
+    }
+}
+
 /// How often a command is drawn until one can be queued.
 const QUEUE_TRIES: usize = 16;
+
+/// True where a SORT would store elements in an order that it leaves open: by texts, of which some may be equal.
+fn stores_open_order(command: &Command, argv: &Argv) -> bool {
+    let has = |word: &str| argv.iter().any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    command.fidelity == Fidelity::Sorted && has("STORE") && has("BY") && has("ALPHA")
+}
 
 /// The stream of this name for a group: one seed says something else in each group.
 fn stream(group: &Group, seed: Seed, name: &str) -> Stream {

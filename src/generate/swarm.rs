@@ -7,6 +7,7 @@ use crate::seed::{Seed, Stream};
 use crate::spec::Family;
 use crate::spec::syntax::{Slot, contains};
 
+use super::arguments::Type;
 use super::groups::{Group, is_loose, plans};
 use super::pools::Skew;
 use super::stream;
@@ -20,6 +21,8 @@ pub(super) struct Swarm {
     pub plans: Vec<(&'static Plan, u32)>,
     /// The commands of the group that are off.
     pub off: Vec<&'static str>,
+    /// What keys hold that are picked whatever they hold: where families with data are in focus, their types.
+    pub types: Vec<Type>,
     /// Keys of each type.
     pub keys: u32,
     /// Fields of hashes; members of sets and sorted sets, and elements of lists.
@@ -93,6 +96,7 @@ impl Swarm {
         let mut swarm = Self {
             plans: Vec::new(),
             off: Vec::new(),
+            types: Vec::new(),
             keys: *stream.pick(if group.types.len() > 2 {
                 &[1, 1, 2, 2, 3, 4, 4, 6]
             } else {
@@ -119,7 +123,7 @@ impl Swarm {
     }
 
     /// False for commands that do not go with the options.
-    fn allows(&self, plan: &Plan) -> bool {
+    fn allows(&self, group: &Group, plan: &Plan) -> bool {
         match plan.command.name {
             // It takes time and memory by the product of two strings' lengths.
             "LCS" => self.values != ValueProfile::Long && self.huge_mean == 0,
@@ -127,6 +131,10 @@ impl Swarm {
             // Where they meet a set, its members get the score 1.
             "ZUNIONSTORE" | "ZINTERSTORE" | "ZDIFFSTORE" => !self.one_score,
             "ZRANGE" | "ZRANGESTORE" => true,
+            // Positions are scores.
+            _ if plan.command.family == Family::Geo && plan.command.writes => {
+                !self.one_score || !group.families.contains(&Family::SortedSets)
+            }
             _ => self.one_score || !contains(plan.tree, Slot::LexBound),
         }
     }
@@ -134,10 +142,15 @@ impl Swarm {
     fn draw_commands(&mut self, group: &Group, stream: &mut Stream) {
         let off_in_16 = *stream.pick(&[0, 1, 3, 6]);
         let focus: Vec<Family> = group.families.iter().copied().filter(|_| stream.chance(1, 3)).collect();
+        let in_focus = group.types.iter().copied().filter(|kind| focus.contains(&kind.family()));
+        self.types = in_focus.collect();
+        if self.types.is_empty() {
+            self.types = group.types.to_vec();
+        }
         for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
-            if is_off || !self.allows(plan) {
+            if is_off || !self.allows(group, plan) {
                 self.off.push(plan.command.name);
             } else {
                 let focus = if focus.contains(&plan.command.family) { FOCUS } else { 1 };

@@ -50,11 +50,21 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("QUIT", 0),
     ("RESET", 0),
     // bitmaps
-
+    ("SETBIT", 400),
+    ("BITFIELD", 400),
+    ("BITOP", 250),
+    ("BITPOS", 300),
+    ("BITCOUNT", 300),
     // hyperloglog
-
+    ("PFADD", 500),
+    ("PFCOUNT", 200),
+    ("PFMERGE", 150),
     // geo
-
+    ("GEOADD", 900),
+    ("GEOSEARCH", 300),
+    ("GEORADIUS", 200),
+    ("GEORADIUSBYMEMBER", 150),
+    ("GEOSEARCHSTORE", 60),
     // streams
 
     // transactions: what is 0 comes where a connection is ready for it
@@ -84,6 +94,12 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     // search
 
     // server
+    ("SORT", 300),
+    ("SORT_RO", 100),
+    ("OBJECT ENCODING", 300),
+    ("OBJECT FREQ", 10),
+    ("OBJECT IDLETIME", 10),
+    ("OBJECT REFCOUNT", 10),
 ];
 
 /// What a group has of families that are not its own: keys of other types to be wrong about, and what happens to
@@ -111,35 +127,43 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("FLUSHDB", 2),
 ];
 
+/// In groups whose keys hold strings of their own form, commands that see their bytes, and some that break them.
+pub(super) const ON_STRINGS: &[(&str, u32)] =
+    &[("SET", 40), ("GET", 60), ("STRLEN", 20), ("GETRANGE", 20), ("SETRANGE", 30), ("APPEND", 20), ("GETDEL", 10)];
+
 /// In the groups of keys and expiry, commands that make and read keys of every type.
 pub(super) const ANY_TYPE: &[(&str, u32)] = &[
-    ("SET", 200),
+    ("SET", 500),
     ("SETEX", 40),
     ("PSETEX", 40),
     ("GETEX", 60),
     ("GET", 40),
     ("APPEND", 20),
-    ("INCRBY", 40),
-    ("RPUSH", 80),
+    ("INCRBY", 150),
+    ("RPUSH", 400),
     ("LPOP", 20),
     ("LLEN", 20),
-    ("HSET", 80),
+    ("HSET", 400),
     ("HGET", 20),
     ("HDEL", 20),
-    ("SADD", 80),
+    ("SADD", 400),
     ("SREM", 20),
     ("SCARD", 20),
     ("SINTERSTORE", 20),
-    ("ZADD", 80),
+    ("ZADD", 400),
     ("ZREM", 20),
     ("ZSCORE", 20),
     ("ZUNIONSTORE", 20),
     // bitmaps
-
+    ("SETBIT", 60),
+    ("BITCOUNT", 20),
     // hyperloglog
-
+    ("PFADD", 60),
+    ("PFCOUNT", 20),
     // geo
-
+    ("GEOADD", 60),
+    ("GEOPOS", 20),
+    ("GEOSEARCH", 20),
     // streams
 
     // transactions
@@ -151,7 +175,14 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     // search
 
     // server
+    ("HINCRBY", 20),
+    ("INCRBYFLOAT", 20),
+    ("SETRANGE", 20),
+    ("SMOVE", 20),
+    ("SPOP", 20),
+    ("ZRANGESTORE", 20),
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] =
+    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "DEL"];

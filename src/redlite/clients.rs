@@ -21,6 +21,8 @@ pub(in crate::redlite) struct Connection {
     pub db: u32,
     /// 2 or 3: the protocol of its replies.
     pub protocol: u8,
+    /// False where it has to send AUTH or HELLO with the password first.
+    pub is_authenticated: bool,
     /// What CLIENT SETNAME gave it; empty without.
     pub name: Vec<u8>,
     /// Its open transaction, between MULTI and EXEC.
@@ -80,6 +82,7 @@ impl Connection {
             id,
             db: 0,
             protocol: 2,
+            is_authenticated: false,
             name: Vec::new(),
             transaction: None,
             watches: Vec::new(),
@@ -104,6 +107,8 @@ pub(in crate::redlite) struct Clients {
     slots: Vec<Option<Box<Connection>>>,
     free: Vec<Slot>,
     last_id: i64,
+    /// What AUTH has to say; without it, nothing needs to be said.
+    pub password: Option<Vec<u8>>,
     /// Who is subscribed to what.
     pub channels: Channels,
     /// Who waits for what.
@@ -124,7 +129,9 @@ impl Clients {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        self.slots[slot] = Some(Box::new(Connection::new(slot, self.last_id)));
+        let mut connection = Connection::new(slot, self.last_id);
+        connection.is_authenticated = self.password.is_none();
+        self.slots[slot] = Some(Box::new(connection));
         slot
     }
 
@@ -161,6 +168,11 @@ impl Clients {
     /// A connection other than the one whose command runs.
     pub fn get_mut(&mut self, slot: Slot) -> Option<&mut Connection> {
         self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
+    /// As [`Clients::get_mut`], to look at it.
+    pub fn get(&self, slot: Slot) -> Option<&Connection> {
+        self.slots.get(slot)?.as_deref()
     }
 
     /// Every connection but the one whose command runs.

@@ -1,6 +1,5 @@
 //! One command from request to reply: found, run or queued, committed, and whoever it wakes served.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,6 +79,12 @@ impl Redlite {
         Client { engine: Arc::clone(&self.engine), slot }
     }
 
+    /// Demands this password of every connection from now on, those that are there apart: [`Redlite::client`] gives
+    /// one that has to send AUTH or HELLO first.
+    pub fn set_password(&self, password: Option<Vec<u8>>) {
+        lock(&self.engine).clients.password = password;
+    }
+
     /// Takes random picks from another sequence from now on.
     pub fn set_random(&self, random: Random) {
         lock(&self.engine).random = random;
@@ -124,10 +129,38 @@ pub struct Batch<'a> {
     engine: MutexGuard<'a, Engine>,
 }
 
+/// What of a connection matters to whoever runs its commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// It waits for something to take: its next command has to wait, too.
+    pub is_blocked: bool,
+    /// It is to be closed once its frames are sent.
+    pub is_closing: bool,
+    /// It has to say the password before anything else.
+    pub is_stranger: bool,
+    /// Messages of channels may be sent to it.
+    pub is_subscriber: bool,
+}
+
 impl Batch<'_> {
-    /// Runs one command of a connection of this store, which must not be blocked.
-    pub fn run(&mut self, client: &Client, argv: &Argv) {
+    /// Runs one command of a connection of this store, unless it is blocked.
+    pub fn run(&mut self, client: &Client, argv: &Argv) -> State {
         self.engine.run(client.slot, argv);
+        self.state(client)
+    }
+
+    /// Answers a connection what is no command, and has it closed.
+    pub fn refuse(&mut self, client: &Client, error: Reply) -> State {
+        if let Some(connection) = self.engine.clients.get_mut(client.slot) {
+            connection.outbox.push_back(error);
+            connection.is_closing = true;
+        }
+        self.state(client)
+    }
+
+    /// Ends the waits whose time is over, as [`Redlite::expire_waits`].
+    pub fn expire_waits(&mut self) {
+        self.engine.expire_waits();
     }
 
     /// Makes what the commands changed last. Where that fails, every reply of the batch becomes an error, and nothing
@@ -137,26 +170,35 @@ impl Batch<'_> {
         self.engine.clients.start_batch();
     }
 
-    /// What is to be sent to a connection.
-    pub fn take_frames(&mut self, client: &Client) -> VecDeque<Reply> {
-        let connection = self.engine.clients.get_mut(client.slot);
-        connection.map(|connection| std::mem::take(&mut connection.outbox)).unwrap_or_default()
+    /// Takes what is to be sent to a connection.
+    pub fn take_frames(&mut self, client: &Client, take: impl FnMut(Reply)) {
+        if let Some(connection) = self.engine.clients.get_mut(client.slot) {
+            connection.outbox.drain(..).for_each(take);
+        }
     }
 
-    /// True where a connection waits for something to take: its next command has to wait, too.
-    pub fn is_blocked(&mut self, client: &Client) -> bool {
-        self.engine.clients.get_mut(client.slot).is_some_and(|connection| connection.wait.is_some())
-    }
-
-    /// True where a connection is to be closed once its frames are sent.
-    pub fn is_closing(&mut self, client: &Client) -> bool {
-        self.engine.clients.get_mut(client.slot).is_none_or(|connection| connection.is_closing)
+    /// How a connection stands: closing, where there is none.
+    pub fn state(&self, client: &Client) -> State {
+        match self.engine.clients.get(client.slot) {
+            None => State { is_closing: true, ..State::default() },
+            Some(connection) => State {
+                is_blocked: connection.wait.is_some(),
+                is_closing: connection.is_closing,
+                is_stranger: !connection.is_authenticated,
+                is_subscriber: connection.subscriptions.is_any(),
+            },
+        }
     }
 
     /// The connections for which there is something to do after commands of others: frames to take, blocked no more,
     /// or to be closed.
     pub fn take_stirred(&mut self) -> Vec<Slot> {
         self.engine.clients.take_stirred()
+    }
+
+    /// The store's time, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.engine.clock.now_ms()
     }
 }
 
@@ -237,11 +279,7 @@ impl Engine {
             commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
         let command = match checked {
             Ok(command) => command,
-            Err(failure) => {
-                // What cannot be queued spoils the whole transaction.
-                connection.transaction.iter_mut().for_each(|transaction| transaction.is_broken = true);
-                return Err(failure);
-            }
+            Err(failure) => return Err(commands::reject(connection, &mut self.clients, argv, failure)),
         };
         if commands::is_queued(connection, command) {
             connection.transaction.iter_mut().for_each(|transaction| transaction.queue.push(argv.clone()));

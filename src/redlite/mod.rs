@@ -17,6 +17,7 @@
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
+//! | [`server`] | the same store for clients on sockets |
 //! | `number`, `long_double`, `glob` | how Redis reads and writes numbers, and matches patterns |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
@@ -31,9 +32,11 @@ mod failure;
 mod glob;
 mod long_double;
 mod number;
+mod qsort;
+pub mod server;
 mod store;
 mod waits;
 
 pub use client::{ClientError, RedliteClient};
 pub use clients::Slot;
-pub use engine::{Batch, Client, OpenError, Redlite};
+pub use engine::{Batch, Client, OpenError, Redlite, State};

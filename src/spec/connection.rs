@@ -8,6 +8,7 @@ const HELLO_SYNTAX: &str = "[protocol [AUTH text text] [SETNAME text]]";
 
 #[rustfmt::skip] // a table: one row a line
 pub(super) const COMMANDS: &[Command] = &[
+    Command { name: "AUTH", arity: -2, syntax: "text [text]", ..READ },
     Command { name: "ECHO", arity: 2, syntax: "text", ..READ },
     Command { name: "HELLO", arity: -1, syntax: HELLO_SYNTAX, fidelity: Fidelity::ServerFact, ..READ },
     Command { name: "PING", arity: -1, syntax: "[text]", ..READ },

@@ -82,9 +82,31 @@ pub enum Slot {
     /// `text` that means nothing to the keyspace.
     Text,
     // bitmaps
-
+    /// `bit`: 0 or 1.
+    Bit,
+    /// `bit-offset` of a bit that is written.
+    BitOffset,
+    /// `bit-probe`: the offset of a bit that is read, perhaps far behind the string's end.
+    BitProbe,
+    /// `bit-index` in bytes or in bits, from the start, or from the end where negative.
+    BitIndex,
+    /// `field-type`: `u8`, `i64`.
+    FieldType,
+    /// `field-offset` of a field that is written, in bits, or in fields as `#2`.
+    FieldOffset,
+    /// `field-probe`: the same of a field that is read, perhaps far behind the string's end.
+    FieldProbe,
+    /// `field-value`: a 64-bit integer about as large as the field's type.
+    FieldValue,
+    /// `distinct`: an element of a HyperLogLog.
+    Distinct,
     // geo
-
+    /// `longitude` of a position, in degrees.
+    Longitude,
+    /// `latitude` of the position whose longitude was before it, in degrees.
+    Latitude,
+    /// `distance` in the unit that follows, at least 0.
+    Distance,
     // streams
 
     // blocking
@@ -99,6 +121,24 @@ pub enum Slot {
     // search
 
     // server
+    /// `weight-pattern`: what SORT sorts by, mostly names of keys that hold numbers.
+    WeightPattern,
+    /// `text-pattern`: what SORT sorts by as text.
+    TextPattern,
+    /// `get-pattern`: what SORT answers instead of elements.
+    GetPattern,
+    /// `client-id`: the id of a connection that there is not.
+    ClientId,
+    /// `client-name`: a name for a connection.
+    ClientName,
+    /// `command-name`: of a command.
+    CommandName,
+    /// `parameter` of the configuration.
+    Parameter,
+    /// `section` of INFO.
+    Section,
+    /// `replicas`: how many of them are waited for: none.
+    Replicas,
 }
 
 /// The words of the notation, and what they stand for.
@@ -134,9 +174,19 @@ const WORDS: &[(&str, Slot)] = &[
     ("protocol", Slot::Protocol),
     ("text", Slot::Text),
     // bitmaps
-
+    ("bit", Slot::Bit),
+    ("bit-offset", Slot::BitOffset),
+    ("bit-probe", Slot::BitProbe),
+    ("bit-index", Slot::BitIndex),
+    ("field-type", Slot::FieldType),
+    ("field-offset", Slot::FieldOffset),
+    ("field-probe", Slot::FieldProbe),
+    ("field-value", Slot::FieldValue),
+    ("distinct", Slot::Distinct),
     // geo
-
+    ("longitude", Slot::Longitude),
+    ("latitude", Slot::Latitude),
+    ("distance", Slot::Distance),
     // streams
 
     // blocking
@@ -147,6 +197,15 @@ const WORDS: &[(&str, Slot)] = &[
     // search
 
     // server
+    ("weight-pattern", Slot::WeightPattern),
+    ("text-pattern", Slot::TextPattern),
+    ("get-pattern", Slot::GetPattern),
+    ("client-id", Slot::ClientId),
+    ("client-name", Slot::ClientName),
+    ("command-name", Slot::CommandName),
+    ("parameter", Slot::Parameter),
+    ("section", Slot::Section),
+    ("replicas", Slot::Replicas),
 ];
 
 /// One part of a command's syntax.
@@ -311,6 +370,24 @@ pub fn args_min(nodes: &[Node]) -> usize {
         Node::Repeat(nodes) | Node::Counted(nodes) => args_min(nodes),
     };
     nodes.iter().map(least).sum()
+}
+
+/// The words of `nodes` that stand for themselves, in their order, as often as they are there.
+pub fn words(nodes: &[Node]) -> Vec<&'static str> {
+    let mut found = Vec::new();
+    collect_words(nodes, &mut found);
+    found
+}
+
+fn collect_words(nodes: &[Node], found: &mut Vec<&'static str>) {
+    for node in nodes {
+        match node {
+            Node::Token(word) => found.push(*word),
+            Node::Slot(_) => {}
+            Node::Options(parts) | Node::Choice(parts) => parts.iter().for_each(|part| collect_words(part, found)),
+            Node::Repeat(nodes) | Node::Counted(nodes) => collect_words(nodes, found),
+        }
+    }
 }
 
 /// True where `slot` stands anywhere in `nodes`.

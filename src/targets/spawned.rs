@@ -149,6 +149,8 @@ impl Target for Spawned {
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
         let dir = ServerDir::new()?;
         let mut launch = self.launch.clone();
+        // SORT ALPHA sorts in the order of the locale.
+        launch.env.push(("LC_ALL".to_owned(), "C".into()));
         let frozen = match self.frozen {
             true => FrozenClock::new(&dir, header.start_ms, &mut launch.env)?,
             false => None,

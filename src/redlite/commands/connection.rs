@@ -1,6 +1,7 @@
 //! Connection and server commands.
 
-use super::{Context, Outcome, Row};
+use super::{Command, Context, Outcome, Row};
+use crate::redlite::clients::Connection;
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
 use crate::resp::Reply;
@@ -9,6 +10,7 @@ use crate::resp::Reply;
 pub(super) const DATABASES: u32 = 16;
 
 pub(super) const COMMANDS: &[Row] = &[
+    ("AUTH", auth),
     ("DBSIZE", dbsize),
     ("ECHO", echo),
     ("FLUSHALL", flushall),
@@ -55,23 +57,93 @@ fn flushdb(context: &mut Context<'_>) -> Outcome {
 const REDIS_VERSION: &str = "7.0.15";
 
 fn hello(context: &mut Context<'_>) -> Outcome {
-    if let Some(version) = context.argv.get(1) {
-        match number::parse_integer(version) {
-            Some(protocol @ 2..=3) => context.connection.protocol = protocol as u8,
-            Some(_) => return refuse("NOPROTO unsupported protocol version"),
-            None => return refuse("ERR Protocol version is not an integer or out of range"),
+    let protocol = match context.argv.get(1).map(number::parse_integer) {
+        None => context.connection.protocol,
+        Some(Some(protocol @ 2..=3)) => protocol as u8,
+        Some(Some(_)) => return refuse("NOPROTO unsupported protocol version"),
+        Some(None) => return refuse("ERR Protocol version is not an integer or out of range"),
+    };
+    let mut at = 2;
+    while at < context.argv.len() {
+        let more = context.argv.len() - 1 - at;
+        if context.is_word(at, "AUTH") && more >= 2 {
+            authenticate(context, context.arg(at + 1), context.arg(at + 2))?;
+            at += 3;
+        } else if context.is_word(at, "SETNAME") && more >= 1 {
+            set_name(context, context.arg(at + 1))?;
+            at += 2;
+        } else {
+            let option = super::c_string(context.arg(at), usize::MAX);
+            return refuse([b"ERR Syntax error in HELLO option '", option, b"'"].concat());
         }
     }
+    if !context.connection.is_authenticated {
+        return refuse(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> \
+             option can be used to authenticate the client and select the RESP protocol version at the same time",
+        );
+    }
+    context.connection.protocol = protocol;
     let text = |text: &str| Reply::bulk(text);
     Ok(context.map(vec![
         (text("server"), text("redis")),
         (text("version"), text(REDIS_VERSION)),
-        (text("proto"), Reply::Int(context.connection.protocol.into())),
+        (text("proto"), Reply::Int(protocol.into())),
         (text("id"), Reply::Int(context.connection.id)),
         (text("mode"), text("standalone")),
         (text("role"), text("master")),
         (text("modules"), Reply::Array(Vec::new())),
     ]))
+}
+
+/// Gives the connection a name: printable characters without a space.
+fn set_name(context: &mut Context<'_>, name: &[u8]) -> Result<(), Failure> {
+    if !name.iter().all(u8::is_ascii_graphic) {
+        return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
+    }
+    context.connection.name = name.to_vec();
+    Ok(())
+}
+
+/// What a connection may send before it has said the password.
+const BEFORE_AUTH: &[&str] = &["AUTH", "HELLO", "QUIT", "RESET"];
+
+/// Refuses what a connection may not send that has not said the password yet.
+pub(super) fn check_authenticated(connection: &Connection, command: &Command) -> Result<(), Failure> {
+    if connection.is_authenticated || BEFORE_AUTH.contains(&command.spec.name) {
+        return Ok(());
+    }
+    refuse("NOAUTH Authentication required.")
+}
+
+fn auth(context: &mut Context<'_>) -> Outcome {
+    match context.argv.len() {
+        2 if context.clients.password.is_none() => refuse(
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+             configuration is correct?",
+        ),
+        2 => authenticate(context, DEFAULT_USER, context.arg(1)).map(|()| Reply::ok()),
+        3 => authenticate(context, context.arg(1), context.arg(2)).map(|()| Reply::ok()),
+        _ => refuse(texts::SYNTAX),
+    }
+}
+
+/// The only user that there is.
+const DEFAULT_USER: &[u8] = b"default";
+
+fn authenticate(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Failure> {
+    let is_right = context.clients.password.as_ref().is_none_or(|right| is_same(right, password));
+    if user != DEFAULT_USER || !is_right {
+        return refuse("WRONGPASS invalid username-password pair or user is disabled.");
+    }
+    context.connection.is_authenticated = true;
+    Ok(())
+}
+
+/// Takes as long for a password whose first bytes are right as for any other.
+fn is_same(right: &[u8], said: &[u8]) -> bool {
+    let differences = right.iter().zip(said).fold(0, |differences, (left, right)| differences | (left ^ right));
+    differences == 0 && right.len() == said.len()
 }
 
 fn quit(context: &mut Context<'_>) -> Outcome {
@@ -85,6 +157,7 @@ fn reset(context: &mut Context<'_>) -> Outcome {
     context.connection.db = 0;
     context.connection.protocol = 2;
     context.connection.name.clear();
+    context.connection.is_authenticated = context.clients.password.is_none();
     Ok(Reply::Simple(b"RESET".to_vec()))
 }
 

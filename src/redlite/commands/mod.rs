@@ -26,7 +26,7 @@ mod streams;
 mod strings;
 mod transactions;
 #[cfg(test)]
-mod transcript;
+pub(super) mod transcript;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -39,7 +39,7 @@ use super::store::Store;
 use crate::resp::{Argv, Reply};
 use crate::spec;
 
-pub(super) use transactions::is_queued;
+pub(super) use transactions::{is_queued, reject};
 
 /// What a command's function returns: a reply, or why there is none but an error.
 pub(super) type Outcome = Result<Reply, Failure>;
@@ -101,6 +101,8 @@ pub(super) struct Command {
     pub spec: &'static spec::Command,
     /// Runs it.
     pub run: Run,
+    /// True where it does nothing without a subcommand.
+    is_container: bool,
 }
 
 /// The command that a request names, its arity checked.
@@ -108,7 +110,9 @@ pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
     /// By their places in the order of [`spec::commands`]; `None` for a command that Redlite lacks.
     static TABLE: LazyLock<Vec<Option<Command>>> = LazyLock::new(|| {
         let rows: HashMap<&str, Run> = FAMILIES.iter().copied().flatten().copied().collect();
-        let command = |spec: &'static spec::Command| Some(Command { spec, run: *rows.get(spec.name)? });
+        let command = |spec: &'static spec::Command| {
+            Some(Command { spec, run: *rows.get(spec.name)?, is_container: spec::is_container(spec) })
+        };
         spec::commands().map(command).collect()
     });
     if argv.is_empty() {
@@ -116,6 +120,8 @@ pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
     }
     let Some(at) = spec::position(argv) else { return refuse(unknown_command(argv)) };
     match &TABLE[at] {
+        // Its row is found where no subcommand of that name is.
+        Some(command) if command.is_container && argv.len() > 1 => refuse(unknown_subcommand(argv)),
         Some(command) if !command.spec.accepts(argv.len()) => refuse(wrong_arity(command.spec.name)),
         Some(command) => Ok(command),
         None => refuse(unknown_command(argv)),
@@ -124,14 +130,19 @@ pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
 
 /// Refuses a command that the connection may not send in its state.
 pub(super) fn check_state(connection: &Connection, command: &Command) -> Result<(), Failure> {
+    connection::check_authenticated(connection, command)?;
     pubsub::check_state(connection, command)
 }
 
-/// For a container's own row: the request names no subcommand that there is.
-pub(super) fn unknown_subcommand(context: &mut Context<'_>) -> Outcome {
-    let sub = c_string(context.arg(1), 128);
-    let container = context.arg(0).to_ascii_uppercase();
-    refuse([b"ERR unknown subcommand '", sub, b"'. Try ", &container, b" HELP."].concat())
+/// Redis' text for a subcommand that a container does not have.
+fn unknown_subcommand(argv: &Argv) -> Vec<u8> {
+    let sub = c_string(&argv[1], 128);
+    [b"ERR unknown subcommand '", sub, b"'. Try ", &argv[0].to_ascii_uppercase(), b" HELP."].concat()
+}
+
+/// For a container's own row: it never runs, as [`find`] refuses what names no subcommand.
+pub(super) fn container(context: &mut Context<'_>) -> Outcome {
+    refuse(unknown_subcommand(context.argv))
 }
 
 /// Redis' text for a wrong number of arguments.

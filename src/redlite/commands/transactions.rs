@@ -3,7 +3,7 @@
 //! What is queued and what runs at once, the order of checks and error texts: redis-server 7.0.15, probed.
 
 use super::{Command, Context, Outcome, Row, find};
-use crate::redlite::clients::{Connection, Transaction, Watch};
+use crate::redlite::clients::{Clients, Connection, Transaction, Watch};
 use crate::redlite::failure::{Failure, refuse};
 use crate::resp::{Argv, Reply};
 
@@ -16,6 +16,29 @@ const UNQUEUED: &[&str] = &["DISCARD", "EXEC", "MULTI", "QUIT", "RESET", "WATCH"
 /// True where the connection is in a transaction that the command has to wait for the end of.
 pub(in crate::redlite) fn is_queued(connection: &Connection, command: &Command) -> bool {
     connection.transaction.is_some() && !UNQUEUED.contains(&command.spec.name)
+}
+
+/// Takes in that a request of the connection was refused before it ran: what cannot be queued spoils the whole
+/// transaction, and an EXEC that is refused ends it.
+pub(in crate::redlite) fn reject(
+    connection: &mut Connection,
+    clients: &mut Clients,
+    argv: &Argv,
+    failure: Failure,
+) -> Failure {
+    let is_exec = argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"EXEC"));
+    match failure {
+        Failure::Refused(text) if is_exec => {
+            connection.transaction = None;
+            clients.unwatch(connection);
+            let cause = text.strip_prefix(b"ERR ").unwrap_or(&text);
+            Failure::Refused([b"EXECABORT Transaction discarded because of: ", cause].concat())
+        }
+        failure => {
+            connection.transaction.iter_mut().for_each(|transaction| transaction.is_broken = true);
+            failure
+        }
+    }
 }
 
 fn multi(context: &mut Context<'_>) -> Outcome {

@@ -91,7 +91,7 @@ pub(in crate::redlite) struct Key {
     pub kind: Type,
     /// Elements; of a string 0.
     pub length: i64,
-    /// Of a list: the position of its first element.
+    /// Of a list: the position of its first element. Of any other type: how Redis would keep it, see `encodings`.
     pub head: i64,
     /// In milliseconds since 1970. The key is there until the clock is past it.
     pub expires_ms: Option<i64>,
@@ -199,6 +199,8 @@ impl Store {
 
     /// Deletes the key's elements and leaves its row.
     pub(super) fn delete_elements(&mut self, key: &Key) -> Result<(), Failure> {
+        // SQLite gives the id of a key that is gone to another.
+        self.ranks.forget(key.id);
         let elements = key.kind.row().delete;
         if !elements.is_empty() {
             self.write(elements, [key.id])?;
@@ -303,6 +305,7 @@ impl Store {
     /// Deletes every key of every database.
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
         self.touch_all();
+        self.ranks.clear();
         for row in &TYPES {
             self.write(row.clear, [])?;
         }

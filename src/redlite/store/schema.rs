@@ -17,7 +17,7 @@ const TABLES: &str = "
         name       BLOB    NOT NULL,
         type       INTEGER NOT NULL,
         length     INTEGER NOT NULL,  -- elements; of a string 0
-        head       INTEGER NOT NULL,  -- of a list: the position of its first element
+        head       INTEGER NOT NULL,  -- of a list: the position of its first element; else its encoding
         expires_ms INTEGER,
         value      BLOB               -- of a string
     );

@@ -58,6 +58,14 @@ impl Store {
         self.touch_id(key.id);
     }
 
+    /// Makes a change that nobody who watches the key is told of.
+    pub fn untouched<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> T {
+        let is_watching = std::mem::take(&mut self.signals.is_watching);
+        let outcome = change(self);
+        self.signals.is_watching = is_watching;
+        outcome
+    }
+
     pub(super) fn touch_id(&mut self, id: i64) {
         if self.signals.is_watching {
             self.signals.touched.ids.push(id);

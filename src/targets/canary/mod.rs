@@ -7,8 +7,10 @@
 //!
 //! To add one: a row and a function in its family's file.
 
+mod bitmaps;
 mod expiry;
 mod hashes;
+mod hyperloglog;
 mod keys;
 mod lists;
 mod sets;
@@ -46,6 +48,8 @@ const FAMILIES: &[&[Canary]] = &[
     hashes::CANARIES,
     sets::CANARIES,
     sorted_sets::CANARIES,
+    bitmaps::CANARIES,
+    hyperloglog::CANARIES,
     keys::CANARIES,
     expiry::CANARIES,
 ];
