@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::clients::{Clients, Connection, Slot};
+use super::clients::{Addresses, Clients, Connection, Slot};
 use super::commands::{self, Command, Context};
 use super::env::{Clock, Env, Random};
 use super::failure::Failure;
@@ -75,7 +75,10 @@ impl Redlite {
 
     /// A connection to the store: its own database number, protocol, transaction and subscriptions.
     pub fn client(&self) -> Client {
-        let slot = lock(&self.engine).clients.add();
+        let mut engine = lock(&self.engine);
+        let now_ms = engine.clock.now_ms();
+        let slot = engine.clients.add(now_ms);
+        drop(engine);
         Client { engine: Arc::clone(&self.engine), slot }
     }
 
@@ -227,6 +230,13 @@ impl Client {
         lock(&self.engine).take_reply(self.slot)
     }
 
+    /// Says what the client is connected from and to: CLIENT LIST shows it.
+    pub fn set_addresses(&self, addresses: Addresses) {
+        if let Some(connection) = lock(&self.engine).clients.get_mut(self.slot) {
+            connection.addresses = addresses;
+        }
+    }
+
     /// Where it stands in the table of connections.
     pub fn slot(&self) -> Slot {
         self.slot
@@ -277,8 +287,13 @@ impl Engine {
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
         let checked =
             commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
+        self.clients.commands_run += 1;
+        connection.active_ms = now_ms;
         let command = match checked {
-            Ok(command) => command,
+            Ok(command) => {
+                connection.last_command = Some(command.spec.name);
+                command
+            }
             Err(failure) => return Err(commands::reject(connection, &mut self.clients, argv, failure)),
         };
         if commands::is_queued(connection, command) {

@@ -14,6 +14,7 @@
 //! | [`env`] | the clock and the randomness: the only places where they come from |
 //! | `engine` | one command from request to reply: look up, check arity, run, commit |
 //! | `clients` | what each connection remembers, and what waits to be sent to it |
+//! | `config` | the parameters that CONFIG tells and sets |
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
@@ -26,6 +27,7 @@ mod channels;
 mod client;
 mod clients;
 mod commands;
+mod config;
 mod engine;
 pub mod env;
 mod failure;
@@ -39,5 +41,5 @@ mod stream_id;
 mod waits;
 
 pub use client::{ClientError, RedliteClient};
-pub use clients::Slot;
+pub use clients::{Addresses, Slot};
 pub use engine::{Batch, Client, OpenError, Redlite, State};

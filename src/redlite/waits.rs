@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::clients::Slot;
+use super::failure::Failure;
 use super::store::Type;
 use crate::resp::{Argv, Reply};
 
@@ -26,6 +27,14 @@ pub(in crate::redlite) struct Wait {
     pub argv: Argv,
     /// What it is answered when the time is over.
     pub timed_out: Reply,
+}
+
+impl Wait {
+    /// A wait that only time ends, or another client.
+    pub fn for_nothing(db: u32, until_ms: Option<i64>, argv: Argv, timed_out: Reply) -> Failure {
+        let (keys, kind) = (Vec::new(), Type::String);
+        Failure::Blocked(Box::new(Wait { db, keys, kind, until_ms, argv, timed_out }))
+    }
 }
 
 type Name = (u32, Vec<u8>);

@@ -172,8 +172,12 @@ pub enum Slot {
     ClientName,
     /// `command-name`: of a command.
     CommandName,
+    /// `keyed-command`: the name of a command with keys.
+    KeyedCommand,
     /// `parameter` of the configuration.
     Parameter,
+    /// `setting` of the parameter before it: the one that it has.
+    Setting,
     /// `section` of INFO.
     Section,
     /// `replicas`: how many of them are waited for: none.
@@ -260,7 +264,9 @@ const WORDS: &[(&str, Slot)] = &[
     ("client-id", Slot::ClientId),
     ("client-name", Slot::ClientName),
     ("command-name", Slot::CommandName),
+    ("keyed-command", Slot::KeyedCommand),
     ("parameter", Slot::Parameter),
+    ("setting", Slot::Setting),
     ("section", Slot::Section),
     ("replicas", Slot::Replicas),
 ];

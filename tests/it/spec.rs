@@ -8,7 +8,7 @@ use redlite_dst::resp::Argv;
 use redlite_dst::seed::Seed;
 use redlite_dst::spec::left_out::LEFT_OUT;
 use redlite_dst::spec::syntax::words;
-use redlite_dst::spec::{Command, Fidelity, Keys, commands, lookup_request};
+use redlite_dst::spec::{Command, Family, Fidelity, Keys, commands, lookup_request};
 
 use crate::reference::Reference;
 
@@ -60,11 +60,12 @@ fn hints_fidelity(hints: &BTreeSet<String>) -> Hint {
     }
 }
 
-/// Redis hints nothing for an absolute time, for the times in XINFO STREAM, for HELLO, and that HSCAN's and SPOP's
-/// replies are as random as SCAN's.
+/// Redis hints nothing for an absolute time, for the names of channels, for the times in XINFO STREAM, for HELLO and
+/// SORT, and that HSCAN's and SPOP's replies are as random as SCAN's.
 fn fidelity_of_hints(command: &Command) -> Hint {
     match command.fidelity {
-        Fidelity::Exact | Fidelity::Sorted | Fidelity::UnixTime => Hint::Deterministic,
+        Fidelity::Exact | Fidelity::UnixTime | Fidelity::Sorted => Hint::Deterministic,
+        Fidelity::Unordered if command.family == Family::PubSub => Hint::Deterministic,
         Fidelity::Unordered | Fidelity::UnorderedPairs => Hint::AnyOrder,
         Fidelity::ServerFact if command.name == "HELLO" => Hint::Deterministic,
         Fidelity::Clocked if command.name == "XINFO STREAM" => Hint::Deterministic,

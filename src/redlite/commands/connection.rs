@@ -1,7 +1,7 @@
 //! Connection and server commands.
 
 use super::{Command, Context, Outcome, Row};
-use crate::redlite::clients::Connection;
+use crate::redlite::clients::{Connection, ReplyMode};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
 use crate::redlite::store::Type;
@@ -58,7 +58,7 @@ fn flushdb(context: &mut Context<'_>) -> Outcome {
 }
 
 /// The version of Redis whose answers are given.
-const REDIS_VERSION: &str = "7.0.15";
+pub(super) const REDIS_VERSION: &str = "7.0.15";
 
 fn hello(context: &mut Context<'_>) -> Outcome {
     let protocol = match context.argv.get(1).map(number::parse_integer) {
@@ -101,7 +101,7 @@ fn hello(context: &mut Context<'_>) -> Outcome {
 }
 
 /// Gives the connection a name: printable characters without a space.
-fn set_name(context: &mut Context<'_>, name: &[u8]) -> Result<(), Failure> {
+pub(super) fn set_name(context: &mut Context<'_>, name: &[u8]) -> Result<(), Failure> {
     if !name.iter().all(u8::is_ascii_graphic) {
         return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
     }
@@ -161,6 +161,8 @@ fn reset(context: &mut Context<'_>) -> Outcome {
     context.connection.db = 0;
     context.connection.protocol = 2;
     context.connection.name.clear();
+    context.connection.is_spared = false;
+    context.connection.reply_mode = ReplyMode::On;
     context.connection.is_authenticated = context.clients.password.is_none();
     Ok(Reply::Simple(b"RESET".to_vec()))
 }
@@ -207,6 +209,7 @@ fn swapdb(context: &mut Context<'_>) -> Outcome {
     let left = index(1, "ERR invalid first DB index")?;
     let right = index(2, "ERR invalid second DB index")?;
     match (database(left), database(right)) {
+        (Some(left), Some(right)) if left == right => Ok(Reply::ok()),
         (Some(left), Some(right)) => {
             touch_swapped(context, left, right)?;
             context.store.swap(left, right)?;

@@ -122,6 +122,14 @@ impl Store {
         Ok(())
     }
 
+    /// Notes that a command was about to change a string in place, whether it did or not.
+    pub fn mark_changed(&mut self, key: &Key) -> Result<(), Failure> {
+        if key.head != EXPANDED {
+            self.write_head(key, EXPANDED)?;
+        }
+        Ok(())
+    }
+
     /// Stores a key's encoding alone; the key was not touched.
     pub(super) fn write_head(&mut self, key: &Key, head: i64) -> Result<(), Failure> {
         self.write("UPDATE keys SET head = ?2 WHERE id = ?1", [key.id, head])?;

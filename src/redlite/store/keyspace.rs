@@ -253,6 +253,23 @@ impl Store {
         Ok(count.unwrap_or(0))
     }
 
+    /// The databases that hold keys: each one's number, its keys, those of them that expire, and for how long these have
+    /// left on average, in milliseconds.
+    pub fn count_databases(&self) -> Result<Vec<[i64; 4]>, Failure> {
+        Ok(self.rows(
+            "SELECT db, count(*), count(expires_ms), ifnull(CAST(avg(expires_ms - ?1) AS INTEGER), 0) FROM keys
+             WHERE expires_ms IS NULL OR expires_ms >= ?1 GROUP BY db ORDER BY db",
+            [self.now_ms],
+            |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]),
+        )?)
+    }
+
+    /// About how many bytes everything takes.
+    pub fn count_bytes(&self) -> Result<i64, Failure> {
+        const PAGES: &str = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        Ok(self.row(PAGES, [], |row| row.get(0))?.unwrap_or(0))
+    }
+
     /// Every key's name and type.
     pub fn names(&self, db: u32) -> Result<Vec<(Vec<u8>, Type)>, Failure> {
         Ok(self.rows(

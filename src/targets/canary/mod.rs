@@ -9,6 +9,7 @@
 
 mod bitmaps;
 mod expiry;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
@@ -49,6 +50,7 @@ const FAMILIES: &[&[Canary]] = &[
     hashes::CANARIES,
     sets::CANARIES,
     sorted_sets::CANARIES,
+    geo::CANARIES,
     bitmaps::CANARIES,
     hyperloglog::CANARIES,
     streams::CANARIES,
