@@ -16,6 +16,7 @@ mod keys;
 mod lists;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 
 use std::sync::Arc;
@@ -52,6 +53,7 @@ const FAMILIES: &[&[Canary]] = &[
     geo::CANARIES,
     bitmaps::CANARIES,
     hyperloglog::CANARIES,
+    streams::CANARIES,
     keys::CANARIES,
     expiry::CANARIES,
 ];
