@@ -144,33 +144,9 @@ pub const LEFT_OUT: &[LeftOut] = &[
     // hyperloglog
     // geo
     // streams
-    row("XACK", LATER),
-    row("XADD", LATER),
-    row("XAUTOCLAIM", LATER),
-    row("XCLAIM", LATER),
-    row("XDEL", LATER),
-    row("XGROUP", LATER),
-    row("XGROUP CREATE", LATER),
-    row("XGROUP CREATECONSUMER", LATER),
-    row("XGROUP DELCONSUMER", LATER),
-    row("XGROUP DESTROY", LATER),
-    row("XGROUP SETID", LATER),
-    row("XINFO", LATER),
-    row("XINFO CONSUMERS", LATER),
-    row("XINFO GROUPS", LATER),
-    row("XINFO STREAM", LATER),
-    row("XLEN", LATER),
-    row("XPENDING", LATER),
-    row("XRANGE", LATER),
-    row("XREAD", LATER),
-    row("XREADGROUP", LATER),
-    row("XREVRANGE", LATER),
-    row("XSETID", LATER),
-    row("XTRIM", LATER),
     // keys
     // transactions
     // channels
     // blocking
     // server
-    row("AUTH", LATER),
 ];
