@@ -31,6 +31,8 @@ pub struct Group {
     pub(super) conns_min: u16,
     /// The most connections.
     pub(super) conns_max: u16,
+    /// True where it sends raw bytes instead of requests.
+    pub(super) raw: bool,
     /// What the connections do, usually.
     pub(super) rates: Rates,
 }
@@ -48,6 +50,7 @@ impl Group {
             advance_mean: 100,
             conns_min: 1,
             conns_max: 1,
+            raw: false,
             rates: Rates::TURNS,
         }
     }
@@ -180,6 +183,13 @@ const GROUPS: &[Group] = &[
     // search
 
     // protocol
+    Group {
+        name: "protocol",
+        about: "raw bytes: requests cut anywhere, and what is no request",
+        conns_max: 2,
+        raw: true,
+        ..Group::of(&[], &[Type::Text])
+    },
     Group {
         name: "keys",
         about: "keys of every type, databases, two connections",
