@@ -45,6 +45,8 @@ fn pfadd(context: &mut Context<'_>) -> Outcome {
         let update = |store: &mut Store| store.update_string(db, name, key.as_ref(), sketch.as_bytes());
         // What was added before the broken part was found stays, but is no change for those who watch.
         if added.is_ok() { update(context.store)? } else { context.store.untouched(update)? }
+    } else if let Some(key) = &key {
+        context.store.mark_changed(key)?;
     }
     added?;
     Ok(Reply::Int(is_changed.into()))
@@ -63,6 +65,7 @@ fn pfcount(context: &mut Context<'_>) -> Outcome {
     let (db, name) = (context.db(), context.arg(1));
     let Some((key, mut sketch)) = find(context, name)? else { return Ok(Reply::Int(0)) };
     if let Some(count) = sketch.remembered_count() {
+        context.store.mark_changed(&key)?;
         return Ok(Reply::Int(count as i64));
     }
     let count = sketch.count()?;
