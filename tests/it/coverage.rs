@@ -17,7 +17,9 @@ const OPS: u64 = 100;
 /// Commands that no group generates yet. One that gets a weight loses its line here.
 #[rustfmt::skip] // a table: one family a line
 const LATER: &[&str] = &[
-    "HELLO", "INFO", "QUIT", "RESET",
+    "HELLO", "QUIT", "RESET",
+    // server: what has no success there, or would harm the server
+    "AUTH", "CLIENT CACHING", "CLIENT PAUSE", "CLIENT REPLY", "CLIENT TRACKING", "CONFIG REWRITE", "DEBUG", "LATENCY GRAPH",
     // transactions
     "DISCARD", "EXEC", "MULTI", "UNWATCH", "WATCH",
     // channels

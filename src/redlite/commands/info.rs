@@ -14,10 +14,7 @@ const SECTIONS: &[Section] = &[
     ("Memory", memory),
     ("Persistence", |_| Ok(facts(&[("loading", "0"), ("rdb_bgsave_in_progress", "0"), ("aof_enabled", "0")]))),
     ("Stats", stats),
-    (
-        "Replication",
-        |_| Ok(facts(&[("role", "master"), ("connected_slaves", "0"), ("master_repl_offset", "0")])),
-    ),
+    ("Replication", |_| Ok(facts(&[("role", "master"), ("connected_slaves", "0"), ("master_repl_offset", "0")]))),
     ("CPU", |_| Ok(facts(&[("used_cpu_sys", "0.000000"), ("used_cpu_user", "0.000000")]))),
     ("Modules", |_| Ok(Vec::new())),
     ("Commandstats", |_| Ok(Vec::new())),
@@ -97,7 +94,8 @@ fn stats(context: &Context<'_>) -> Result<Vec<String>, Failure> {
 /// `db0:keys=3,expires=1,avg_ttl=1000`
 fn keyspace(context: &Context<'_>) -> Result<Vec<String>, Failure> {
     let databases = context.store.count_databases()?;
-    let line = |[db, keys, expires, left_ms]: [i64; 4]| format!("db{db}:keys={keys},expires={expires},avg_ttl={left_ms}");
+    let line =
+        |[db, keys, expires, left_ms]: [i64; 4]| format!("db{db}:keys={keys},expires={expires},avg_ttl={left_ms}");
     Ok(databases.into_iter().map(line).collect())
 }
 

@@ -154,6 +154,13 @@ pub(super) fn container(context: &mut Context<'_>) -> Outcome {
     refuse(unknown_subcommand(context.argv))
 }
 
+/// Redis' text for a subcommand that is not given what it takes.
+fn wrong_form(context: &Context<'_>, container: &str) -> Vec<u8> {
+    let sub = c_string(context.arg(1), 128);
+    let help = format!("'. Try {container} HELP.");
+    [b"ERR unknown subcommand or wrong number of arguments for '", sub, help.as_bytes()].concat()
+}
+
 /// Redis' text for a wrong number of arguments.
 pub(super) fn wrong_arity(name: &str) -> String {
     format!("ERR wrong number of arguments for '{}' command", name.to_ascii_lowercase().replace(' ', "|"))

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::client::timeout_ms;
-use super::{Context, Outcome, Row, c_string, info, container};
+use super::{Context, Outcome, Row, c_string, container, info, wrong_form};
 use crate::redlite::config;
 use crate::redlite::failure::{refuse, texts};
 use crate::redlite::number;
@@ -74,6 +74,9 @@ fn latency_graph(context: &mut Context<'_>) -> Outcome {
 }
 
 fn slowlog_get(context: &mut Context<'_>) -> Outcome {
+    if context.argv.len() > 3 {
+        return refuse(wrong_form(context, "SLOWLOG"));
+    }
     match context.argv.get(2).map(number::parse_integer) {
         None | Some(Some(-1..)) => nothing(context),
         Some(_) => refuse("ERR count should be greater than or equal to -1"),
@@ -116,7 +119,8 @@ fn wait(context: &mut Context<'_>) -> Outcome {
     let replicas = context.integer(1)?;
     let timeout_ms = timeout_ms(context, 2)?;
     let timed_out = Reply::Int(0);
-    if replicas <= 0 || !context.may_block() {
+    // Redis keeps it as a C int.
+    if (replicas as i32) <= 0 || !context.may_block() {
         return Ok(timed_out);
     }
     let until_ms = (timeout_ms > 0).then(|| context.now_ms.saturating_add(timeout_ms));
@@ -133,10 +137,7 @@ fn debug(context: &mut Context<'_>) -> Outcome {
             Ok(Reply::ok())
         }
         3 if context.is_word(1, "SET-ACTIVE-EXPIRE") => Ok(Reply::ok()),
-        _ => {
-            let sub = c_string(context.arg(1), 128);
-            refuse([b"ERR unknown subcommand or wrong number of arguments for '", sub, b"'. Try DEBUG HELP."].concat())
-        }
+        _ => refuse(wrong_form(context, "DEBUG")),
     }
 }
 
