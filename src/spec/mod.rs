@@ -302,7 +302,7 @@ mod tests {
     #[track_caller]
     fn check(request: &str, keys: &[&str]) {
         let argv: Argv = request.split(' ').collect();
-        let command = lookup(&argv[0]).unwrap_or_else(|| panic!("{request}: unknown command"));
+        let command = lookup_request(&argv).unwrap_or_else(|| panic!("{request}: unknown command"));
         let want: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes()).collect();
         assert_eq!(command.keys(&argv), want, "{request}");
     }
