@@ -15,6 +15,7 @@ use super::numbers::{
 };
 use super::pools::{Gap, Pool};
 use super::stream;
+use super::streams::{self, Ids};
 use super::swarm::{MemberStyle, Swarm, ValueProfile};
 use super::walk::Plan;
 
@@ -132,7 +133,7 @@ pub(super) struct Arguments {
     /// Draws options and repetitions.
     pub(super) shape: Stream,
     /// Draws keys.
-    keys: Stream,
+    pub(super) keys: Stream,
     /// Draws all other arguments.
     pub(super) values: Stream,
 
@@ -164,13 +165,13 @@ pub(super) struct Arguments {
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
     /// Its last key.
-    last_key: PooledKey,
+    pub(super) last_key: PooledKey,
     /// Its first key.
     first_key: Option<PooledKey>,
     /// What its first key is to be.
     pinned: Option<PooledKey>,
     /// True where it may wait for ever.
-    for_ever: bool,
+    pub(super) for_ever: bool,
     /// The key that was emptied for one that waits.
     drained: Option<PooledKey>,
     /// Keys that were waited for last.
@@ -179,6 +180,8 @@ pub(super) struct Arguments {
     /// Its last type of a bit field.
     pub(super) field: FieldType,
     pub(super) until_flood: Gap,
+    /// Ids of entries of streams, and groups.
+    pub(super) ids: Ids,
 }
 
 /// A key: index of its pool, index in it.
@@ -195,7 +198,7 @@ impl Arguments {
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
-            places: Places::new(&mut stream(group, seed, "places")),
+            places: Places::new(swarm.members, &mut stream(group, seed, "places")),
             group_types: group.types,
             types: swarm.types.clone(),
             dbs: swarm.dbs,
@@ -212,6 +215,7 @@ impl Arguments {
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
+            ids: Ids::new(&mut stream(group, seed, "ids")),
             first_key: None,
             pinned: None,
             for_ever: false,
@@ -257,6 +261,7 @@ impl Arguments {
             | Family::Connection
             | Family::Server => *self.keys.pick(&self.types),
         };
+        self.begin_stream(plan);
     }
 
     /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
@@ -317,6 +322,7 @@ impl Arguments {
             Slot::Distance => self.write_distance(argv),
 
             // streams
+            _ if streams::serves(slot) => self.write_stream_slot(slot, argv),
 
             // blocking
             Slot::Timeout => self.write_timeout(argv),
@@ -353,7 +359,13 @@ impl Arguments {
         } else {
             self.usual as usize
         };
-        let key = (pool, self.key_pools[pool].pick(&mut self.keys));
+        let key = match self.ids.next_key {
+            Some(key) if pool == Type::Stream as usize => {
+                self.choose_next_key();
+                (pool, key)
+            }
+            _ => (pool, self.key_pools[pool].pick(&mut self.keys)),
+        };
         self.push_key(key, argv);
     }
 
@@ -378,10 +390,10 @@ impl Arguments {
     }
 
     /// Takes note of a request that may wait; true where it may do so for ever.
-    pub(super) fn note_wait(&mut self, plan: &Plan) -> bool {
+    pub(super) fn note_wait(&mut self) -> bool {
         self.awaited_at = (self.awaited_at + 1) % self.awaited.len();
         self.awaited[self.awaited_at] = self.first_key.unwrap_or(self.last_key);
-        self.for_ever || plan.command.family == Family::Streams
+        self.for_ever
     }
 
     /// Makes a key that is waited for the first of the next request, and names a command that adds to it.
@@ -393,6 +405,7 @@ impl Arguments {
             Type::List if self.keys.chance(1, 2) => "LPUSH",
             Type::List => "RPUSH",
             Type::SortedSet => "ZADD",
+            Type::Stream => "XADD",
             _ => "SET",
         }
     }
@@ -416,7 +429,9 @@ impl Arguments {
         if self.until_huge.is_over(&mut self.values) {
             write_huge(argv);
         } else {
-            argv.push(self.members.draw(&mut self.values));
+            let index = self.members.pick(&mut self.values);
+            let index = if self.usual == Type::Geo { self.places.member(index, &mut self.values) } else { index };
+            argv.push(self.members.get(index));
         }
     }
 
@@ -560,6 +575,9 @@ impl Arguments {
             // geo
 
             // streams
+            (Slot::MaxLength, Reach::Near) => (0, 8),
+            (Slot::TrimLimit, Reach::Near) => (0, 3),
+            (Slot::Entries | Slot::Deliveries, Reach::Near) => (0, 9),
 
             // search
 

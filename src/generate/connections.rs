@@ -435,7 +435,7 @@ impl Connections {
     fn end(&mut self) -> Step {
         self.of[usize::from(self.current)] = State::default();
         match self.stream.below(8) {
-            0 => Step::Words(&["QUIT"]),
+            0 => Step::Command("QUIT"),
             1 | 2 => Step::Words(&["RESET"]),
             _ => Step::Act(Act::Close),
         }

@@ -31,6 +31,8 @@ pub struct Group {
     pub(super) conns_min: u16,
     /// The most connections.
     pub(super) conns_max: u16,
+    /// True where it sends raw bytes instead of requests.
+    pub(super) raw: bool,
     /// What the connections do, usually.
     pub(super) rates: Rates,
 }
@@ -48,6 +50,7 @@ impl Group {
             advance_mean: 100,
             conns_min: 1,
             conns_max: 1,
+            raw: false,
             rates: Rates::TURNS,
         }
     }
@@ -142,7 +145,13 @@ const GROUPS: &[Group] = &[
     // geo
     Group { name: "geo", about: "sorted sets of positions", ..Group::of(&[Family::Geo], &[Type::Geo]) },
     // streams
-
+    Group {
+        name: "streams",
+        about: "streams and their consumer groups, up to three connections",
+        advance_mean: 20,
+        conns_max: 3,
+        ..Group::of(&[Family::Streams], &[Type::Stream])
+    },
     // transactions
     Group {
         name: "transactions",
@@ -175,10 +184,18 @@ const GROUPS: &[Group] = &[
 
     // protocol
     Group {
+        name: "protocol",
+        about: "raw bytes: requests cut anywhere, and what is no request",
+        conns_max: 2,
+        raw: true,
+        ..Group::of(&[], &[Type::Text])
+    },
+    Group {
         name: "keys",
         about: "keys of every type, databases, two connections",
         advance_mean: 40,
         conns_max: 2,
+        rates: Rates { end: 500, ..Rates::TURNS },
         ..Group::of(KEYS_FAMILIES, ALL_TYPES)
     },
     Group {
@@ -192,6 +209,7 @@ const GROUPS: &[Group] = &[
         about: "requests of every family that a server must refuse",
         mistake_mean: 3,
         wrong_type_mean: 8,
+        rates: Rates { end: 500, ..Rates::TURNS },
         ..Group::of(ALL_FAMILIES, ALL_TYPES)
     },
     Group {
@@ -258,5 +276,6 @@ fn prepare(group: &Group) -> Vec<(Plan, u32)> {
 /// True for commands whose replies cannot be compared one by one: each makes a replay stop and look.
 pub(super) fn is_loose(command: &Command) -> bool {
     let random = matches!(command.fidelity, Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::Cursor);
-    random || command.fidelity == Fidelity::ServerFact || command.name == "DBSIZE"
+    let fact = command.fidelity == Fidelity::ServerFact && command.name != "HELLO";
+    random || fact || command.name == "DBSIZE"
 }

@@ -14,11 +14,13 @@
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
+//! | `streams` | arguments of commands on streams |
 //! | `bitmaps` | bits, and fields of bits |
 //! | `geo` | positions and distances among them |
 //! | `sorting` | patterns of SORT |
 //! | `server` | what the server and its connections are asked |
 //! | `hyperloglog` | elements that go to a chosen register |
+//! | `protocol` | raw bytes: requests cut anywhere, and what is none |
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
@@ -30,11 +32,15 @@ mod hyperloglog;
 mod mistakes;
 mod numbers;
 mod pools;
+mod protocol;
 mod server;
 mod sorting;
+mod streams;
 mod swarm;
 mod walk;
 mod weights;
+
+use std::collections::VecDeque;
 
 use crate::resp::Argv;
 use crate::seed::{Seed, Stream};
@@ -44,6 +50,7 @@ use crate::trace::{Act, Header, Op, START_MS};
 use arguments::Arguments;
 use connections::{Connections, Habits, Step};
 use pools::{Gap, Wheel};
+use protocol::{Protocol, Sent};
 use swarm::Swarm;
 use walk::Plan;
 
@@ -74,6 +81,8 @@ pub struct Generator {
     choices: Stream,
     habits: Habits,
     connections: Connections,
+    /// In a group that is about the protocol.
+    protocol: Option<Protocol>,
     /// Draws when the clock moves, and by how much.
     clock: Stream,
     until_advance: Gap,
@@ -99,6 +108,7 @@ impl Generator {
             arguments: Arguments::new(group, &swarm, seed),
             choices: stream(group, seed, "commands"),
             connections: Connections::new(&habits, turns),
+            protocol: group.raw.then(|| Protocol::new(swarm.conns, stream(group, seed, "protocol"))),
             habits,
             until_advance: Gap::new(swarm.advance_mean, &mut clock),
             clock,
@@ -128,6 +138,15 @@ impl Generator {
 
     /// The next operation.
     pub fn next_op(&mut self) -> Op {
+        if let Some(protocol) = &mut self.protocol {
+            let (conn, sent) = protocol.next();
+            let act = match sent {
+                Sent::Bytes(bytes) => Act::Raw(bytes),
+                Sent::Request(argv) => Act::Call(argv),
+                Sent::Close => Act::Close,
+            };
+            return Op { conn, act };
+        }
         let step = self.connections.next();
         let conn = self.connections.current();
         if self.until_advance.is_over(&mut self.clock) && matches!(step, Step::Any | Step::Queued { .. }) {
@@ -163,15 +182,15 @@ impl Generator {
             }
         }
         if spec::may_block(&argv) {
-            let for_ever = self.arguments.note_wait(plan);
+            let for_ever = self.arguments.note_wait();
             self.connections.note_wait(for_ever);
         }
         Op { conn, act: Act::Call(argv) }
     }
 
-    /// What comes behind the last operation, so that nothing that has arrived stays unseen.
-    pub fn ending(&self) -> Vec<Op> {
-        self.connections.ending()
+    /// The first `count` operations, of which the last see to it that nothing that has arrived stays unseen.
+    pub fn sequence(self, count: u64) -> Sequence {
+        Sequence { generator: self, left: count, ending: VecDeque::new() }
     }
 
     fn advance(&mut self, ms: u64) -> Act {
@@ -190,6 +209,45 @@ impl Generator {
             }
         }
         plan("PING")
+    }
+}
+
+/// Operations with an end, see [`Generator::sequence`].
+pub struct Sequence {
+    generator: Generator,
+    left: u64,
+    ending: VecDeque<Op>,
+}
+
+impl Sequence {
+    /// The header of a trace of this sequence.
+    pub fn header(&self) -> Header {
+        self.generator.header()
+    }
+}
+
+impl Iterator for Sequence {
+    type Item = Op;
+
+    fn next(&mut self) -> Option<Op> {
+        self.left = self.left.checked_sub(1)?;
+        if let Some(op) = self.ending.pop_front() {
+            return Some(op);
+        }
+        if self.left > u64::from(self.generator.habits.conns) {
+            return Some(self.generator.next_op());
+        }
+        let ending = self.generator.connections.ending();
+        if (ending.len() as u64) <= self.left {
+            let op = self.generator.next_op();
+            if self.generator.connections.ending().len() as u64 <= self.left {
+                return Some(op);
+            }
+        }
+        self.ending = ending.into();
+        let spare = Op { conn: 0, act: Act::Await };
+        self.ending.resize(self.left as usize + 1, spare);
+        self.ending.pop_front()
     }
 }
 

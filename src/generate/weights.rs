@@ -60,13 +60,27 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("PFCOUNT", 200),
     ("PFMERGE", 150),
     // geo
-    ("GEOADD", 900),
-    ("GEOSEARCH", 300),
+    ("GEOADD", 1500),
+    ("GEODIST", 250),
+    ("GEOSEARCH", 400),
     ("GEORADIUS", 200),
     ("GEORADIUSBYMEMBER", 150),
-    ("GEOSEARCHSTORE", 60),
+    ("GEOSEARCHSTORE", 120),
     // streams
-
+    ("XADD", 1200),
+    ("XREADGROUP", 500),
+    ("XGROUP CREATE", 400),
+    ("XCLAIM", 150),
+    ("XAUTOCLAIM", 150),
+    ("XPENDING", 150),
+    ("XINFO STREAM", 150),
+    ("XINFO GROUPS", 150),
+    ("XDEL", 80),
+    ("XTRIM", 60),
+    ("XSETID", 40),
+    ("XGROUP DESTROY", 30),
+    ("XGROUP SETID", 60),
+    ("XGROUP DELCONSUMER", 30),
     // transactions: what is 0 comes where a connection is ready for it
     ("DISCARD", 0),
     ("EXEC", 0),
@@ -155,6 +169,7 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("HSET", 20),
     ("SADD", 20),
     ("ZADD", 20),
+    ("XADD", 10),
     ("DEL", 40),
     ("TYPE", 20),
     ("EXISTS", 20),
@@ -210,7 +225,11 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("GEOPOS", 20),
     ("GEOSEARCH", 20),
     // streams
-
+    ("XADD", 80),
+    ("XLEN", 20),
+    ("XDEL", 20),
+    ("XGROUP CREATE", 20),
+    ("XREADGROUP", 20),
     // transactions
 
     // channels
@@ -230,4 +249,4 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
 pub(super) const ALWAYS_ON: &[&str] =
-    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "DEL"];
+    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "XADD", "XGROUP CREATE", "DEL"];

@@ -19,7 +19,7 @@
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
 //! | [`server`] | the same store for clients on sockets |
-//! | `number`, `long_double`, `glob` | how Redis reads and writes numbers, and matches patterns |
+//! | `number`, `long_double`, `glob`, `stream_id` | how Redis reads and writes numbers and ids, and matches patterns |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
 
@@ -37,6 +37,7 @@ mod number;
 mod qsort;
 pub mod server;
 mod store;
+mod stream_id;
 mod waits;
 
 pub use client::{ClientError, RedliteClient};

@@ -2,7 +2,8 @@
 //!
 //! Redis 7.0 (`blocked.c`): a key that comes to be while somebody waits for it is ready. After the command, or the
 //! whole EXEC, the ready keys are served in the order in which they became ready, and for each key those that wait
-//! for it in the order in which they came. A connection that waits for another type of key goes to the end.
+//! for it in the order in which they came. A connection that waits for another type of key goes to the end. A stream
+//! that is no more is ready, too: those who wait as consumers of one of its groups are told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -90,6 +91,16 @@ impl Waits {
         let queue = self.queues.get_mut(&(db, key.to_vec()))?;
         queue.rotate_left(1);
         queue.back().copied()
+    }
+
+    /// Who waits for a key, the first to be served first.
+    pub fn waiting_for(&self, db: u32, key: &[u8]) -> Vec<Slot> {
+        self.queues.get(&(db, key.to_vec())).map(|queue| queue.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// The keys that somebody waits for.
+    pub fn keys(&self) -> Vec<(u32, Vec<u8>)> {
+        self.queues.keys().cloned().collect()
     }
 
     /// The keys of these databases that somebody waits for.

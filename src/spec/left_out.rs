@@ -141,28 +141,8 @@ pub const LEFT_OUT: &[LeftOut] = &[
     row("XGROUP HELP", HELP),
     row("XINFO HELP", HELP),
     // bitmaps
-    row("BITCOUNT", LATER),
-    row("BITFIELD", LATER),
-    row("BITFIELD_RO", LATER),
-    row("BITOP", LATER),
-    row("BITPOS", LATER),
-    row("GETBIT", LATER),
-    row("SETBIT", LATER),
     // hyperloglog
-    row("PFADD", LATER),
-    row("PFCOUNT", LATER),
-    row("PFMERGE", LATER),
     // geo
-    row("GEOADD", LATER),
-    row("GEODIST", LATER),
-    row("GEOHASH", LATER),
-    row("GEOPOS", LATER),
-    row("GEORADIUS", LATER),
-    row("GEORADIUS_RO", LATER),
-    row("GEORADIUSBYMEMBER", LATER),
-    row("GEORADIUSBYMEMBER_RO", LATER),
-    row("GEOSEARCH", LATER),
-    row("GEOSEARCHSTORE", LATER),
     // streams
     row("XACK", LATER),
     row("XADD", LATER),

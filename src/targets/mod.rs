@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `mod.rs` | the table of targets: [`rows`] |
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
+//! | `embedded_bytes` | raw bytes for an embedded store, read as Redlite's server reads them |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
 //! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
@@ -21,6 +22,7 @@ mod clock;
 mod connection;
 mod cursor;
 mod embedded;
+mod embedded_bytes;
 mod exec;
 mod guard;
 mod keyspace;
@@ -170,6 +172,7 @@ pub fn rows() -> &'static [Row] {
         Row { prefix: "rediss://", form: "rediss://…", about: "the same with TLS: not built in", make: remote::tls_url },
         Row { prefix: "unix:", form: "unix:PATH", about: "a running server on a unix socket, which must be empty", make: remote::unix_socket },
         Row { prefix: "exec:", form: "exec:COMMAND", about: "any server: COMMAND starts it on {port} (or {socket}), with its files in {dir}", make: exec::command },
+        Row { prefix: "frozen:", form: "frozen:COMMAND", about: "as exec, with its clock in dst's hand", make: exec::frozen },
     ]
 }
 
@@ -259,6 +262,15 @@ pub enum TargetError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A server that takes its time from elsewhere than `frozen:` can hold.
+    #[error(
+        "{server} does not tell the time that dst gives it, so its clock cannot be held: it is linked statically, or \
+         does not ask the C library (or this dst was built without its shim). Use exec:COMMAND"
+    )]
+    OwnClock {
+        /// The server's program.
+        server: String,
+    },
     /// A URL that cannot be used.
     #[error("{url}: {why}")]
     BadUrl {
@@ -323,9 +335,6 @@ pub enum TargetError {
         /// The fault's name.
         fault: String,
     },
-    /// Raw bytes on a target without a connection.
-    #[error("the trace sends raw bytes, and an embedded store has no connection to send them on; use a server")]
-    NoRaw,
     /// The recording is at its end.
     #[error("the recording holds no reply to this op: only the ops that it was made of can be replayed on it")]
     NotRecorded,

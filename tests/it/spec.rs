@@ -8,7 +8,7 @@ use redlite_dst::resp::Argv;
 use redlite_dst::seed::Seed;
 use redlite_dst::spec::left_out::LEFT_OUT;
 use redlite_dst::spec::syntax::words;
-use redlite_dst::spec::{Command, Fidelity, Keys, commands, lookup_request};
+use redlite_dst::spec::{Command, Family, Fidelity, Keys, commands, lookup_request};
 
 use crate::reference::Reference;
 
@@ -36,7 +36,7 @@ fn key_range(command: &Command) -> [i64; 3] {
     match command.keys {
         Keys::Range { first, last, step } => [first as i64, last as i64, step as i64],
         Keys::Counted { destination: Some(at), .. } => [at as i64, at as i64, 1],
-        Keys::Counted { destination: None, .. } | Keys::None => [0, 0, 0],
+        Keys::Counted { destination: None, .. } | Keys::Streams | Keys::None => [0, 0, 0],
         Keys::Named { first, .. } => [first as i64, first as i64, 1],
         Keys::Sorted => [1, 1, 1],
     }
@@ -66,19 +66,24 @@ const ORDER_HINTED: &[&str] = &["COMMAND", "COMMAND DOCS", "COMMAND INFO", "COMM
 /// What Redis hints is its own, and every server answers alike: encodings, and that there are no frequencies.
 const OVERHINTED: &[&str] = &["OBJECT ENCODING", "OBJECT FREQ"];
 
-/// Redis hints nothing for an absolute time, for CONFIG GET's order, and that HSCAN's and SPOP's replies are as random as
-/// SCAN's.
+/// Redis hints nothing for an absolute time, for the names of channels, for the times in XINFO STREAM, for SORT and the
+/// order of CONFIG GET, and that HSCAN's and SPOP's replies are as random as SCAN's.
 fn fidelity_of_hints(command: &Command) -> Hint {
     match command.fidelity {
         Fidelity::Exact if OVERHINTED.contains(&command.name) => Hint::AnyOutput,
         Fidelity::ServerFact if ORDER_HINTED.contains(&command.name) => Hint::AnyOrder,
         Fidelity::ServerFact if UNHINTED.contains(&command.name) => Hint::Deterministic,
         Fidelity::UnorderedPairs if command.name == "CONFIG GET" => Hint::Deterministic,
-        Fidelity::Exact | Fidelity::Sorted | Fidelity::UnixTime => Hint::Deterministic,
+        Fidelity::Exact | Fidelity::UnixTime | Fidelity::Sorted => Hint::Deterministic,
+        Fidelity::Unordered if command.family == Family::PubSub => Hint::Deterministic,
         Fidelity::Unordered | Fidelity::UnorderedPairs => Hint::AnyOrder,
-        Fidelity::Cursor | Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::TimeLeft | Fidelity::ServerFact => {
-            Hint::AnyOutput
-        }
+        Fidelity::Clocked if command.name == "XINFO STREAM" => Hint::Deterministic,
+        Fidelity::Cursor
+        | Fidelity::RandomPick
+        | Fidelity::RandomPop
+        | Fidelity::TimeLeft
+        | Fidelity::Clocked
+        | Fidelity::ServerFact => Hint::AnyOutput,
     }
 }
 

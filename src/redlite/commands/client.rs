@@ -3,7 +3,7 @@
 //! Order of checks, error texts and the fields of CLIENT LIST: redis-server 7.0.15, probed.
 
 use super::connection::set_name;
-use super::{Context, Outcome, Row, c_string, container, wrong_form};
+use super::{Context, Outcome, Row, c_string, container, refuse_subcommand};
 use crate::redlite::clients::{Connection, ReplyMode};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
@@ -283,7 +283,7 @@ fn unblock(context: &mut Context<'_>) -> Outcome {
         4 if context.is_word(3, "TIMEOUT") => None,
         4 if context.is_word(3, "ERROR") => Some(Reply::error("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
         4 => return refuse("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
-        _ => return refuse(wrong_form(context, "CLIENT")),
+        _ => return refuse_subcommand(context),
     };
     let id = context.integer(2)?;
     let slot = context.clients.iter().find(|connection| connection.id == id).map(|connection| connection.slot);
@@ -298,7 +298,7 @@ fn pause(context: &mut Context<'_>) -> Outcome {
         3 => {}
         4 if context.is_word(3, "WRITE") || context.is_word(3, "ALL") => {}
         4 => return refuse("ERR CLIENT PAUSE mode must be WRITE or ALL"),
-        _ => return refuse(wrong_form(context, "CLIENT")),
+        _ => return refuse_subcommand(context),
     }
     timeout_ms(context, 2)?;
     Ok(Reply::ok())

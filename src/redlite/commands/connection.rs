@@ -4,6 +4,7 @@ use super::{Command, Context, Outcome, Row};
 use crate::redlite::clients::{Connection, ReplyMode};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
+use crate::redlite::store::Type;
 use crate::resp::Reply;
 
 /// How many databases there are: Redis' default.
@@ -44,6 +45,9 @@ fn check_flush_option(context: &Context<'_>) -> Result<(), Failure> {
 fn flushall(context: &mut Context<'_>) -> Outcome {
     check_flush_option(context)?;
     context.store.clear_all()?;
+    for (db, name) in context.clients.waits.keys() {
+        context.store.signal_ready(db, &name, Type::Stream);
+    }
     Ok(Reply::ok())
 }
 
@@ -210,9 +214,9 @@ fn swapdb(context: &mut Context<'_>) -> Outcome {
             touch_swapped(context, left, right)?;
             context.store.swap(left, right)?;
             for (db, name) in context.clients.waits.keys_of([left, right]) {
-                if let Some(key) = context.store.find(db, &name)? {
-                    context.store.signal_ready(db, &name, key.kind);
-                }
+                // A stream that was there may be gone.
+                let kind = context.store.find(db, &name)?.map_or(Type::Stream, |key| key.kind);
+                context.store.signal_ready(db, &name, kind);
             }
             Ok(Reply::ok())
         }

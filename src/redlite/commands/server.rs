@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::client::timeout_ms;
-use super::{Context, Outcome, Row, c_string, container, info, wrong_form};
+use super::{Context, Outcome, Row, c_string, container, info, refuse_subcommand};
 use crate::redlite::config;
 use crate::redlite::failure::{refuse, texts};
 use crate::redlite::number;
@@ -75,7 +75,7 @@ fn latency_graph(context: &mut Context<'_>) -> Outcome {
 
 fn slowlog_get(context: &mut Context<'_>) -> Outcome {
     if context.argv.len() > 3 {
-        return refuse(wrong_form(context, "SLOWLOG"));
+        return refuse_subcommand(context);
     }
     match context.argv.get(2).map(number::parse_integer) {
         None | Some(Some(-1..)) => nothing(context),
@@ -137,7 +137,7 @@ fn debug(context: &mut Context<'_>) -> Outcome {
             Ok(Reply::ok())
         }
         3 if context.is_word(1, "SET-ACTIVE-EXPIRE") => Ok(Reply::ok()),
-        _ => refuse(wrong_form(context, "DEBUG")),
+        _ => refuse_subcommand(context),
     }
 }
 

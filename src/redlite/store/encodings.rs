@@ -67,6 +67,7 @@ impl Key {
             (Type::Hash | Type::SortedSet, _) => "listpack",
             (Type::Set, _) => "intset",
             // types
+            (Type::Stream, _) => "stream",
         }
     }
 

@@ -9,7 +9,7 @@ mod sparse;
 
 use super::{Context, Outcome, Row};
 use crate::redlite::failure::{Failure, refuse};
-use crate::redlite::store::Key;
+use crate::redlite::store::{Key, Store};
 use crate::resp::Reply;
 
 use sketch::{Corrupted, Registers, Sketch};
@@ -42,11 +42,12 @@ fn pfadd(context: &mut Context<'_>) -> Outcome {
     });
     if is_changed {
         sketch.forget_count();
-        context.store.update_string(db, name, key.as_ref(), sketch.as_bytes())?;
+        // What was added before the broken part was found stays, but is no change for those who watch.
+        let update = if added.is_ok() { Store::update_string } else { Store::update_string_untold };
+        update(context.store, db, name, key.as_ref(), sketch.as_bytes())?;
     } else if let Some(key) = &key {
         context.store.mark_changed(key)?;
     }
-    // What was added before the broken part was found stays.
     added?;
     Ok(Reply::Int(is_changed.into()))
 }
