@@ -74,7 +74,7 @@ fn tracking(context: &mut Context<'_>) -> Outcome {
     while at < context.argv.len() {
         let has_value = ["REDIRECT", "PREFIX"].iter().any(|word| context.is_word(at, word));
         let is_known = ["BCAST", "OPTIN", "OPTOUT", "NOLOOP"].iter().any(|word| context.is_word(at, word));
-        if !is_known && !(has_value && at + 1 < context.argv.len()) {
+        if !(is_known || has_value && at + 1 < context.argv.len()) {
             return refuse(texts::SYNTAX);
         }
         at += 1 + usize::from(has_value);
