@@ -336,6 +336,8 @@ impl Arguments {
             Slot::WeightPattern | Slot::TextPattern | Slot::GetPattern => self.write_sort_pattern(slot, argv),
             Slot::ClientId
             | Slot::ClientName
+            | Slot::User
+            | Slot::YesOrNo
             | Slot::CommandName
             | Slot::KeyedCommand
             | Slot::Parameter

@@ -254,8 +254,8 @@ impl Iterator for Sequence {
 /// How often a command is drawn until one can be queued.
 const QUEUE_TRIES: usize = 16;
 
-/// Commands that would harm the server for all seeds to come if one argument were another.
-const UNSPOILT: &[&str] = &["CLIENT KILL", "CONFIG SET"];
+/// Commands that would harm the server for all seeds to come, or wait for ever, if one argument were another.
+const UNSPOILT: &[&str] = &["CLIENT KILL", "CONFIG SET", "WAIT"];
 
 /// True where a SORT would store elements in an order that it leaves open: by texts, of which some may be equal.
 fn stores_open_order(command: &Command, argv: &Argv) -> bool {

@@ -170,6 +170,10 @@ pub enum Slot {
     ClientId,
     /// `client-name`: a name for a connection.
     ClientName,
+    /// `user`: the name of the only one, or of none.
+    User,
+    /// `yes-or-no`
+    YesOrNo,
     /// `command-name`: of a command.
     CommandName,
     /// `keyed-command`: the name of a command with keys.
@@ -263,6 +267,8 @@ const WORDS: &[(&str, Slot)] = &[
     ("get-pattern", Slot::GetPattern),
     ("client-id", Slot::ClientId),
     ("client-name", Slot::ClientName),
+    ("user", Slot::User),
+    ("yes-or-no", Slot::YesOrNo),
     ("command-name", Slot::CommandName),
     ("keyed-command", Slot::KeyedCommand),
     ("parameter", Slot::Parameter),

@@ -60,14 +60,23 @@ fn hints_fidelity(hints: &BTreeSet<String>) -> Hint {
     }
 }
 
-/// Redis hints nothing for an absolute time, for the names of channels, for the times in XINFO STREAM, for HELLO and
-/// SORT, and that HSCAN's and SPOP's replies are as random as SCAN's.
+/// Facts about the server that Redis does not hint at, but for one: the order of what it tells of its commands.
+const UNHINTED: &[&str] = &["COMMAND COUNT", "HELLO", "MEMORY USAGE"];
+const ORDER_HINTED: &[&str] = &["COMMAND", "COMMAND DOCS", "COMMAND INFO", "COMMAND LIST"];
+/// What Redis hints is its own, and every server answers alike: encodings, and that there are no frequencies.
+const OVERHINTED: &[&str] = &["OBJECT ENCODING", "OBJECT FREQ"];
+
+/// Redis hints nothing for an absolute time, for the names of channels, for the times in XINFO STREAM, for SORT and the
+/// order of CONFIG GET, and that HSCAN's and SPOP's replies are as random as SCAN's.
 fn fidelity_of_hints(command: &Command) -> Hint {
     match command.fidelity {
+        Fidelity::Exact if OVERHINTED.contains(&command.name) => Hint::AnyOutput,
+        Fidelity::ServerFact if ORDER_HINTED.contains(&command.name) => Hint::AnyOrder,
+        Fidelity::ServerFact if UNHINTED.contains(&command.name) => Hint::Deterministic,
+        Fidelity::UnorderedPairs if command.name == "CONFIG GET" => Hint::Deterministic,
         Fidelity::Exact | Fidelity::UnixTime | Fidelity::Sorted => Hint::Deterministic,
         Fidelity::Unordered if command.family == Family::PubSub => Hint::Deterministic,
         Fidelity::Unordered | Fidelity::UnorderedPairs => Hint::AnyOrder,
-        Fidelity::ServerFact if command.name == "HELLO" => Hint::Deterministic,
         Fidelity::Clocked if command.name == "XINFO STREAM" => Hint::Deterministic,
         Fidelity::Cursor
         | Fidelity::RandomPick

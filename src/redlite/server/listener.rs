@@ -10,11 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt;
-use tokio::net::{TcpListener, UnixListener, lookup_host};
+use tokio::net::{TcpListener, TcpStream, UnixListener, lookup_host};
 use tokio::time;
 
 use super::connection::serve_connection;
 use super::executor::Executor;
+use crate::redlite::Addresses;
 
 /// How long clients may take to receive what is to be sent to them when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -126,17 +127,20 @@ impl Listener {
     async fn accept(&self, executor: &Arc<Executor>) {
         loop {
             let accepted = match self {
-                Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+                Listener::Tcp(listener) => listener.accept().await.map(|(stream, peer)| {
                     let executor = Arc::clone(executor);
+                    let addresses = Addresses { peer: peer.to_string(), local: tcp_address(&stream) };
                     // A connection without these options is served no worse than that it is slow, or stays when its
                     // client's machine has vanished.
                     let _ = stream.set_nodelay(true);
                     let _ = sockopt::set_socket_keepalive(&stream, true);
-                    tokio::spawn(async move { serve_connection(&executor, stream).await });
+                    tokio::spawn(async move { serve_connection(&executor, stream, addresses).await });
                 }),
                 Listener::Unix(socket) => socket.listener.accept().await.map(|(stream, _)| {
                     let executor = Arc::clone(executor);
-                    tokio::spawn(async move { serve_connection(&executor, stream).await });
+                    let address = format!("{}:0", socket.path.display());
+                    let addresses = Addresses { peer: address.clone(), local: address };
+                    tokio::spawn(async move { serve_connection(&executor, stream, addresses).await });
                 }),
             };
             if accepted.is_err() {
@@ -144,6 +148,11 @@ impl Listener {
             }
         }
     }
+}
+
+/// The server's end of a connection, as far as the system tells it.
+fn tcp_address(stream: &TcpStream) -> String {
+    stream.local_addr().map_or_else(|_| Addresses::default().local, |address| address.to_string())
 }
 
 /// True for the machine's own address, also in the form that an IPv6 socket gives it.
