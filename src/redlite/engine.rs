@@ -294,11 +294,7 @@ impl Engine {
             commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
         let command = match checked {
             Ok(command) => command,
-            Err(failure) => {
-                // What cannot be queued spoils the whole transaction.
-                connection.transaction.iter_mut().for_each(|transaction| transaction.is_broken = true);
-                return Err(failure);
-            }
+            Err(failure) => return Err(commands::spoil(connection, &mut self.clients, argv, failure)),
         };
         if commands::is_queued(connection, command) {
             connection.transaction.iter_mut().for_each(|transaction| transaction.queue.push(argv.clone()));

@@ -39,7 +39,7 @@ use super::store::Store;
 use crate::resp::{Argv, Reply};
 use crate::spec;
 
-pub(super) use transactions::is_queued;
+pub(super) use transactions::{is_queued, spoil};
 
 /// What a command's function returns: a reply, or why there is none but an error.
 pub(super) type Outcome = Result<Reply, Failure>;

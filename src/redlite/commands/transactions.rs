@@ -3,7 +3,7 @@
 //! What is queued and what runs at once, the order of checks and error texts: redis-server 7.0.15, probed.
 
 use super::{Command, Context, Outcome, Row, find};
-use crate::redlite::clients::{Connection, Transaction, Watch};
+use crate::redlite::clients::{Clients, Connection, Transaction, Watch};
 use crate::redlite::failure::{Failure, refuse};
 use crate::resp::{Argv, Reply};
 
@@ -16,6 +16,29 @@ const UNQUEUED: &[&str] = &["DISCARD", "EXEC", "MULTI", "QUIT", "RESET", "WATCH"
 /// True where the connection is in a transaction that the command has to wait for the end of.
 pub(in crate::redlite) fn is_queued(connection: &Connection, command: &Command) -> bool {
     connection.transaction.is_some() && !UNQUEUED.contains(&command.spec.name)
+}
+
+/// What cannot be queued spoils the whole transaction. Where it is EXEC itself, the transaction ends.
+/// Source: `rejectCommand` of Redis 7.0, probed.
+pub(in crate::redlite) fn spoil(
+    connection: &mut Connection,
+    clients: &mut Clients,
+    argv: &Argv,
+    failure: Failure,
+) -> Failure {
+    let is_exec = argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"EXEC"));
+    match failure {
+        Failure::Refused(text) if is_exec => {
+            connection.transaction = None;
+            clients.unwatch(connection);
+            let why = text.strip_prefix(b"ERR ").unwrap_or(&text);
+            Failure::Refused([b"EXECABORT Transaction discarded because of: ", why].concat())
+        }
+        failure => {
+            connection.transaction.iter_mut().for_each(|transaction| transaction.is_broken = true);
+            failure
+        }
+    }
 }
 
 fn multi(context: &mut Context<'_>) -> Outcome {
@@ -150,6 +173,10 @@ mod tests {
              -EXECABORT Transaction discarded because of previous errors.
              1> GET k
              nil
+             1> MULTI
+             OK
+             1> EXEC now
+             -EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command
              1> DISCARD
              -ERR DISCARD without MULTI",
         );
