@@ -14,6 +14,7 @@
 //! unless a fact about the command says what two correct servers may do differently ([`spec`]). The first
 //! difference is a [`diff::Divergence`]; what it is, without its data, is its [`diff::Class`]. The [`shrink`]er
 //! removes whatever the class does not need, and the [`corpus`] keeps what is left, to be replayed for ever.
+//! Where there are several references, a divergence from the first is one only if the others do not share it.
 //! Runs over many seeds are [`campaign`]s; their results are printed by [`report`]; the `dst` command is [`cli`].
 //!
 //! # The house

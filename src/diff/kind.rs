@@ -4,6 +4,9 @@ use crate::resp::{Kind, Reply};
 
 use super::ErrorMode;
 
+/// Where the subject does not have the command, whatever the reference answered.
+pub const UNSUPPORTED: &str = "unsupported";
+
 /// The longest error code that becomes part of a name; a longer first word is text.
 const CODE_BYTES_MAX: usize = 16;
 
@@ -13,6 +16,7 @@ const CODE_BYTES_MAX: usize = 16;
 /// |---|---|
 /// | `int/bulk`, `ok/error`, `null-bulk/null-array` | are of different sorts: the reference's, the subject's |
 /// | `error-code`, `error-text` | are errors with another first word, or only with another text |
+/// | [`UNSUPPORTED`] | are what the command answers, and that there is no such command (`rules::compare`) |
 /// | `int-value`, `bulk-value`, … | are of one sort with another content |
 /// | `array-length`, `map-length`, … | have another number of elements |
 /// | `array-element` | differ in an element's content |
@@ -104,7 +108,12 @@ fn is_code(word: &[u8]) -> bool {
 
 /// The sort of a reply as a word.
 pub(super) fn sort_name(reply: &Reply) -> &'static str {
-    match reply.kind() {
+    name_kind(reply.kind())
+}
+
+/// A sort of reply as a word: `int`, `null-bulk`.
+pub fn name_kind(kind: Kind) -> &'static str {
+    match kind {
         Kind::Simple => "simple",
         Kind::Error => "error",
         Kind::BulkError => "bulk-error",

@@ -10,7 +10,8 @@ pub(super) enum Failure {
     Refused(Vec<u8>),
     /// The storage is at fault: everything that the command changed is undone.
     Storage(rusqlite::Error),
-    /// There is nothing to take: the client waits. Only a command that [`Context::may_block`] says this.
+    /// There is nothing to take: the client waits. Only a command that may block says this, see
+    /// [`Context::may_block`].
     ///
     /// [`Context::may_block`]: super::commands::Context::may_block
     Blocked(Box<Wait>),

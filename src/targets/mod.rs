@@ -9,12 +9,14 @@
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
+//! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
 //! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
 //! | `guard` | what a trace may not do to a server that dst did not start |
 //! | `clock`, `shim.c`, `real_time` | time: frozen by the shim, or as near as real time allows |
 //! | `keyspace`, `cursor` | what every session does the same way: read the store, drive an iteration |
 
 pub mod canary;
+mod clients;
 mod clock;
 mod connection;
 mod cursor;
@@ -22,6 +24,7 @@ mod embedded;
 mod exec;
 mod guard;
 mod keyspace;
+mod link;
 mod process;
 mod real_time;
 pub mod recorded;

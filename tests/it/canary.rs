@@ -25,17 +25,18 @@ fn hunt(canary: &Canary) -> Report {
         first_seed: Seed(0),
         seeds: 300,
         ops: 100,
-        group: generate::group("mixed").expect("the default group"),
+        groups: &[generate::group("mixed").expect("the default group")],
         jobs: available_parallelism().unwrap_or(NonZeroUsize::MIN),
         settings: Settings::default(),
         known: &Known::default(),
         shrinks_max: usize::MAX,
+        matrix: false,
         store: &Store::new(corpus.path()),
         command: &CommandLine::default(),
         stop: &AtomicBool::new(false),
     };
     let (reference, subject) = (target("redis"), target(&format!("canary:{}", canary.name)));
-    let pair = Pair { reference: reference.as_ref(), subject: subject.as_ref() };
+    let pair = Pair::new(reference.as_ref(), subject.as_ref());
     oracle::run(&options, pair, &Progress::default()).unwrap_or_else(|error| panic!("{}: {error}", canary.name))
 }
 

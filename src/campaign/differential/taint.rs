@@ -33,6 +33,28 @@ impl Taint {
         self.whole || self.keys.contains(key)
     }
 
+    /// Takes in that this key may hold other data.
+    pub(super) fn add_key(&mut self, key: &[u8]) {
+        self.keys.insert(key.to_vec());
+    }
+
+    /// Takes in that both sides went different ways at `op`, with no wrong reply: what both refuse, neither has done, and
+    /// where only one changes its connection, nothing that follows can be judged.
+    pub(super) fn add_parting(&mut self, op: &Op, want: &Reply, got: &Reply) {
+        const OF_CONNECTIONS: [Family; 4] =
+            [Family::Transactions, Family::PubSub, Family::Blocking, Family::Connection];
+        if want.as_error().is_some() && got.as_error().is_some() {
+            return;
+        }
+        let command = op.argv().and_then(spec::lookup_request);
+        let is_pending = [want, got].iter().any(|reply| matches!(reply, Reply::Pending | Reply::Frames(_)));
+        if is_pending || command.is_some_and(|command| OF_CONNECTIONS.contains(&command.family)) {
+            self.whole = true;
+            return;
+        }
+        self.add_known(op, got);
+    }
+
     /// Takes in that `op` had a known divergence, with this reply of the subject.
     pub(super) fn add_known(&mut self, op: &Op, got: &Reply) {
         if matches!(got, Reply::Hung | Reply::Closed | Reply::Pending) {
@@ -118,6 +140,19 @@ mod tests {
     fn emptying_the_store_ends_it() {
         check("SET a 1", &["FLUSHALL", "GET a", "DBSIZE"], &[]);
         check("FLUSHDB", &["GET z", "FLUSHALL", "GET z"], &["GET z", "FLUSHALL", "GET z"]);
+    }
+
+    #[test]
+    fn sides_that_part_differ_in_what_only_one_has_done() {
+        let check = |line: &str, want: Reply, expected: [bool; 2]| {
+            let mut taint = Taint::default();
+            taint.add_parting(&op(line), &want, &Reply::error("ERR unknown command"));
+            assert_eq!([taint.has_key(b"a"), taint.is_whole()], expected, "{line}");
+        };
+        check("LMPOP 1 a LEFT", Reply::Int(1), [true, false]);
+        check("LMPOP 1 a LEFT", Reply::error("ERR syntax error"), [false, false]);
+        check("MULTI", Reply::ok(), [true, true]);
+        check("BLPOP a 0", Reply::Pending, [true, true]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) const COMMANDS: &[Row] = &[
 
 /// The time to wait in seconds at `at`: until when, in milliseconds since 1970; `None` for ever.
 ///
-/// Redis reads a `long double`, rounds it up to milliseconds and lets it overflow.
+/// Redis reads a `long double` and rounds it up to milliseconds; one beyond 64 bits overflows and is negative.
 pub(super) fn until_ms(context: &Context<'_>, at: usize) -> Result<Option<i64>, Failure> {
     let Some(seconds) = LongDouble::parse(context.arg(at)) else {
         return refuse("ERR timeout is not a float or out of range");
@@ -31,7 +31,8 @@ pub(super) fn until_ms(context: &Context<'_>, at: usize) -> Result<Option<i64>, 
     match seconds.times_1000_up().unwrap_or(i64::MIN) {
         ..0 => refuse("ERR timeout is negative"),
         0 => Ok(None),
-        ms => Ok(Some(context.now_ms.wrapping_add(ms))),
+        // Where the moment is beyond 64 bits, Redis never comes to it.
+        ms => Ok(context.now_ms.checked_add(ms)),
     }
 }
 
@@ -104,8 +105,8 @@ fn move_item(context: &mut Context<'_>, (from, to): (End, End), timeout_at: usiz
 }
 
 fn blmpop(context: &mut Context<'_>) -> Outcome {
-    let until_ms = until_ms(context, 1)?;
     let request = lists::MultiPop::parse(context, 2)?;
+    let until_ms = until_ms(context, 1)?;
     match request.run(context)? {
         Some(reply) => Ok(reply),
         None => wait(context, request.keys(context), Type::List, until_ms, context.null_array()),
@@ -113,8 +114,8 @@ fn blmpop(context: &mut Context<'_>) -> Outcome {
 }
 
 fn bzmpop(context: &mut Context<'_>) -> Outcome {
-    let until_ms = until_ms(context, 1)?;
     let request = sorted_sets::MultiPop::parse(context, 2)?;
+    let until_ms = until_ms(context, 1)?;
     match request.run(context)? {
         Some(reply) => Ok(reply),
         None => wait(context, request.keys(context), Type::SortedSet, until_ms, context.null_array()),

@@ -2,7 +2,7 @@
 //!
 //! Forms of messages, counts and nulls: redis-server 7.0.15, probed.
 
-use super::{Command, Context, Outcome, Row, unknown_subcommand};
+use super::{Command, Context, Outcome, Row, container};
 use crate::redlite::channels::Space;
 use crate::redlite::clients::Connection;
 use crate::redlite::failure::{Failure, refuse};
@@ -12,7 +12,7 @@ use crate::resp::Reply;
 pub(super) const COMMANDS: &[Row] = &[
     ("PSUBSCRIBE", |context| subscribe(context, Space::Patterns)),
     ("PUBLISH", publish),
-    ("PUBSUB", unknown_subcommand),
+    ("PUBSUB", container),
     ("PUBSUB CHANNELS", |context| active(context, Space::Channels)),
     ("PUBSUB NUMPAT", numpat),
     ("PUBSUB NUMSUB", |context| numsub(context, Space::Channels)),

@@ -18,9 +18,9 @@ pub(in crate::redlite) fn is_queued(connection: &Connection, command: &Command) 
     connection.transaction.is_some() && !UNQUEUED.contains(&command.spec.name)
 }
 
-/// What cannot be queued spoils the whole transaction. Where it is EXEC itself, the transaction ends.
-/// Source: `rejectCommand` of Redis 7.0, probed.
-pub(in crate::redlite) fn spoil(
+/// Takes in that a request of the connection was refused before it ran: what cannot be queued spoils the whole
+/// transaction, and an EXEC that is refused ends it.
+pub(in crate::redlite) fn reject(
     connection: &mut Connection,
     clients: &mut Clients,
     argv: &Argv,
@@ -31,8 +31,8 @@ pub(in crate::redlite) fn spoil(
         Failure::Refused(text) if is_exec => {
             connection.transaction = None;
             clients.unwatch(connection);
-            let why = text.strip_prefix(b"ERR ").unwrap_or(&text);
-            Failure::Refused([b"EXECABORT Transaction discarded because of: ", why].concat())
+            let cause = text.strip_prefix(b"ERR ").unwrap_or(&text);
+            Failure::Refused([b"EXECABORT Transaction discarded because of: ", cause].concat())
         }
         failure => {
             connection.transaction.iter_mut().for_each(|transaction| transaction.is_broken = true);
@@ -173,10 +173,6 @@ mod tests {
              -EXECABORT Transaction discarded because of previous errors.
              1> GET k
              nil
-             1> MULTI
-             OK
-             1> EXEC now
-             -EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command
              1> DISCARD
              -ERR DISCARD without MULTI",
         );

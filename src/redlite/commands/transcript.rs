@@ -5,7 +5,7 @@ use crate::redlite::{Client, Redlite};
 use crate::resp::{Argv, Reply};
 
 /// Plays a transcript on an empty store: its replies must be those that it shows. `""` is an empty argument.
-pub(super) fn check(transcript: &str) {
+pub(in crate::redlite) fn check(transcript: &str) {
     let env = Env { clock: Clock::manual(1_700_000_000_000), random: Random::seeded(1) };
     let store = Redlite::open_in_memory_with(env).expect("SQLite has memory");
     check_on(&mut store.client(), transcript);

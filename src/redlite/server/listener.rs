@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use rustix::net::sockopt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, lookup_host};
 use tokio::time;
 
 use super::connection::serve_connection;
 use super::executor::Executor;
+use crate::redlite::clients::Addresses;
 
 /// How long clients may take to receive what is to be sent to them when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -132,17 +134,18 @@ impl Listener {
     async fn accept(&self, executor: &Arc<Executor>) {
         loop {
             let accepted = match self {
-                Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                    let executor = Arc::clone(executor);
+                Listener::Tcp(listener) => listener.accept().await.map(|(stream, peer)| {
                     // A connection without these options is served no worse than that it is slow, or stays when its
                     // client's machine has vanished.
                     let _ = stream.set_nodelay(true);
                     let _ = sockopt::set_socket_keepalive(&stream, true);
-                    tokio::spawn(async move { serve_connection(&executor, stream).await });
+                    let local = stream.local_addr().map_or_else(|_| String::new(), |local| local.to_string());
+                    spawn(executor, stream, Addresses { peer: peer.to_string(), local });
                 }),
                 Listener::Unix(socket) => socket.listener.accept().await.map(|(stream, _)| {
-                    let executor = Arc::clone(executor);
-                    tokio::spawn(async move { serve_connection(&executor, stream).await });
+                    // As Redis shows a socket.
+                    let address = format!("{}:0", socket.path.display());
+                    spawn(executor, stream, Addresses { peer: address.clone(), local: address });
                 }),
             };
             if accepted.is_err() {
@@ -150,6 +153,15 @@ impl Listener {
             }
         }
     }
+}
+
+/// Serves a connection as a task of its own.
+fn spawn<S>(executor: &Arc<Executor>, stream: S, addresses: Addresses)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let executor = Arc::clone(executor);
+    tokio::spawn(async move { serve_connection(&executor, stream, addresses).await });
 }
 
 /// Makes room for so many clients among the files that this process may open, as far as the system lets it; how many

@@ -28,6 +28,9 @@ impl Store {
         self.touch(key);
         const UPDATE: &str = "UPDATE hash_fields SET value = ?3 WHERE key_id = ?1 AND field = ?2";
         let updated = key.length > 0 && self.write(UPDATE, params![key.id, field, value])? > 0;
+        if updated && key.outgrow_hash(field.len(), value.len()) {
+            self.write_head(key, key.head)?;
+        }
         Ok(!updated && self.add_field(key, field, value)?)
     }
 
@@ -38,7 +41,10 @@ impl Store {
              ON CONFLICT (key_id, field) DO NOTHING",
             params![key.id, field, value, key.length],
         )?;
-        key.length += added as i64;
+        if added > 0 {
+            key.length += 1;
+            key.outgrow_hash(field.len(), value.len());
+        }
         Ok(added > 0)
     }
 
