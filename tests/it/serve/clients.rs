@@ -61,7 +61,7 @@ fn redis_cli_works() {
 fn redis_benchmark_works() {
     let server = Server::start(&[]);
     let mut command = Command::new("redis-benchmark");
-    command.arg("-s").arg(server.socket()).args(["-c", "50", "-P", "16", "-n", "2000", "-q", "-r", "100", "--csv"]);
+    command.arg("-s").arg(server.socket()).args(["-c", "50", "-P", "16", "-n", "800", "-q", "-r", "100", "--csv"]);
     let printed = output(&mut command, "");
     let tests = printed.lines().filter(|line| line.starts_with('"') && !line.starts_with("\"test\"")).count();
     assert!(tests >= 19, "a test is missing: {printed}");
