@@ -19,6 +19,7 @@ mod strings;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
@@ -53,6 +54,8 @@ impl Store {
 
     pub fn open_file(path: &Path) -> Result<Self, OpenError> {
         let sqlite = Connection::open(path)?;
+        // Another process keeps its lock as long as it runs: only one that is about to end is worth waiting for.
+        sqlite.busy_timeout(Duration::from_secs(1))?;
         // Before anything is written: a file that is something else stays as it is.
         let is_new = schema::check(&sqlite)?;
         // The order matters: SQLite takes shared memory for the WAL's index unless the lock is exclusive first.

@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_file_of_something_else_is_refused_and_left_as_it_is() {
-        let foreign = "the file is an SQLite database of something else";
+        let foreign = "the file is something else than a store of Redlite";
         check_file("CREATE TABLE keys (id)", foreign);
         check_file("CREATE TABLE keys (id); PRAGMA user_version = 1", foreign);
         check_file(
