@@ -12,6 +12,7 @@ use super::numbers::{
     write_int,
 };
 use super::pools::{Gap, Pool};
+use super::search::Documents;
 use super::stream;
 use super::swarm::{MemberStyle, Swarm, ValueProfile};
 use super::walk::Plan;
@@ -108,7 +109,7 @@ pub(super) struct Arguments {
     /// Draws keys.
     keys: Stream,
     /// Draws all other arguments.
-    values: Stream,
+    pub(super) values: Stream,
 
     key_pools: [Pool; TYPES.len()],
     fields: Pool,
@@ -132,11 +133,13 @@ pub(super) struct Arguments {
     /// True where some of its keys may as well be sets.
     takes_sets: bool,
     /// True where its values are numbers.
-    numeric: bool,
+    pub(super) numeric: bool,
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
     /// Its last key: index of the pool, index in it.
     last_key: (usize, usize),
+    /// What searches are about.
+    pub(super) documents: Documents,
 }
 
 impl Arguments {
@@ -165,6 +168,7 @@ impl Arguments {
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
+            documents: Documents::new(group.has_documents()),
             shape,
             keys,
             values,
@@ -176,6 +180,7 @@ impl Arguments {
         let bits = self.keys.below(16);
         self.numeric = if plan.counts { bits > 0 } else { bits < 6 };
         self.takes_sets = plan.takes_sets;
+        self.documents.begin();
         self.usual = match plan.command.family {
             Family::Strings if self.numeric => Type::Number,
             Family::Strings => Type::Text,
@@ -187,12 +192,12 @@ impl Arguments {
             Family::HyperLogLog => Type::HyperLogLog,
             Family::Geo => Type::Geo,
             Family::Streams => Type::Stream,
+            Family::Search => Type::Hash,
             Family::Keys
             | Family::Expiry
             | Family::Transactions
             | Family::PubSub
             | Family::Blocking
-            | Family::Search
             | Family::Connection
             | Family::Server => *self.keys.pick(self.types),
         };
@@ -203,6 +208,8 @@ impl Arguments {
         match slot {
             Slot::Key => self.write_key(argv),
             Slot::Destination => self.write_destination(argv),
+            Slot::Field if self.documents.is_on() => self.write_document_field(argv),
+            Slot::Value if self.documents.is_on() => self.write_document_value(argv),
             Slot::Field => self.write_field(argv),
             Slot::Member => self.write_member(argv),
             Slot::Element => self.write_element(argv),
@@ -231,6 +238,19 @@ impl Arguments {
             // channels
 
             // search
+            Slot::SearchIndex
+            | Slot::KeyPrefix
+            | Slot::StopWord
+            | Slot::TextField
+            | Slot::TagField
+            | Slot::NumericField
+            | Slot::Alias
+            | Slot::Separator
+            | Slot::Query
+            | Slot::Dialect
+            | Slot::Attribute
+            | Slot::Property
+            | Slot::Expression => self.write_search(slot, argv),
 
             // server
 
@@ -419,7 +439,7 @@ impl Arguments {
     }
 
     /// Appends one of `texts`.
-    fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn push_one(&mut self, texts: &[&[u8]], argv: &mut Argv) {
         let text: &&[u8] = self.values.pick(texts);
         argv.push(text);
     }

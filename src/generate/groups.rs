@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::spec::{Command, Family, Fidelity, commands, is_container};
+use crate::spec::{Command, Family, Fidelity, Module, commands, is_container};
 
 use super::arguments::Type;
 use super::walk::Plan;
@@ -27,6 +27,8 @@ pub struct Group {
     pub(super) advance_mean: u32,
     /// The most connections.
     pub(super) conns_max: u16,
+    /// The most databases.
+    pub(super) dbs_max: u32,
 }
 
 impl Group {
@@ -41,7 +43,18 @@ impl Group {
             wrong_type_mean: 40,
             advance_mean: 100,
             conns_max: 1,
+            dbs_max: 3,
         }
+    }
+
+    /// The module that a server must have to know the group's commands; `None` where every Redis knows them.
+    pub fn module(&self) -> Option<&'static Module> {
+        self.families.iter().find_map(|family| family.module())
+    }
+
+    /// True where its hashes are documents of indexes.
+    pub(super) fn has_documents(&self) -> bool {
+        self.families.contains(&Family::Search)
     }
 }
 
@@ -101,6 +114,12 @@ const GROUPS: &[Group] = &[
     // blocking
 
     // search
+    Group {
+        name: "search",
+        about: "indexes over hashes, for servers with RediSearch",
+        dbs_max: 1,
+        ..Group::of(&[Family::Search, Family::Hashes], &[Type::Hash])
+    },
 
     // protocol
     Group {

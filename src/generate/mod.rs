@@ -13,6 +13,7 @@
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
+//! | `search` | documents, queries and expressions |
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
@@ -20,6 +21,7 @@ mod groups;
 mod mistakes;
 mod numbers;
 mod pools;
+mod search;
 mod swarm;
 mod walk;
 mod weights;

@@ -111,7 +111,7 @@ impl Swarm {
             advance_mean: around(group.advance_mean, stream),
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
-            dbs: *stream.pick(&[1, 2, 3]),
+            dbs: (*stream.pick(&[1, 2, 3])).min(group.dbs_max),
             conns: stream.between(1, group.conns_max.into()) as u16,
         };
         swarm.draw_commands(group, stream);

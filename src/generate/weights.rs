@@ -60,6 +60,12 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     // blocking
 
     // search
+    ("FT.SEARCH", 1500),
+    ("FT.AGGREGATE", 800),
+    ("FT.CREATE", 150),
+    ("FT.ALTER", 40),
+    ("FT.DROPINDEX", 15),
+    ("FT._LIST", 20),
 
     // server
 ];
@@ -132,4 +138,4 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] = &["FT.CREATE", "SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];

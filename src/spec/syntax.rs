@@ -92,6 +92,32 @@ pub enum Slot {
     // channels
 
     // search
+    /// `search-index`: the name of an index.
+    SearchIndex,
+    /// `key-prefix`: how the names of an index's keys begin.
+    KeyPrefix,
+    /// `stop-word`: a word that an index leaves out.
+    StopWord,
+    /// `text-field`: a field of words.
+    TextField,
+    /// `tag-field`: a field of tags.
+    TagField,
+    /// `numeric-field`: a field of numbers.
+    NumericField,
+    /// `alias`: another name.
+    Alias,
+    /// `separator` of tags.
+    Separator,
+    /// `query` of the search language.
+    Query,
+    /// `dialect` of that language.
+    Dialect,
+    /// `attribute`: a field as an index names it.
+    Attribute,
+    /// `property`: a value of a row, `@name`.
+    Property,
+    /// `expression` on the properties of a row.
+    Expression,
 
     // server
 }
@@ -139,6 +165,19 @@ const WORDS: &[(&str, Slot)] = &[
     // channels
 
     // search
+    ("search-index", Slot::SearchIndex),
+    ("key-prefix", Slot::KeyPrefix),
+    ("stop-word", Slot::StopWord),
+    ("text-field", Slot::TextField),
+    ("tag-field", Slot::TagField),
+    ("numeric-field", Slot::NumericField),
+    ("alias", Slot::Alias),
+    ("separator", Slot::Separator),
+    ("query", Slot::Query),
+    ("dialect", Slot::Dialect),
+    ("attribute", Slot::Attribute),
+    ("property", Slot::Property),
+    ("expression", Slot::Expression),
 
     // server
 ];

@@ -27,6 +27,7 @@ impl Store {
     pub fn set_field(&mut self, key: &mut Key, field: &[u8], value: &[u8]) -> Result<bool, Failure> {
         const UPDATE: &str = "UPDATE hash_fields SET value = ?3 WHERE key_id = ?1 AND field = ?2";
         let updated = key.length > 0 && self.write(UPDATE, params![key.id, field, value])? > 0;
+        self.mark_changed(key.id);
         Ok(!updated && self.add_field(key, field, value)?)
     }
 
@@ -38,6 +39,9 @@ impl Store {
             params![key.id, field, value, key.length],
         )?;
         key.length += added as i64;
+        if added > 0 {
+            self.mark_changed(key.id);
+        }
         Ok(added > 0)
     }
 
@@ -52,6 +56,7 @@ impl Store {
             return Ok(false);
         };
         key.length -= 1;
+        self.mark_changed(key.id);
         if ordinal != key.length {
             self.write(
                 "UPDATE hash_fields SET ordinal = ?3 WHERE key_id = ?1 AND ordinal = ?2",

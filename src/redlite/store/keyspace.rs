@@ -191,18 +191,19 @@ impl Store {
         if !elements.is_empty() {
             self.write(elements, [key.id])?;
         }
-        Ok(())
+        Ok(self.forget_document(key)?)
     }
 
     /// Sets when the key expires, or that it does not.
     pub fn set_expiry(&mut self, key: &Key, expires_ms: Option<i64>) -> Result<(), Failure> {
         self.write("UPDATE keys SET expires_ms = ?2 WHERE id = ?1", params![key.id, expires_ms])?;
-        Ok(())
+        Ok(self.set_document_expiry(key, expires_ms)?)
     }
 
     /// Gives the key another database and name, which must be free.
     pub fn relocate(&mut self, key: &Key, db: u32, name: &[u8]) -> Result<(), Failure> {
         self.write("UPDATE keys SET db = ?2, name = ?3 WHERE id = ?1", params![key.id, db, name])?;
+        self.mark_renamed(key);
         Ok(())
     }
 
@@ -217,6 +218,9 @@ impl Store {
         let elements = key.kind.row().copy;
         if !elements.is_empty() {
             self.write(elements, [key.id, copy_id])?;
+        }
+        if key.kind == Type::Hash {
+            self.mark_changed(copy_id);
         }
         Ok(())
     }
@@ -268,12 +272,15 @@ impl Store {
             self.write(MOVE, params![left, -1])?;
             self.write(MOVE, params![right, left])?;
             self.write(MOVE, params![-1, right])?;
+            self.mark_all_changed();
         }
         Ok(())
     }
 
-    /// Deletes every key of a database.
+    /// Deletes every key of a database, and every index.
     pub fn clear(&mut self, db: u32) -> Result<(), Failure> {
+        // As in RediSearch: whatever the database.
+        self.drop_indexes()?;
         let keys =
             self.rows("SELECT id, type, length, head, expires_ms FROM keys WHERE db = ?1", [db], Key::from_row)?;
         for key in &keys {
@@ -282,11 +289,11 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes every key of every database.
+    /// Deletes every key of every database, and every index.
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
         for row in &TYPES {
             self.write(row.clear, [])?;
         }
-        Ok(())
+        self.drop_indexes()
     }
 }

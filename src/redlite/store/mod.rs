@@ -8,6 +8,7 @@ mod hashes;
 mod keyspace;
 mod lists;
 mod schema;
+mod search;
 mod sets;
 mod sorted_sets;
 mod strings;
@@ -22,6 +23,7 @@ use super::engine::OpenError;
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
+pub(super) use search::{Index, Occurrence};
 pub(super) use sorted_sets::Scored;
 
 /// The open database.
@@ -30,6 +32,7 @@ pub(super) struct Store {
     sqlite: Connection,
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
+    indexes: search::Indexes,
 }
 
 impl Store {
@@ -57,7 +60,9 @@ impl Store {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Self { sqlite, now_ms: 0 })
+        let mut store = Self { sqlite, now_ms: 0, indexes: search::Indexes::default() };
+        store.load_indexes()?;
+        Ok(store)
     }
 
     /// The time of the commands to come, in milliseconds since 1970.
@@ -114,8 +119,9 @@ impl Store {
         self.sqlite.last_insert_rowid()
     }
 
-    /// Makes the command's changes last.
+    /// Makes the command's changes last, in the indexes too.
     pub fn commit(&mut self) -> rusqlite::Result<()> {
+        self.refresh_indexes()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
         }
@@ -127,6 +133,10 @@ impl Store {
         if !self.sqlite.is_autocommit() {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");
+            self.indexes.forget_changes();
+            if self.load_indexes().is_err() {
+                self.indexes = search::Indexes::default();
+            }
         }
     }
 }
