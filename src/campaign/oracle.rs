@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::differential::{self, Outcome};
 use super::minimal::{Minimal, minimize};
 use super::sessions::{Sessions, in_parallel};
-use super::{CampaignError, CommandLine, Pair, Progress, files, sequence};
+use super::{CampaignError, CommandLine, Pair, Progress, files, require_module, sequence};
 use crate::corpus::{Known, Store};
 use crate::diff::{Class, Settings};
 use crate::generate::Group;
@@ -55,6 +55,7 @@ pub struct Options<'a> {
 /// # Errors
 /// Infrastructure only.
 pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report, CampaignError> {
+    require_module(options.group, pair.reference)?;
     let started = Instant::now();
     progress.start("comparing", options.seeds);
     let tally = compare_seeds(options, pair, progress)?;

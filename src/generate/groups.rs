@@ -120,7 +120,6 @@ const GROUPS: &[Group] = &[
         dbs_max: 1,
         ..Group::of(&[Family::Search, Family::Hashes], &[Type::Hash])
     },
-
     // protocol
     Group {
         name: "keys",

@@ -396,7 +396,10 @@ impl Arguments {
             if at > 0 {
                 query.extend_from_slice(b" | ");
             }
-            let tag = one(&[b"red", b"RED", b"blue", b"dark blue", b"dark\\ blue", b"gr*", b"*ue", b"*ar*", b"the end", b"x"], &mut self.values);
+            let tag = one(
+                &[b"red", b"RED", b"blue", b"dark blue", b"dark\\ blue", b"gr*", b"*ue", b"*ar*", b"the end", b"x"],
+                &mut self.values,
+            );
             query.extend_from_slice(tag);
         }
         query.push(b'}');

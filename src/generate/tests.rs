@@ -111,7 +111,7 @@ fn every_option_of_every_syntax_comes_and_is_left_out() {
             wanted.insert(format!("{} longer", command.name));
         }
     }
-    for (command, argv) in requests("mixed", 0..100, 2000) {
+    for (command, argv) in requests("mixed", 0..100, 2000).into_iter().chain(requests("search", 0..60, 2000)) {
         let Some(command) = command else { continue };
         for arg in argv.iter().skip(1) {
             wanted.remove(&format!("{}/{}", command.name, arg.to_ascii_uppercase().escape_ascii()));

@@ -66,7 +66,6 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("FT.ALTER", 40),
     ("FT.DROPINDEX", 15),
     ("FT._LIST", 20),
-
     // server
 ];
 

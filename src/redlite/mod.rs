@@ -14,7 +14,7 @@
 //! | [`env`] | the clock and the randomness: the only places where they come from |
 //! | `engine` | one command from request to reply: look up, check arity, run, commit |
 //! | `commands/` | one file a family: a row and a function for each command |
-//! | `search/` | indexes over hashes: the query language, the plan of a query, results and aggregations |
+//! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
 //! | `number`, `long_double`, `glob` | how Redis reads and writes numbers, and matches patterns |
 //!
@@ -28,7 +28,7 @@ mod failure;
 mod glob;
 mod long_double;
 mod number;
-mod search;
+pub mod search;
 mod store;
 
 pub use client::{ClientError, RedliteClient};

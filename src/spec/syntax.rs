@@ -118,7 +118,6 @@ pub enum Slot {
     Property,
     /// `expression` on the properties of a row.
     Expression,
-
     // server
 }
 
@@ -178,7 +177,6 @@ const WORDS: &[(&str, Slot)] = &[
     ("attribute", Slot::Attribute),
     ("property", Slot::Property),
     ("expression", Slot::Expression),
-
     // server
 ];
 

@@ -5,6 +5,7 @@ mod cli;
 mod generate;
 mod house;
 mod reference;
+mod search;
 mod simulator;
 mod spec;
 mod targets;

@@ -270,9 +270,8 @@ impl Table<'_> {
         if !sort_by.is_empty() {
             let ascending: Vec<bool> = sort_by.iter().map(|(_, ascending)| *ascending).collect();
             let rows = std::mem::take(&mut self.rows).into_iter().zip(0..);
-            let mut keyed: Vec<(SortKey, Row)> = rows
-                .map(|(row, id)| ((columns.iter().map(|&at| row.value(at).cloned()).collect(), id), row))
-                .collect();
+            let mut keyed: Vec<(SortKey, Row)> =
+                rows.map(|(row, id)| ((columns.iter().map(|&at| row.value(at).cloned()).collect(), id), row)).collect();
             keyed.sort_by(|(left, _), (right, _)| order(left, right, &ascending));
             self.rows = keyed.into_iter().map(|(_, row)| row).collect();
             if window.is_none() {

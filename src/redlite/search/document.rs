@@ -52,10 +52,7 @@ pub(super) fn is_word(index_key: &[u8]) -> bool {
 }
 
 /// Reads a hash, given as its fields with their values.
-pub(in crate::redlite) fn read(
-    definition: &Definition,
-    hash: &[(Vec<u8>, Vec<u8>)],
-) -> Result<Document, NotIndexable> {
+pub(in crate::redlite) fn read(definition: &Definition, hash: &[(Vec<u8>, Vec<u8>)]) -> Result<Document, NotIndexable> {
     let value = |name: &[u8]| hash.iter().find(|(field, _)| field == name).map(|(_, value)| &value[..]);
     let mut document = Document::default();
     for (at, field) in definition.fields.iter().enumerate().filter(|(_, field)| field.indexed) {

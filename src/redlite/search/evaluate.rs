@@ -158,11 +158,8 @@ impl Evaluator<'_> {
             }
             parts.push(hits);
         }
-        let mut hits = if parts.is_empty() {
-            self.all(0.0)?
-        } else {
-            intersect(parts).iter().map(|same| join(same)).collect()
-        };
+        let mut hits =
+            if parts.is_empty() { self.all(0.0)? } else { intersect(parts).iter().map(|same| join(same)).collect() };
         for plan in plans {
             hits = match &plan.kind {
                 Kind::Not(inner) => without(hits, &self.hits(inner)?),

@@ -35,7 +35,7 @@ mod evaluate;
 pub(super) mod explain;
 pub(super) mod expression;
 pub(super) mod plan;
-pub(super) mod query;
+pub mod query;
 mod reduce;
 pub(super) mod results;
 pub(super) mod schema;

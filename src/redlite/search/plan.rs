@@ -123,4 +123,3 @@ impl Planner<'_> {
 fn word(text: &[u8], is_stem: bool, is_expanded: bool) -> Kind {
     Kind::Term(Term { text: text.to_vec(), is_stem, is_expanded })
 }
-

@@ -149,7 +149,10 @@ pub(super) fn select(store: &mut Store, index: &Index, selection: &Selection) ->
 }
 
 /// Reads the query of a selection.
-pub(in crate::redlite) fn parse(selection: &Selection, definition: &Definition) -> Result<Option<query::Node>, Failure> {
+pub(in crate::redlite) fn parse(
+    selection: &Selection,
+    definition: &Definition,
+) -> Result<Option<query::Node>, Failure> {
     let is_stop_word = |word: &[u8]| definition.is_stop_word(word);
     query::parse(&selection.query, selection.dialect, &is_stop_word)
         .map_err(|error: QueryError| Failure::Refused(error.to_string().into_bytes()))

@@ -107,12 +107,7 @@ impl Store {
     }
 
     /// Gives an index another schema, and indexes its documents anew where `with_present`.
-    pub fn alter_index(
-        &mut self,
-        index: &Index,
-        definition: &Definition,
-        with_present: bool,
-    ) -> Result<(), Failure> {
+    pub fn alter_index(&mut self, index: &Index, definition: &Definition, with_present: bool) -> Result<(), Failure> {
         self.refresh_indexes()?;
         self.write(
             "UPDATE search_indexes SET definition = ?2, failures = 0 WHERE id = ?1",
@@ -420,7 +415,8 @@ impl Store {
             params![index.id, term],
             |row| {
                 let positions = row.get_ref(3)?.as_bytes()?.chunks_exact(4);
-                let positions = positions.map(|place| place.iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte)));
+                let positions =
+                    positions.map(|place| place.iter().rev().fold(0, |sum, &byte| sum << 8 | u32::from(byte)));
                 let posting = Posting { frequency: row.get(2)?, positions: positions.collect() };
                 Ok(Occurrence { document: row.get(0)?, field: row.get(1)?, posting })
             },

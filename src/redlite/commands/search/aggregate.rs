@@ -163,7 +163,11 @@ fn read_first_value(mut inputs: Arguments<'_>) -> Result<Reducer, Failure> {
         let descending = !inputs.accept("ASC") && inputs.accept("DESC");
         by = Some((name, !descending));
     }
-    if inputs.count() > 0 { wrong_inputs("FIRST_VALUE") } else { Ok(Reducer::FirstValue { property: property(first), by }) }
+    if inputs.count() > 0 {
+        wrong_inputs("FIRST_VALUE")
+    } else {
+        Ok(Reducer::FirstValue { property: property(first), by })
+    }
 }
 
 fn wrong_inputs<T>(name: &str) -> Result<T, Failure> {

@@ -76,9 +76,7 @@ fn attribute(field: &Field) -> Reply {
         }
         FieldKind::Numeric => {}
     }
-    for (is_so, word) in
-        [(field.sortable, "SORTABLE"), (field.unnormalized, "UNF"), (!field.indexed, "NOINDEX")]
-    {
+    for (is_so, word) in [(field.sortable, "SORTABLE"), (field.unnormalized, "UNF"), (!field.indexed, "NOINDEX")] {
         parts.extend(is_so.then(|| Reply::bulk(word)));
     }
     Reply::Array(parts)

@@ -31,3 +31,6 @@ fn find(context: &Context<'_>) -> Result<Arc<Index>, Failure> {
     let name = context.arg(1);
     context.store.index(name).map_or_else(|| refuse([name, b": no such index"].concat()), Ok)
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@
 mod parser;
 mod token;
 
-pub(in crate::redlite) use parser::parse;
+pub use parser::parse;
 
 /// The longest query, in bytes.
 const QUERY_BYTES_MAX: usize = 1 << 16;
@@ -38,7 +38,7 @@ const EDITS_MAX: usize = 3;
 
 /// How parts bind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::redlite) enum Dialect {
+pub enum Dialect {
     /// The default.
     #[default]
     One,
@@ -48,7 +48,7 @@ pub(in crate::redlite) enum Dialect {
 
 /// A query as it was written: fields are names, and stop words are gone.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::redlite) enum Node {
+pub enum Node {
     /// `*`
     All,
     /// A word, in lower case.
@@ -77,7 +77,7 @@ pub(in crate::redlite) enum Node {
 
 /// A tag that is asked for, in the case in which it was written.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::redlite) enum Tag {
+pub enum Tag {
     /// The whole of it.
     Whole(Vec<u8>),
     /// A part of it.
@@ -86,7 +86,7 @@ pub(in crate::redlite) enum Tag {
 
 /// Where in a word a part stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::redlite) enum Place {
+pub enum Place {
     /// `hel*`
     Start,
     /// `*llo`
@@ -108,7 +108,7 @@ impl Place {
 
 /// Numbers between two bounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::redlite) struct Range {
+pub struct Range {
     /// The lower one.
     pub low: Bound,
     /// The upper one.
@@ -117,7 +117,7 @@ pub(in crate::redlite) struct Range {
 
 /// A bound of a range.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::redlite) struct Bound {
+pub struct Bound {
     /// The number; infinite where there is none.
     pub value: f64,
     /// True where the number itself is within.
@@ -126,7 +126,7 @@ pub(in crate::redlite) struct Bound {
 
 /// Why a text is no query.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::redlite) enum QueryError {
+pub enum QueryError {
     /// It is not of the language.
     #[error("Syntax error at offset {offset} near {near}")]
     Syntax {

@@ -8,11 +8,7 @@ use crate::redlite::search::tokenize::normalize;
 ///
 /// # Errors
 /// [`QueryError`] says where the text is not of the language, or beyond its bounds.
-pub(in crate::redlite) fn parse(
-    text: &[u8],
-    dialect: Dialect,
-    is_stop_word: &dyn Fn(&[u8]) -> bool,
-) -> Result<Option<Node>, QueryError> {
+pub fn parse(text: &[u8], dialect: Dialect, is_stop_word: &dyn Fn(&[u8]) -> bool) -> Result<Option<Node>, QueryError> {
     if text.len() > QUERY_BYTES_MAX {
         return Err(QueryError::TooLarge { offset: QUERY_BYTES_MAX });
     }
