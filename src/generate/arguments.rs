@@ -133,7 +133,7 @@ pub(super) struct Arguments {
     /// True where some of its keys may as well be sets.
     takes_sets: bool,
     /// True where its values are numbers.
-    pub(super) numeric: bool,
+    numeric: bool,
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
     /// Its last key: index of the pool, index in it.
@@ -180,7 +180,7 @@ impl Arguments {
         let bits = self.keys.below(16);
         self.numeric = if plan.counts { bits > 0 } else { bits < 6 };
         self.takes_sets = plan.takes_sets;
-        self.documents.begin();
+        self.documents.begin(plan.command.name, plan.counts);
         self.usual = match plan.command.family {
             Family::Strings if self.numeric => Type::Number,
             Family::Strings => Type::Text,

@@ -53,7 +53,15 @@ const TAGS: &[&[u8]] = &[b"red", b"Red", b"blue", b"dark blue", b"green", b"x", 
 
 const NUMBERS: &[&[u8]] = &[b"0", b"1", b"2", b"3", b"5", b"8", b"10", b"2.5", b"-1", b"100", b"1e3", b"-0"];
 
-const INDEXES: &[&[u8]] = &[b"idx", b"idx", b"idx", b"idx", b"books", b"books", b"nosuch\r\n"];
+const INDEXES: &[&[u8]] = &[b"idx", b"books", b"two words\r\n", b"4", b"\xff"];
+
+const KEY_PREFIXES: &[&[u8]] =
+    &[b"hash:", b"hash:", b"hash:", b"hash:", b"hash:", b"h", b"", b"hash:1", b"hash:2", b"nosuch"];
+
+/// What stands between tags.
+const SEPARATORS: &[&[u8]] = &[b",", b",", b",", b";", b";", b"|", b" "];
+
+const DIALECTS: &[&[u8]] = &[b"1", b"1", b"2", b"2", b"3"];
 
 const ALIASES: &[&[u8]] = &[b"x", b"y", b"total", b"Label"];
 
@@ -100,31 +108,84 @@ const ODD_EXPRESSIONS: &[&[u8]] =
 /// How deep a query is nested.
 const DEPTH_MAX: u32 = 3;
 
-/// How many of the attributes that were defined are remembered.
-const KNOWN_MAX: usize = 9;
-
-/// What is remembered about documents and their indexes.
+/// What is remembered about documents and their indexes: what was asked for, whatever was answered.
 #[derive(Debug)]
 pub(super) struct Documents {
     is_on: bool,
     /// The kind of the field that was written last.
     kind: Kind,
-    /// How many fields of each kind the request in hand has.
-    written: [usize; FIELDS.len()],
-    /// What indexes name their fields, the youngest last.
-    known: Vec<(Kind, Vec<u8>)>,
-    /// True where an alias now would name the youngest.
-    defines: bool,
-    /// Properties and aliases in the request in hand.
+    /// The indexes that were made, with what they name their fields.
+    indexes: Vec<(&'static [u8], Schema)>,
+    /// The one that the request in hand is about.
+    current: Option<usize>,
+    task: Task,
+    /// True where it counts up or down.
+    counts: bool,
+    /// The rows of the request in hand.
+    rows: Rows,
+}
+
+type Schema = Vec<(Kind, Vec<u8>)>;
+
+/// What the request in hand does with an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    Ask,
+    Create,
+    Alter,
+    Drop,
+}
+
+/// What the rows of an aggregation have.
+#[derive(Debug, Default)]
+struct Rows {
+    /// Properties by their aliases; behind GROUPBY these alone.
     named: Vec<Vec<u8>>,
+    /// What the last GROUPBY leaves.
+    grouped: Vec<Vec<u8>>,
+    /// How many GROUPBY there have been.
+    groups: usize,
+    /// True where the last GROUPBY is not over yet.
+    is_grouping: bool,
+}
+
+/// The words that begin a step of an aggregation.
+const STEPS: &[&[u8]] = &[b"LOAD", b"GROUPBY", b"REDUCE", b"SORTBY", b"APPLY", b"FILTER"];
+
+impl Rows {
+    /// Follows the steps that are written; true where an alias or a property now belongs to a GROUPBY.
+    fn follow(&mut self, argv: &Argv) -> bool {
+        let is = |arg: &[u8], word: &[u8]| arg.eq_ignore_ascii_case(word);
+        let groups = argv.iter().filter(|arg| is(arg, b"GROUPBY")).count();
+        let step = argv.iter().rev().find(|arg| STEPS.iter().any(|step| is(arg, step))).unwrap_or_default();
+        let belongs = is(step, b"GROUPBY") || is(step, b"REDUCE");
+        if self.is_grouping && (groups > self.groups || !belongs) {
+            self.named = std::mem::take(&mut self.grouped);
+            self.is_grouping = false;
+        }
+        self.is_grouping |= groups > self.groups;
+        self.groups = groups;
+        belongs
+    }
+
+    /// True where the fields of the documents are gone.
+    fn are_groups(&self) -> bool {
+        self.groups > usize::from(self.is_grouping)
+    }
 }
 
 impl Documents {
     /// Where `is_on`, hashes are documents.
     pub fn new(is_on: bool) -> Self {
-        let first = |(kind, names): &(Kind, [&[u8]; 3])| (*kind, names[0].to_vec());
-        let known = FIELDS.iter().map(first).collect();
-        Self { is_on, kind: Kind::Text, written: [0; 3], known, defines: false, named: Vec::new() }
+        Self {
+            is_on,
+            kind: Kind::Text,
+            indexes: Vec::new(),
+            current: None,
+            task: Task::Ask,
+            counts: false,
+            rows: Rows::default(),
+        }
     }
 
     /// True where hashes are documents.
@@ -132,18 +193,72 @@ impl Documents {
         self.is_on
     }
 
-    /// Forgets the request before.
-    pub fn begin(&mut self) {
-        self.written = [0; 3];
-        self.defines = false;
-        self.named.clear();
+    /// Begins a request of this command, which `counts` up or down or does not.
+    pub fn begin(&mut self, command: &str, counts: bool) {
+        self.counts = counts;
+        self.task = match command {
+            "FT.CREATE" => Task::Create,
+            "FT.ALTER" => Task::Alter,
+            "FT.DROPINDEX" => Task::Drop,
+            _ => Task::Ask,
+        };
+        if matches!(command, "FLUSHALL" | "FLUSHDB") {
+            self.indexes.clear();
+        }
+        self.current = None;
+        self.rows = Rows::default();
     }
 
-    /// An attribute of this kind that some index has.
-    fn attribute(&self, kind: Kind, stream: &mut Stream) -> Vec<u8> {
-        let known: Vec<&Vec<u8>> = self.known.iter().filter(|(of, _)| *of == kind).map(|(_, name)| name).collect();
-        if known.is_empty() || stream.chance(1, 16) {
-            return one(&fields(kind), stream).to_vec();
+    /// The schema of the index that the request is about.
+    fn schema(&self) -> &[(Kind, Vec<u8>)] {
+        self.current.and_then(|at| self.indexes.get(at)).map_or(&[], |(_, schema)| schema)
+    }
+
+    /// The name of an index: a new one where one is made, as long as there is one, and otherwise mostly one that there
+    /// is.
+    fn index(&mut self, stream: &mut Stream) -> &'static [u8] {
+        let odd = stream.chance(1, 24);
+        let is_new = |name: &&&'static [u8]| !self.indexes.iter().any(|(known, _)| known == *name);
+        let free = INDEXES.iter().find(is_new);
+        match (self.task, free) {
+            (Task::Create, Some(name)) if !odd => {
+                self.indexes.push((name, Vec::new()));
+                self.current = Some(self.indexes.len() - 1);
+                name
+            }
+            (Task::Ask | Task::Alter | Task::Drop, _) if !self.indexes.is_empty() && !odd => {
+                let at = stream.below(self.indexes.len() as u32) as usize;
+                let name = self.indexes[at].0;
+                match self.task {
+                    Task::Drop => drop(self.indexes.remove(at)),
+                    _ => self.current = Some(at),
+                }
+                name
+            }
+            _ => one(INDEXES, stream),
+        }
+    }
+
+    /// A name for a field that the index does not have yet, as long as there is one.
+    fn free_name(&self, names: &[&'static [u8]], stream: &mut Stream) -> &'static [u8] {
+        let is_free = |name: &&&'static [u8]| !self.schema().iter().any(|(_, known)| known == *name);
+        let free: Vec<&'static [u8]> = names.iter().filter(is_free).copied().collect();
+        match free.first() {
+            Some(first) if stream.chance(2, 3) => first,
+            Some(_) => one(&free, stream),
+            None => one(names, stream),
+        }
+    }
+
+    /// An attribute of the index, of this kind where it has one.
+    fn attribute(&self, kind: Option<Kind>, stream: &mut Stream) -> Vec<u8> {
+        let is_so = |(of, _): &&(Kind, Vec<u8>)| kind.is_none_or(|kind| *of == kind);
+        let mut known: Vec<&Vec<u8>> = self.schema().iter().filter(is_so).map(|(_, name)| name).collect();
+        if known.is_empty() {
+            known = self.schema().iter().map(|(_, name)| name).collect();
+        }
+        if known.is_empty() || stream.chance(1, 32) {
+            return one(&fields(kind.unwrap_or(Kind::Text)), stream).to_vec();
         }
         (*stream.pick(&known)).clone()
     }
@@ -167,15 +282,14 @@ impl Arguments {
     /// A field of a document.
     pub(super) fn write_document_field(&mut self, argv: &mut Argv) {
         let stream = &mut self.values;
-        let kind = if self.numeric {
-            Kind::Numeric
-        } else if stream.chance(5, 8) {
-            Kind::Text
-        } else {
-            Kind::Tag
+        let kind = match stream.below(8) {
+            _ if self.documents.counts => Kind::Numeric,
+            0..4 => Kind::Text,
+            4..6 => Kind::Tag,
+            _ => Kind::Numeric,
         };
         self.documents.kind = kind;
-        let at = [0, 0, 0, 1, 1, 2][stream.below(6) as usize];
+        let at = [0, 0, 0, 0, 0, 1, 1, 2][stream.below(8) as usize];
         argv.push(fields(kind)[at]);
     }
 
@@ -186,7 +300,7 @@ impl Arguments {
             Kind::Numeric if stream.chance(1, 40) => argv.push(b"none"),
             Kind::Numeric => argv.push(one(NUMBERS, stream)),
             Kind::Text => argv.push_with(|out| {
-                for at in 0..stream.between(1, 6) {
+                for at in 0..stream.between(2, 10) {
                     if at > 0 {
                         out.extend_from_slice(one(GAPS, stream));
                     }
@@ -208,21 +322,20 @@ impl Arguments {
     /// Appends an argument of a search command.
     pub(super) fn write_search(&mut self, slot: Slot, argv: &mut Argv) {
         match slot {
-            Slot::SearchIndex => self.push_one(INDEXES, argv),
-            Slot::KeyPrefix => self.push_one(&[b"hash:", b"hash:", b"hash:", b"hash:1", b"", b"nosuch"], argv),
+            Slot::SearchIndex => argv.push(self.documents.index(&mut self.values)),
+            Slot::KeyPrefix => self.push_one(KEY_PREFIXES, argv),
             Slot::StopWord => self.push_one(&[b"hello", b"the", b"RED", b"nosuch"], argv),
-            Slot::Separator => self.push_one(&[b",", b",", b";", b" ", b"ab"], argv),
-            Slot::Dialect => self.push_one(&[b"1", b"2", b"3", b"2", b"1", b"2", b"0", b"x"], argv),
+            Slot::Separator if self.values.chance(1, 40) => argv.push(b"ab"),
+            Slot::Separator => self.push_one(SEPARATORS, argv),
+            Slot::Dialect if self.values.chance(1, 40) => self.push_one(&[b"0", b"9", b"x"], argv),
+            Slot::Dialect => self.push_one(DIALECTS, argv),
             Slot::TextField => self.define(Kind::Text, argv),
             Slot::TagField => self.define(Kind::Tag, argv),
             Slot::NumericField => self.define(Kind::Numeric, argv),
             Slot::Alias => self.write_alias(argv),
-            Slot::Attribute => {
-                let kind = FIELDS[self.values.below(3) as usize].0;
-                argv.push(&self.documents.attribute(kind, &mut self.values));
-            }
+            Slot::Attribute => argv.push(&self.documents.attribute(None, &mut self.values)),
             Slot::Property => {
-                let name = self.property(None);
+                let name = self.property(None, argv);
                 argv.push(&[b"@", &name[..]].concat());
             }
             Slot::Expression => self.write_expression(argv),
@@ -230,40 +343,52 @@ impl Arguments {
         }
     }
 
-    /// A field of a schema: one that the request does not have yet, as long as there is one.
+    /// A field of a schema.
     fn define(&mut self, kind: Kind, argv: &mut Argv) {
-        let written = &mut self.documents.written[kind as usize];
-        let at = if *written == 0 && self.values.chance(1, 4) { self.values.below(3) as usize } else { *written };
-        *written = at + 1;
-        let name = fields(kind)[at % 3];
+        let name = self.documents.free_name(&fields(kind), &mut self.values);
         argv.push(name);
-        let known = &mut self.documents.known;
-        known.push((kind, name.to_vec()));
-        if known.len() > KNOWN_MAX {
-            known.remove(0);
+        if let Some((_, schema)) = self.documents.current.and_then(|at| self.documents.indexes.get_mut(at)) {
+            schema.push((kind, name.to_vec()));
         }
-        self.documents.defines = true;
     }
 
     fn write_alias(&mut self, argv: &mut Argv) {
-        let alias = one(ALIASES, &mut self.values);
-        argv.push(alias);
-        match self.documents.known.last_mut() {
-            Some((_, name)) if self.documents.defines => *name = alias.to_vec(),
-            _ => self.documents.named.push(alias.to_vec()),
+        if self.documents.task == Task::Ask {
+            let alias = one(ALIASES, &mut self.values).to_vec();
+            let rows = &mut self.documents.rows;
+            argv.push(&alias);
+            if rows.follow(argv) {
+                rows.grouped.push(alias)
+            } else {
+                rows.named.push(alias)
+            }
+            return;
         }
-        self.documents.defines = false;
+        let alias = self.documents.free_name(ALIASES, &mut self.values);
+        argv.push(alias);
+        let index = self.documents.current.and_then(|at| self.documents.indexes.get_mut(at));
+        if let Some((_, name)) = index.and_then(|(_, schema)| schema.last_mut()) {
+            *name = alias.to_vec();
+        }
     }
 
-    /// A property of a row: mostly one that the request has named already.
-    fn property(&mut self, kind: Option<Kind>) -> Vec<u8> {
-        let (named, stream) = (&self.documents.named, &mut self.values);
-        if !named.is_empty() && stream.chance(3, 4) {
-            return stream.pick(named).clone();
+    /// A property of a row.
+    fn property(&mut self, kind: Option<Kind>, argv: &Argv) -> Vec<u8> {
+        let belongs = self.documents.rows.follow(argv);
+        let Documents { rows, .. } = &self.documents;
+        let name = if !rows.named.is_empty() && (rows.are_groups() || self.values.chance(1, 2)) {
+            self.values.pick(&rows.named).clone()
+        } else {
+            self.documents.attribute(kind, &mut self.values)
+        };
+        let is_key = argv
+            .iter()
+            .rev()
+            .take_while(|arg| !arg.eq_ignore_ascii_case(b"REDUCE"))
+            .any(|arg| arg.eq_ignore_ascii_case(b"GROUPBY"));
+        if belongs && is_key {
+            self.documents.rows.grouped.push(name.clone());
         }
-        let kind = kind.unwrap_or(FIELDS[stream.below(3) as usize].0);
-        let name = self.documents.attribute(kind, stream);
-        self.documents.named.push(name.clone());
         name
     }
 
@@ -271,8 +396,8 @@ impl Arguments {
         if self.values.chance(1, 24) {
             return self.push_one(ODD_EXPRESSIONS, argv);
         }
-        let number = self.property(Some(Kind::Numeric));
-        let text = self.property(Some(Kind::Text));
+        let number = self.property(Some(Kind::Numeric), argv);
+        let text = self.property(Some(Kind::Text), argv);
         let [number, text] = [number, text].map(|name| String::from_utf8_lossy(&name).into_owned());
         let value = self.values.between(0, 10);
         let expression = match self.values.below(16) {
@@ -347,10 +472,10 @@ impl Arguments {
             22 | 23 => self.grow_behind(b"-", depth, query),
             24 => self.grow_behind(b"~", depth, query),
             25..28 => {
-                let first = self.documents.attribute(Kind::Text, &mut self.values);
+                let first = self.documents.attribute(Some(Kind::Text), &mut self.values);
                 query.extend([b"@", &first[..]].concat());
                 if self.values.chance(1, 4) {
-                    let second = self.documents.attribute(Kind::Text, &mut self.values);
+                    let second = self.documents.attribute(Some(Kind::Text), &mut self.values);
                     query.extend([b"|", &second[..]].concat());
                 }
                 self.grow_behind(b":", depth, query);
@@ -390,7 +515,7 @@ impl Arguments {
     }
 
     fn grow_tags(&mut self, query: &mut Vec<u8>) {
-        let name = self.documents.attribute(Kind::Tag, &mut self.values);
+        let name = self.documents.attribute(Some(Kind::Tag), &mut self.values);
         query.extend([b"@", &name[..], b":{"].concat());
         for at in 0..self.values.between(1, 3) {
             if at > 0 {
@@ -406,7 +531,7 @@ impl Arguments {
     }
 
     fn grow_range(&mut self, query: &mut Vec<u8>) {
-        let name = self.documents.attribute(Kind::Numeric, &mut self.values);
+        let name = self.documents.attribute(Some(Kind::Numeric), &mut self.values);
         let low = one(&[b"-inf", b"-inf", b"0", b"(0", b"1", b"(2.5", b"5", b"-1"], &mut self.values);
         query.extend([b"@", &name[..], b":[", low, b" "].concat());
         match self.values.below(3) {

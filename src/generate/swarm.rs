@@ -81,6 +81,9 @@ pub(super) enum ValueProfile {
 /// the same keys, which a seed that spreads over every family seldom has.
 const FOCUS: u32 = 8;
 
+/// How many more keys there are where a search looks for some of them.
+const DOCUMENTS_FACTOR: u32 = 4;
+
 /// Of 100 operations, at most so many may be loose (see [`is_loose`]).
 const LOOSE_PERCENT_MAX: u64 = 3;
 
@@ -114,6 +117,9 @@ impl Swarm {
             dbs: (*stream.pick(&[1, 2, 3])).min(group.dbs_max),
             conns: stream.between(1, group.conns_max.into()) as u16,
         };
+        if group.has_documents() {
+            swarm.keys *= DOCUMENTS_FACTOR;
+        }
         swarm.draw_commands(group, stream);
         swarm
     }

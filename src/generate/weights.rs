@@ -60,11 +60,11 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     // blocking
 
     // search
-    ("FT.SEARCH", 1500),
+    ("FT.SEARCH", 1200),
     ("FT.AGGREGATE", 800),
-    ("FT.CREATE", 150),
-    ("FT.ALTER", 40),
-    ("FT.DROPINDEX", 15),
+    ("FT.CREATE", 180),
+    ("FT.ALTER", 30),
+    ("FT.DROPINDEX", 30),
     ("FT._LIST", 20),
     // server
 ];

@@ -9,11 +9,11 @@ const READ: Command = Command { keys: Keys::None, ..Command::reading(Family::Sea
 const WRITE: Command = Command { keys: Keys::None, ..Command::writing(Family::Search) };
 
 const CREATE: &str = "search-index [ON HASH] [PREFIX (1 key-prefix | 2 key-prefix key-prefix)] \
-    [STOPWORDS (0 | 1 stop-word | 2 stop-word stop-word)] [SKIPINITIALSCAN] \
+    [STOPWORDS (0 | 1 stop-word | 2 stop-word stop-word)] \
     SCHEMA (text-field [AS alias] (TEXT [NOSTEM] [WEIGHT weight]) [SORTABLE [UNF]] [NOINDEX] \
     | tag-field [AS alias] (TAG [SEPARATOR separator] [CASESENSITIVE]) [SORTABLE [UNF]] [NOINDEX] \
     | numeric-field [AS alias] NUMERIC [SORTABLE] [NOINDEX])...";
-const ALTER: &str = "search-index [SKIPINITIALSCAN] SCHEMA ADD (text-field [AS alias] (TEXT [NOSTEM] [WEIGHT weight]) [SORTABLE] [NOINDEX] \
+const ALTER: &str = "search-index SCHEMA ADD (text-field [AS alias] (TEXT [NOSTEM] [WEIGHT weight]) [SORTABLE] [NOINDEX] \
     | tag-field [AS alias] (TAG [SEPARATOR separator] [CASESENSITIVE]) [SORTABLE] [NOINDEX] \
     | numeric-field [AS alias] NUMERIC [SORTABLE] [NOINDEX])";
 const SEARCH: &str = "search-index query [NOCONTENT] [VERBATIM] [WITHSCORES] [INKEYS (1 key | 2 key key)] \

@@ -226,6 +226,10 @@ impl Table<'_> {
     }
 
     fn group(&mut self, properties: &[Vec<u8>], reducers: &[(Reducer, Vec<u8>)]) -> Result<(), Failure> {
+        let mut names: BTreeSet<&Vec<u8>> = properties.iter().collect();
+        if let Some((_, alias)) = reducers.iter().find(|(_, alias)| !names.insert(alias)) {
+            return refuse([b"Property `", &alias[..], b"` specified more than once"].concat());
+        }
         let keys: Vec<usize> = properties.iter().map(|name| self.column(name)).collect::<Result<_, Failure>>()?;
         let mut inputs = Vec::with_capacity(reducers.len());
         for (reducer, _) in reducers {
@@ -252,7 +256,8 @@ impl Table<'_> {
                 }
             }
         }
-        self.columns = properties.iter().chain(reducers.iter().map(|(_, alias)| alias)).cloned().collect();
+        let aliases = reducers.iter().map(|(_, alias)| alias);
+        self.columns = properties.iter().chain(aliases).cloned().collect();
         let grouped = groups.into_iter().map(|(values, reductions)| {
             let reduced = reductions.into_iter().map(Reduction::finish);
             Row { key: None, values: values.into_iter().chain(reduced).map(Some).collect() }

@@ -9,7 +9,7 @@ use super::query::{self, Dialect, QueryError};
 use super::schema::{ALL_TEXT_FIELDS, Definition};
 use super::value::Value;
 use crate::redlite::failure::Failure;
-use crate::redlite::store::{Index, Key, Store};
+use crate::redlite::store::{Field, Index, Key, Store};
 
 /// What FT.SEARCH and FT.AGGREGATE share: which documents.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ pub(in crate::redlite) struct Row {
     pub key: Vec<u8>,
     pub score: f64,
     /// `None` where they are hidden.
-    pub fields: Option<Vec<(Vec<u8>, Vec<u8>)>>,
+    pub fields: Option<Vec<Field>>,
 }
 
 /// How many documents the query finds, and those that are asked for.
@@ -164,12 +164,7 @@ pub(super) fn unknown_property(name: &[u8], place: &str) -> Failure {
 }
 
 /// The fields of a result.
-fn show(
-    store: &Store,
-    index: &Index,
-    key: &Key,
-    request: &Request,
-) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>, Failure> {
+fn show(store: &Store, index: &Index, key: &Key, request: &Request) -> Result<Option<Vec<Field>>, Failure> {
     let mut shown = Vec::new();
     match &request.fields {
         Fields::Hidden => return Ok(None),

@@ -91,8 +91,8 @@ impl Store {
         self.indexes.all.iter().find(|index| index.name == name).cloned()
     }
 
-    /// Makes an index, and takes in the hashes that are there where `with_present`.
-    pub fn create_index(&mut self, name: &[u8], definition: &Definition, with_present: bool) -> Result<(), Failure> {
+    /// Makes an index, and takes in the hashes that are there.
+    pub fn create_index(&mut self, name: &[u8], definition: &Definition) -> Result<(), Failure> {
         self.refresh_indexes()?;
         self.write(
             "INSERT INTO search_indexes (name, definition, documents, last_document, failures) VALUES (?1, ?2, 0, 0, 0)",
@@ -100,21 +100,18 @@ impl Store {
         )?;
         let index = Arc::new(Index { id: self.last_insert_id(), name: name.to_vec(), definition: definition.clone() });
         self.indexes.all.push(Arc::clone(&index));
-        if with_present {
-            self.index_present(&index)?;
-        }
-        Ok(())
+        Ok(self.index_present(&index)?)
     }
 
-    /// Gives an index another schema, and indexes its documents anew where `with_present`.
-    pub fn alter_index(&mut self, index: &Index, definition: &Definition, with_present: bool) -> Result<(), Failure> {
+    /// Gives an index another schema, and indexes its documents anew.
+    pub fn alter_index(&mut self, index: &Index, definition: &Definition) -> Result<(), Failure> {
         self.refresh_indexes()?;
         self.write(
             "UPDATE search_indexes SET definition = ?2, failures = 0 WHERE id = ?1",
             params![index.id, encode(definition)?],
         )?;
         self.load_indexes()?;
-        self.indexes.is_stale |= with_present;
+        self.indexes.is_stale = true;
         Ok(self.refresh_indexes()?)
     }
 

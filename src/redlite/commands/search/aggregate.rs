@@ -108,7 +108,9 @@ fn read_group(arguments: &mut Arguments<'_>) -> Result<Step, Failure> {
             let why = [&b"Unknown property `"[..], argument, b"`. Did you mean `@", argument, b"`?"].concat();
             return refuse([b"Bad arguments for GROUPBY: ", &why[..]].concat());
         };
-        properties.push(name.to_vec());
+        if !properties.iter().any(|property| property == name) {
+            properties.push(name.to_vec());
+        }
     }
     let mut reducers = Vec::new();
     while arguments.accept("REDUCE") {

@@ -19,7 +19,6 @@ pub(super) fn create(context: &mut Context<'_>) -> Outcome {
     }
     let mut arguments = Arguments::from(context.argv, 2, 2);
     let mut definition = Definition { prefixes: vec![Vec::new()], stop_words: None, fields: Vec::new() };
-    let mut with_present = true;
     while !arguments.accept("SCHEMA") {
         if arguments.accept("ON") {
             let kind = arguments.value("ON")?;
@@ -33,8 +32,6 @@ pub(super) fn create(context: &mut Context<'_>) -> Outcome {
             }
         } else if arguments.accept("STOPWORDS") {
             definition.stop_words = Some(arguments.counted("STOPWORDS")?.rest());
-        } else if arguments.accept("SKIPINITIALSCAN") {
-            with_present = false;
         } else if let Some(argument) = arguments.peek() {
             return refuse([b"Unknown argument `", argument, b"`"].concat());
         } else {
@@ -45,7 +42,7 @@ pub(super) fn create(context: &mut Context<'_>) -> Outcome {
         return refuse("Fields arguments are missing");
     }
     add_fields(&mut arguments, &mut definition)?;
-    context.store.create_index(name, &definition, with_present)?;
+    context.store.create_index(name, &definition)?;
     Ok(Reply::ok())
 }
 
@@ -54,7 +51,6 @@ pub(super) fn alter(context: &mut Context<'_>) -> Outcome {
         return refuse("Unknown index name");
     };
     let mut arguments = Arguments::from(context.argv, 2, 2);
-    let with_present = !arguments.accept("SKIPINITIALSCAN");
     if !arguments.accept("SCHEMA") {
         return refuse("ALTER must be followed by SCHEMA");
     }
@@ -66,7 +62,7 @@ pub(super) fn alter(context: &mut Context<'_>) -> Outcome {
     }
     let mut definition = index.definition.clone();
     add_fields(&mut arguments, &mut definition)?;
-    context.store.alter_index(&index, &definition, with_present)?;
+    context.store.alter_index(&index, &definition)?;
     Ok(Reply::ok())
 }
 
@@ -157,8 +153,7 @@ fn read_text(arguments: &mut Arguments<'_>) -> Result<FieldKind, Failure> {
         if arguments.accept("NOSTEM") {
             stems = false;
         } else if arguments.accept("WEIGHT") {
-            let value = number::parse_double(arguments.value("weight")?);
-            let Some(value) = value.filter(|value| value.is_finite() && *value >= 0.0) else {
+            let Some(value) = number::parse_double(arguments.value("weight")?) else {
                 return bad("weight", "Could not convert argument to expected type");
             };
             weight = value;
