@@ -14,6 +14,7 @@
 //! unless a fact about the command says what two correct servers may do differently ([`spec`]). The first
 //! difference is a [`diff::Divergence`]; what it is, without its data, is its [`diff::Class`]. The [`shrink`]er
 //! removes whatever the class does not need, and the [`corpus`] keeps what is left, to be replayed for ever.
+//! Where there are several references, a divergence from the first is one only if the others do not share it.
 //! Runs over many seeds are [`campaign`]s; their results are printed by [`report`]; the `dst` command is [`cli`].
 //!
 //! # The house
@@ -41,7 +42,7 @@
 //!   name is in a table of that room: how often it comes (`generate::groups`), how a random pick is checked
 //!   (`diff::random`), what leaves a clock or a transaction (`targets`). Redlite's own rows hold functions.
 //! - `diff` and `generate` never import `targets` or `redlite`: the accused does not instruct the judge. Redlite
-//!   knows nothing of its tester; the only rooms that import it are `targets/embedded.rs` and `targets/canary.rs`.
+//!   knows nothing of its tester; the only rooms that import it are `targets/embedded.rs` and `targets/canary/`.
 //! - A session's error is an error of the infrastructure. Whatever a server says, or fails to say, is a
 //!   [`resp::Reply`]: also that it hung ([`resp::Reply::Hung`]) or dropped the connection
 //!   ([`resp::Reply::Closed`]).

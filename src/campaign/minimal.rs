@@ -47,14 +47,10 @@ pub fn minimize(
     if differential::reference_failure(&divergence.want).is_some() {
         return Err(CampaignError::NoTruth { class: divergence.class.clone() });
     }
-    let Sessions { reference: right, subject } = sessions;
-    let (right, tested) = (right.as_mut(), subject.as_mut());
-    let limits = Limits::default();
-    let Some(shrunk) = differential::shrink(header, ops, divergence, right, tested, options, &limits)? else {
-        return Ok(None);
-    };
+    let shrunk = differential::shrink(header, ops, divergence, &mut sessions.sides(), options, &Limits::default())?;
+    let Some(shrunk) = shrunk else { return Ok(None) };
     let header = Header { seed: None, generator: 0, recorded_by: Some(reference.clone()), note, ..header.clone() };
-    let outcome = sessions.compare(&header, &shrunk.ops, options)?;
+    let outcome = sessions.compare(&header, &shrunk.ops, options, &mut |_| {})?;
     let Some(divergence) = outcome.divergence else { return Ok(None) };
     let mut replies = Vec::with_capacity(shrunk.ops.len());
     sessions.reference.reset(&header)?;

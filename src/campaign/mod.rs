@@ -1,5 +1,6 @@
 //! What runs traces: one file a campaign, and the run of one trace on two targets that they share.
 
+pub mod coverage;
 pub mod differential;
 pub mod files;
 pub mod minimal;
@@ -21,19 +22,48 @@ use crate::seed::Seed;
 use crate::targets::{Target, TargetError};
 use crate::trace::{Act, Header, Op, TraceError};
 
-/// The two targets of a campaign.
+/// The targets of a campaign.
 #[derive(Clone, Copy)]
 pub struct Pair<'a> {
     /// What is right.
     pub reference: &'a dyn Target,
+    /// What is right as well: a subject that agrees with one of them does not diverge.
+    pub others: &'a [Box<dyn Target>],
     /// What is tested.
     pub subject: &'a dyn Target,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    /// One reference and a subject.
+    pub fn new(reference: &'a dyn Target, subject: &'a dyn Target) -> Self {
+        Self { reference, others: &[], subject }
+    }
+
+    /// Several references, the first first, and a subject; `None` without a reference.
+    pub fn against(references: &'a [Box<dyn Target>], subject: &'a dyn Target) -> Option<Self> {
+        let (reference, others) = references.split_first()?;
+        Some(Self { reference: reference.as_ref(), others, subject })
+    }
+
+    /// All that is right, the first first.
+    pub fn references(&self) -> impl Iterator<Item = &'a dyn Target> {
+        std::iter::once(self.reference).chain(self.others.iter().map(|other| other.as_ref()))
+    }
+
+    /// True where a clock is the machine's.
+    pub fn has_real_clock(&self) -> bool {
+        self.subject.has_real_clock() || self.references().any(|reference| reference.has_real_clock())
+    }
+
+    /// The references for people: `redis 7.0.15 or redis 6.2.14`.
+    pub fn describe_references(&self) -> String {
+        self.references().map(|reference| reference.info().to_string()).collect::<Vec<_>>().join(" or ")
+    }
+
     /// As many jobs as asked for, or one where a store cannot be had twice.
     pub fn jobs(&self, asked: NonZeroUsize) -> NonZeroUsize {
-        if self.reference.is_shared() || self.subject.is_shared() { NonZeroUsize::MIN } else { asked }
+        let shared = self.subject.is_shared() || self.references().any(|reference| reference.is_shared());
+        if shared { NonZeroUsize::MIN } else { asked }
     }
 }
 
@@ -164,10 +194,11 @@ pub fn require_module(group: &'static Group, reference: &dyn Target) -> Result<(
     }
 }
 
-/// The first `count` operations of a seed, and the header of their trace.
+/// The first `count` operations of a seed and what must follow them, and the header of their trace.
 pub fn sequence(seed: Seed, group: &'static Group, count: u64) -> (Header, Vec<Op>) {
     let mut generator = Generator::new(&generate::Options { seed, group });
-    let ops = (0..count).map(|_| generator.next_op()).collect();
+    let mut ops: Vec<Op> = (0..count).map(|_| generator.next_op()).collect();
+    ops.extend(generator.ending());
     (generator.header(), ops)
 }
 
@@ -178,7 +209,8 @@ impl Totals {
         self.replies += outcome.replies;
         self.skipped += outcome.skipped;
         self.known += outcome.known;
-        self.divergent += u64::from(outcome.divergence.is_some() && !outcome.flaky);
+        self.drift += outcome.drift.len() as u64;
+        self.divergent += u64::from(outcome.divergence.is_some() && !outcome.flaky || !outcome.unsupported.is_empty());
     }
 
     /// Adds the sums of another part of the campaign.
@@ -188,6 +220,7 @@ impl Totals {
         self.replies += other.replies;
         self.skipped += other.skipped;
         self.known += other.known;
+        self.drift += other.drift;
         self.divergent += other.divergent;
     }
 }

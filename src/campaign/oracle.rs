@@ -9,31 +9,34 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::coverage::Coverage;
 use super::differential::{self, Outcome};
 use super::minimal::{Minimal, minimize};
 use super::sessions::{Sessions, in_parallel};
 use super::{CampaignError, CommandLine, Pair, Progress, files, require_module, sequence};
 use crate::corpus::{Known, Store};
-use crate::diff::{Class, Settings};
+use crate::diff::{Class, Settings, kind};
 use crate::generate::Group;
-use crate::report::{Finding, Flaky, Report, Shrinking, Timing, Totals};
+use crate::report::{Drift, Finding, Flaky, Report, Shrinking, Timing, Totals};
 use crate::seed::Seed;
-use crate::trace::TargetInfo;
+use crate::trace::{Header, Op, TargetInfo};
 
 /// From so many commands on that differ in the same way, they are one systemic finding.
 const SYSTEMIC_COMMANDS_MIN: usize = 5;
+/// The same for commands that the subject does not have: there is nothing else to say of any of them.
+const UNSUPPORTED_COMMANDS_MIN: usize = 2;
 
 /// What to run.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     /// The first seed.
     pub first_seed: Seed,
-    /// How many seeds; they end at the largest there is.
+    /// How many seeds of each group; they end at the largest there is.
     pub seeds: u64,
     /// Operations a seed.
     pub ops: u64,
-    /// What they are about.
-    pub group: &'static Group,
+    /// What they are about; one group at least.
+    pub groups: &'a [&'static Group],
     /// Seeds run at a time.
     pub jobs: NonZeroUsize,
     /// What counts as the same reply.
@@ -44,10 +47,57 @@ pub struct Options<'a> {
     pub shrinks_max: usize,
     /// Where minimal traces are kept.
     pub store: &'a Store,
+    /// Counts what each command came to.
+    pub matrix: bool,
     /// For lines to paste.
     pub command: &'a CommandLine,
     /// Set where the user asks to stop.
     pub stop: &'a AtomicBool,
+}
+
+impl Options<'_> {
+    /// How many runs there are: every seed of every group.
+    fn cases(&self) -> u64 {
+        self.seeds.saturating_mul(self.groups.len() as u64)
+    }
+
+    /// The run at this place of all: the groups take turns.
+    fn case(&self, at: u64) -> Option<Case> {
+        let count = self.groups.len() as u64;
+        let (seed, group) = (at.checked_div(count)?, (at % count) as usize);
+        let seed = self.first_seed.0.checked_add(seed).filter(|_| seed < self.seeds)?;
+        Some(Case { seed: Seed(seed), group })
+    }
+
+    fn sequence(&self, case: Case) -> (Header, Vec<Op>) {
+        sequence(case.seed, self.groups[case.group], self.ops)
+    }
+
+    /// A case for people.
+    fn describe_case(&self, case: Case) -> String {
+        match self.groups {
+            [_] => format!("seed {}", case.seed),
+            groups => format!("seed {} of {}", case.seed, groups[case.group].name),
+        }
+    }
+
+    /// What is run, for people.
+    fn describe_scope(&self) -> String {
+        let names: Vec<&str> = self.groups.iter().map(|group| group.name).collect();
+        let groups = if names.len() > GROUPS_NAMED_MAX { format!("{} groups", names.len()) } else { names.join(", ") };
+        let last = self.first_seed.0.saturating_add(self.seeds.saturating_sub(1));
+        format!("{groups}, seeds {} to {last}, {} ops each", self.first_seed, self.ops)
+    }
+}
+
+/// More groups than these are only counted where they are told.
+const GROUPS_NAMED_MAX: usize = 4;
+
+/// One run: a seed of a group, by its index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Case {
+    seed: Seed,
+    group: usize,
 }
 
 /// Runs every seed, then shrinks the first of each class. Stops early where the user asks to, and reports what was done.
@@ -55,9 +105,11 @@ pub struct Options<'a> {
 /// # Errors
 /// Infrastructure only.
 pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report, CampaignError> {
-    require_module(options.group, pair.reference)?;
+    for (group, reference) in options.groups.iter().flat_map(|group| pair.references().map(move |it| (group, it))) {
+        require_module(group, reference)?;
+    }
     let started = Instant::now();
-    progress.start("comparing", options.seeds);
+    progress.start("comparing", options.cases());
     let tally = compare_seeds(options, pair, progress)?;
     let comparing_seconds = started.elapsed().as_secs_f64();
     let compared = tally.totals.seeds;
@@ -74,7 +126,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
         Ok(described)
     })?;
     // Where there was nothing left to do, nothing was interrupted.
-    let interrupted = options.stop.load(Ordering::Relaxed) && (compared < options.seeds || !classes.is_empty());
+    let interrupted = options.stop.load(Ordering::Relaxed) && (compared < options.cases() || !classes.is_empty());
     let mut flaky = tally.flaky;
     let mut findings = Vec::new();
     for described in described {
@@ -85,18 +137,19 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     flaky.sort();
 
     let stale = if interrupted { Vec::new() } else { stale_entries(options) };
-    let last = options.first_seed.0.saturating_add(options.seeds.saturating_sub(1));
     Ok(Report {
         campaign: "oracle",
         subject: pair.subject.info().to_string(),
-        reference: pair.reference.info().to_string(),
-        scope: format!("{}, seeds {} to {last}, {} ops each", options.group.name, options.first_seed, options.ops),
+        reference: pair.describe_references(),
+        scope: options.describe_scope(),
         findings,
-        flaky: flaky.into_iter().map(|(seed, class)| Flaky { found_in: format!("seed {seed}"), class }).collect(),
+        drift: tell_drift(options, tally.drift),
+        matrix: tally.coverage.map(Coverage::into_matrix),
+        flaky: flaky.into_iter().map(|(case, class)| Flaky { found_in: options.describe_case(case), class }).collect(),
         totals: tally.totals,
         failures: stale,
         interrupted,
-        real_clock: pair.subject.has_real_clock() || pair.reference.has_real_clock(),
+        real_clock: pair.has_real_clock(),
         timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds },
         ..Report::default()
     })
@@ -108,8 +161,7 @@ fn stale_entries(options: &Options) -> Vec<String> {
     if unused.is_empty() {
         return Vec::new();
     }
-    let seeds = (0..options.seeds).map_while(|at| options.first_seed.0.checked_add(at).map(Seed));
-    let ops = seeds.flat_map(|seed| sequence(seed, options.group, options.ops).1);
+    let ops = (0..options.cases()).map_while(|at| options.case(at)).flat_map(|case| options.sequence(case).1);
     let ran: BTreeSet<Vec<u8>> = ops.filter_map(|op| op.argv()?.get(0).map(<[u8]>::to_ascii_uppercase)).collect();
     let stale = unused.into_iter().filter(|entry| ran.contains(entry.class.command.as_bytes()));
     stale
@@ -117,12 +169,24 @@ fn stale_entries(options: &Options) -> Vec<String> {
         .collect()
 }
 
+/// Where the references differ, by class.
+fn tell_drift(options: &Options, drift: BTreeMap<(Class, String), Occurrences>) -> Vec<Drift> {
+    let tell = |((class, agrees_with), seen): ((Class, String), Occurrences)| {
+        let case = seen.first_case();
+        Drift { class, agrees_with, count: seen.count, found_in: options.describe_case(case) }
+    };
+    drift.into_iter().map(tell).collect()
+}
+
 /// What the seeds showed so far.
 #[derive(Default)]
 struct Tally {
     totals: Totals,
     classes: BTreeMap<Class, Occurrences>,
-    flaky: Vec<(Seed, Class)>,
+    /// By the class and the reference that agrees with the subject.
+    drift: BTreeMap<(Class, String), Occurrences>,
+    coverage: Option<Coverage>,
+    flaky: Vec<(Case, Class)>,
 }
 
 /// So many seeds of a class are shrunk, and the shortest result is kept: what one seed holds may not shrink as far.
@@ -132,64 +196,89 @@ const SEEDS_SHRUNK_MAX: usize = 5;
 #[derive(Clone)]
 struct Occurrences {
     count: u64,
-    /// Its lowest seeds, the first of all first; up to [`SEEDS_SHRUNK_MAX`].
-    seeds: Vec<Seed>,
+    /// Its lowest cases, the first of all first; up to [`SEEDS_SHRUNK_MAX`].
+    cases: Vec<Case>,
 }
 
 impl Occurrences {
-    fn first_seed(&self) -> Seed {
-        self.seeds.first().copied().unwrap_or_default()
+    fn one(case: Case) -> Self {
+        Self { count: 1, cases: vec![case] }
+    }
+
+    fn first_case(&self) -> Case {
+        self.cases.first().copied().unwrap_or_default()
     }
 
     fn add(&mut self, more: &Occurrences) {
         self.count += more.count;
-        self.seeds.extend(&more.seeds);
-        self.seeds.sort();
-        self.seeds.truncate(SEEDS_SHRUNK_MAX);
+        self.cases.extend(&more.cases);
+        self.cases.sort();
+        self.cases.truncate(SEEDS_SHRUNK_MAX);
     }
 }
 
+/// Adds what was seen of `what` to the rest.
+fn count<K: Ord>(all: &mut BTreeMap<K, Occurrences>, what: K, more: Occurrences) {
+    all.entry(what).and_modify(|seen| seen.add(&more)).or_insert(more);
+}
+
 impl Tally {
-    fn add(&mut self, seed: Seed, outcome: &Outcome) {
+    fn add(&mut self, case: Case, outcome: &Outcome) {
         self.totals.seeds += 1;
         self.totals.add(outcome);
+        if let Some(coverage) = &mut self.coverage {
+            coverage.add(outcome);
+        }
+        for found in &outcome.drift {
+            let what = (found.class.clone(), found.agrees_with.clone());
+            count(&mut self.drift, what, Occurrences::one(case));
+        }
+        for (_, class) in &outcome.unsupported {
+            count(&mut self.classes, class.clone(), Occurrences::one(case));
+        }
         let Some(divergence) = &outcome.divergence else { return };
         if outcome.flaky {
-            self.flaky.push((seed, divergence.class.clone()));
+            self.flaky.push((case, divergence.class.clone()));
         } else {
-            self.count(divergence.class.clone(), Occurrences { count: 1, seeds: vec![seed] });
+            count(&mut self.classes, divergence.class.clone(), Occurrences::one(case));
         }
-    }
-
-    fn count(&mut self, class: Class, more: Occurrences) {
-        self.classes.entry(class).and_modify(|seen| seen.add(&more)).or_insert(more);
     }
 
     fn merge(&mut self, other: Tally) {
         self.totals.merge(&other.totals);
         self.flaky.extend(other.flaky);
         for (class, seen) in other.classes {
-            self.count(class, seen);
+            count(&mut self.classes, class, seen);
+        }
+        for (what, seen) in other.drift {
+            count(&mut self.drift, what, seen);
+        }
+        match (&mut self.coverage, other.coverage) {
+            (Some(coverage), Some(more)) => coverage.merge(more),
+            (coverage, more) => *coverage = coverage.take().or(more),
         }
     }
 }
 
 fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<Tally, CampaignError> {
     let next = AtomicU64::new(0);
-    let jobs = usize::try_from(options.seeds).unwrap_or(usize::MAX).min(pair.jobs(options.jobs).get());
+    let jobs = usize::try_from(options.cases()).unwrap_or(usize::MAX).min(pair.jobs(options.jobs).get());
     let settings = differential_options(options);
     let tallies = in_parallel(pair.jobs(options.jobs), jobs, pair, |_, sessions| {
-        let mut tally = Tally::default();
+        let mut tally = Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() };
         while !options.stop.load(Ordering::Relaxed) {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let seed = options.first_seed.0.checked_add(at).filter(|_| at < options.seeds).map(Seed);
-            let Some(seed) = seed else { break };
-            let (header, ops) = sequence(seed, options.group, options.ops);
-            let outcome = sessions
-                .compare(&header, &ops, &settings)
-                .inspect_err(|_| next.store(options.seeds, Ordering::Relaxed))?;
-            progress.step(outcome.ops, outcome.divergence.is_some());
-            tally.add(seed, &outcome);
+            let Some(case) = options.case(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            let (header, ops) = options.sequence(case);
+            let outcome = match &mut tally.coverage {
+                None => sessions.compare(&header, &ops, &settings, &mut |_| {}),
+                Some(coverage) => {
+                    coverage.start_trace();
+                    sessions.compare(&header, &ops, &settings, &mut |seen| coverage.observe(seen))
+                }
+            };
+            let outcome = outcome.inspect_err(|_| next.store(options.cases(), Ordering::Relaxed))?;
+            progress.step(outcome.ops, outcome.divergence.is_some() || !outcome.unsupported.is_empty());
+            tally.add(case, &outcome);
         }
         Ok(tally)
     })?;
@@ -200,7 +289,12 @@ fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<T
 
 fn differential_options<'a>(options: &Options<'a>) -> differential::Options<'a> {
     let stop = Some(options.stop);
-    differential::Options { settings: options.settings, stop, ..differential::Options::new(options.known) }
+    differential::Options {
+        settings: options.settings,
+        past_unsupported: true,
+        stop,
+        ..differential::Options::new(options.known)
+    }
 }
 
 /// A class, or many that differ in the same way on different commands, by their first seeds.
@@ -209,8 +303,8 @@ struct Folded {
 }
 
 impl Folded {
-    fn first_seed(&self) -> Seed {
-        self.members.first().map(|(_, seen)| seen.first_seed()).unwrap_or_default()
+    fn first_case(&self) -> Case {
+        self.members.first().map(|(_, seen)| seen.first_case()).unwrap_or_default()
     }
 }
 
@@ -222,18 +316,20 @@ fn is_systemic(kind: &str) -> bool {
         || kind.ends_with("-out-of-step")
 }
 
-/// Folds the classes that share rule and a systemic kind over many commands. The result is in the order of the first
+/// Folds the classes that share rule and a systemic kind over many commands. That a command is not there has nothing to
+/// do with the rule for its replies. The result is in the order of the first
 /// seeds.
 fn fold_systemic(classes: BTreeMap<Class, Occurrences>) -> Vec<Folded> {
     let mut by_kind: BTreeMap<(String, String), Vec<(Class, Occurrences)>> = BTreeMap::new();
     for (class, seen) in classes {
-        let kind = (class.rule.clone(), class.kind.clone());
-        by_kind.entry(kind).or_default().push((class, seen));
+        let rule = if class.kind == kind::UNSUPPORTED { String::new() } else { class.rule.clone() };
+        by_kind.entry((rule, class.kind.clone())).or_default().push((class, seen));
     }
     let mut folded = Vec::new();
     for ((_, kind), mut members) in by_kind {
-        members.sort_by_key(|(_, seen)| seen.first_seed());
-        if is_systemic(&kind) && members.len() >= SYSTEMIC_COMMANDS_MIN {
+        members.sort_by_key(|(_, seen)| seen.first_case());
+        let unsupported = kind == kind::UNSUPPORTED && members.len() >= UNSUPPORTED_COMMANDS_MIN;
+        if unsupported || is_systemic(&kind) && members.len() >= SYSTEMIC_COMMANDS_MIN {
             folded.push(Folded { members });
         } else {
             folded.extend(members.into_iter().map(|member| Folded { members: vec![member] }));
@@ -241,7 +337,7 @@ fn fold_systemic(classes: BTreeMap<Class, Occurrences>) -> Vec<Folded> {
     }
     folded.sort_by(|a, b| {
         let first_class = |it: &Folded| it.members.first().map(|(class, _)| class.clone());
-        (a.first_seed(), first_class(a)).cmp(&(b.first_seed(), first_class(b)))
+        (a.first_case(), first_class(a)).cmp(&(b.first_case(), first_class(b)))
     });
     folded
 }
@@ -251,7 +347,7 @@ fn fold_systemic(classes: BTreeMap<Class, Occurrences>) -> Vec<Folded> {
 struct Described {
     finding: Option<Finding>,
     /// The members that a second run did not show.
-    flaky: Vec<(Seed, Class)>,
+    flaky: Vec<(Case, Class)>,
 }
 
 /// Tells the first of the members that a second run shows again, for itself and for those behind it.
@@ -263,7 +359,7 @@ fn describe_first(
     let mut members = folded.members.iter();
     while let Some((class, seen)) = members.next() {
         let Some(mut finding) = describe(class, seen)? else {
-            described.flaky.push((seen.first_seed(), class.clone()));
+            described.flaky.push((seen.first_case(), class.clone()));
             continue;
         };
         finding.count = seen.count;
@@ -287,34 +383,53 @@ fn describe(
     sessions: &mut Sessions,
     shrinks: bool,
 ) -> Result<Option<Finding>, CampaignError> {
-    let seed = seen.first_seed();
-    let settings = differential_options(options);
-    let (header, ops) = sequence(seed, options.group, options.ops);
-    let whole = sessions.compare(&header, &ops, &settings)?;
+    let case = seen.first_case();
+    let past_unsupported = class.kind != kind::UNSUPPORTED;
+    let settings = differential::Options { past_unsupported, ..differential_options(options) };
+    let (header, ops) = showing(options, class, case, sessions)?;
+    let whole = sessions.compare(&header, &ops, &settings, &mut |_| {})?;
     let Some(divergence) = whole.divergence.as_ref().filter(|it| it.class == *class) else { return Ok(None) };
 
     let shrinks = shrinks && differential::reference_failure(&divergence.want).is_none();
     let mut minimal: Option<Minimal> = None;
-    for &seed in seen.seeds.iter().filter(|_| shrinks) {
+    for &case in seen.cases.iter().filter(|_| shrinks) {
         if minimal.is_some() && options.stop.load(Ordering::Relaxed) {
             break;
         }
-        let (header, ops) = sequence(seed, options.group, options.ops);
-        let note = format!("{class}, shrunk from seed {seed} of {}", options.group.name);
+        let (header, ops) = showing(options, class, case, sessions)?;
+        let note = format!("{class}, shrunk from seed {} of {}", case.seed, options.groups[case.group].name);
         let shorter = minimize(&header, &ops, divergence, reference, sessions, &settings, note)?
             .filter(|it| minimal.as_ref().is_none_or(|least| it.size() < least.size()));
         minimal = shorter.or(minimal);
     }
-    let found_in = format!("seed {seed}");
+    let found_in = options.describe_case(case);
     let mut finding = match minimal {
         Some(minimal) => file(&minimal, found_in, options)?,
         None => Finding { notes: whole.notes, ..Finding::new(found_in, divergence, whole.excerpt.as_ref()) },
     };
-    finding.first_seed = Some(seed);
+    finding.first_seed = Some(case.seed);
     if finding.trace.is_none() {
-        finding.replay = options.command.seed(seed, options.group, options.ops);
+        finding.replay = options.command.seed(case.seed, options.groups[case.group], options.ops);
     }
     Ok(Some(finding))
+}
+
+/// The ops of a case that show a class: of a command that the subject does not have just that op, since the run of the
+/// whole went past it.
+fn showing(
+    options: &Options,
+    class: &Class,
+    case: Case,
+    sessions: &mut Sessions,
+) -> Result<(Header, Vec<Op>), CampaignError> {
+    let (header, mut ops) = options.sequence(case);
+    if class.kind == kind::UNSUPPORTED {
+        let passing = sessions.compare(&header, &ops, &differential_options(options), &mut |_| {})?;
+        if let Some((at, _)) = passing.unsupported.into_iter().find(|(_, seen)| seen == class) {
+            ops = ops.drain(at..=at).collect();
+        }
+    }
+    Ok((header, ops))
 }
 
 /// Puts a minimal trace into the store, and tells it.
@@ -342,7 +457,7 @@ mod tests {
             let mut words = name.split(' ').map(str::to_owned);
             let mut word = || words.next().expect("three words");
             let class = Class { command: word(), rule: word(), kind: word() };
-            (class, Occurrences { count, seeds: vec![Seed(seed)] })
+            (class, Occurrences { count, cases: vec![Case { seed: Seed(seed), group: 0 }] })
         });
         let mut told = Vec::new();
         for folded in fold_systemic(classes.collect()) {
@@ -352,13 +467,14 @@ mod tests {
                     class: class.clone(),
                     want: Reply::Null,
                     got: Reply::Null,
+                    key: None,
                     note: String::new(),
                 };
                 let again = !class.command.starts_with('F');
-                Ok(again.then(|| Finding::new(format!("seed {}", seen.first_seed()), &divergence, None)))
+                Ok(again.then(|| Finding::new(format!("seed {}", seen.first_case().seed), &divergence, None)))
             });
             let Described { finding, flaky } = described.expect("nothing fails");
-            told.extend(flaky.iter().map(|(seed, class)| format!("flaky {class} in {seed}")));
+            told.extend(flaky.iter().map(|(case, class)| format!("flaky {class} in {}", case.seed)));
             told.extend(finding.map(|it| format!("{} x{} from {} {:?}", it.class, it.count, it.found_in, it.also)));
         }
         assert_eq!(told, expected);
@@ -385,6 +501,15 @@ mod tests {
             ],
             &["E exact int/bulk x1 from seed 1 []", r#"B exact ok/closed x8 from seed 3 ["A", "C", "D", "E"]"#],
         );
+    }
+
+    #[test]
+    fn commands_that_the_subject_lacks_are_one_finding() {
+        check(
+            &[("A exact unsupported", 1, 5), ("B unordered unsupported", 2, 3), ("C exact int/bulk", 1, 4)],
+            &[r#"B unordered unsupported x3 from seed 3 ["A"]"#, "C exact int/bulk x1 from seed 4 []"],
+        );
+        check(&[("A exact unsupported", 1, 5)], &["A exact unsupported x1 from seed 5 []"]);
     }
 
     #[test]

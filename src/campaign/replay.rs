@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::differential::{self, Comparison, Outcome};
+use super::differential::{self, Comparison, Other, Outcome, Sides};
+use super::sessions::open_others;
 use super::{CampaignError, CommandLine, Progress, files, sequence};
 use crate::corpus::Known;
 use crate::diff::Settings;
 use crate::generate::Group;
-use crate::report::{Check, Finding, Flaky, Report, Verdict};
+use crate::report::{Check, Drift, Finding, Flaky, Report, Verdict};
 use crate::seed::Seed;
 use crate::targets::recorded::Recorded;
 use crate::targets::{Session, Target};
@@ -39,35 +40,36 @@ pub struct Replays<'a> {
     options: Options<'a>,
     subject: Box<dyn Session>,
     reference: Option<Box<dyn Session>>,
+    /// Of the references behind the first.
+    others: Vec<Other>,
     report: Report,
     started: Instant,
 }
 
 impl<'a> Replays<'a> {
-    /// Opens the sessions. Without a reference, the replies in the traces are what is right.
+    /// Opens the sessions. Without references, the replies in the traces are what is right.
     ///
     /// # Errors
     /// Where a target cannot be used.
     pub fn start(
         options: Options<'a>,
         subject: &dyn Target,
-        reference: Option<&dyn Target>,
+        references: &[Box<dyn Target>],
     ) -> Result<Self, CampaignError> {
         let header = Header::default();
+        let names: Vec<String> = references.iter().map(|it| it.info().to_string()).collect();
+        let (reference, others) = match references.split_first() {
+            Some((first, others)) => (Some(first.open(&header)?), open_others(others, &header)?),
+            None => (None, Vec::new()),
+        };
         let report = Report {
             campaign: "replay",
             subject: subject.info().to_string(),
-            reference: reference.map(|it| it.info().to_string()).unwrap_or_default(),
-            real_clock: subject.has_real_clock() || reference.is_some_and(|it| it.has_real_clock()),
+            reference: names.join(" or "),
+            real_clock: subject.has_real_clock() || references.iter().any(|it| it.has_real_clock()),
             ..Report::default()
         };
-        Ok(Self {
-            options,
-            subject: subject.open(&header)?,
-            reference: reference.map(|it| it.open(&header)).transpose()?,
-            report,
-            started: Instant::now(),
-        })
+        Ok(Self { options, subject: subject.open(&header)?, reference, others, report, started: Instant::now() })
     }
 
     /// Replays one trace. `name` is for people, `file` is what a line to paste calls it.
@@ -109,8 +111,9 @@ impl<'a> Replays<'a> {
         let (header, ops) = sequence(seed, group, count);
         let options =
             differential::Options { settings: self.options.settings, ..differential::Options::new(self.options.known) };
-        let (right, tested) = (reference.as_mut(), self.subject.as_mut());
-        let outcome = differential::compare(&header, &ops, right, tested, &options, &mut |_, _| ())?;
+        let (reference, subject) = (reference.as_mut(), self.subject.as_mut());
+        let sides = &mut Sides { reference, others: &mut self.others, subject };
+        let outcome = differential::compare(&header, &ops, sides, &options, &mut |_| {})?;
         self.report.totals.seeds += 1;
         let paste = (self.options.command.seed(seed, group, count), None);
         Ok(Some(self.note(name, &outcome, started, paste)))
@@ -158,6 +161,16 @@ impl<'a> Replays<'a> {
             detail: String::new(),
             diverged_at: None,
         };
+        for differential::Drift { class, agrees_with, .. } in &outcome.drift {
+            let same = |seen: &&mut Drift| (&seen.class, &seen.agrees_with) == (class, agrees_with);
+            match self.report.drift.iter_mut().find(same) {
+                Some(seen) => seen.count += 1,
+                None => {
+                    let (class, agrees_with) = (class.clone(), agrees_with.clone());
+                    self.report.drift.push(Drift { class, agrees_with, count: 1, found_in: check.name.clone() });
+                }
+            }
+        }
         if let Some(divergence) = &outcome.divergence {
             check.diverged_at = Some(divergence.at);
             check.detail = format!("op {}: {}", divergence.at, divergence.class);
@@ -193,13 +206,23 @@ impl<'a> Replays<'a> {
         };
         if whole {
             let ops: Vec<Op> = held.into_iter().flat_map(|block| block.ops).collect();
-            let outcome =
-                differential::compare(&header, &ops, reference.as_mut(), subject, &run.options, &mut |_, _| ())?;
+            let sides = &mut Sides { reference: reference.as_mut(), others: &mut self.others, subject };
+            let outcome = differential::compare(&header, &ops, sides, &run.options, &mut |_| {})?;
             self.options.progress.ops.fetch_add(outcome.ops, Ordering::Relaxed);
             return Ok(Some(outcome));
         }
         let run = Run { options: differential::Options { parallel: true, ..run.options }, ..run };
-        run.stream(&held, Some(&mut reader), reference.as_mut(), subject, None)
+        let outcome = run.stream(&held, Some(&mut reader), reference.as_mut(), subject, None)?;
+        Ok(outcome.map(|mut outcome| {
+            if outcome.divergence.is_some() && !self.others.is_empty() {
+                outcome.notes.push(format!(
+                    "the trace has more than {WHOLE_OPS_MAX} ops or {} MB, so it was compared with the first reference \
+                     only; shorten it to compare it with the others",
+                    WHOLE_BYTES_MAX >> 20
+                ));
+            }
+            outcome
+        }))
     }
 }
 
@@ -286,7 +309,7 @@ impl Run<'_> {
             recorded.feed(block.replies.clone().ok_or_else(none)?);
         }
         self.replays.progress.ops.fetch_add(block.ops.len() as u64, Ordering::Relaxed);
-        Ok(comparison.block(&block.ops, &mut |_, _| ())?)
+        Ok(comparison.block(&block.ops, &mut |_| {})?)
     }
 }
 
@@ -352,7 +375,7 @@ mod tests {
             progress: &progress,
             stop: &stop,
         };
-        let mut replays = Replays::start(options, &subject, None).expect("it starts");
+        let mut replays = Replays::start(options, &subject, &[]).expect("it starts");
         for text in [first, "GET a\n  (nil)\n"] {
             let text = format!("# dst trace 1\nreplies: yes\n\n{text}");
             let reader = Reader::open(Box::new(Cursor::new(text)), Limits::default()).expect("it is a trace");

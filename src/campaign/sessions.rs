@@ -5,30 +5,36 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::differential::{self, Outcome};
+use super::differential::{self, Observer, Other, Outcome, Sides};
 use super::{CampaignError, Pair};
-use crate::targets::{Session, TargetError};
+use crate::targets::{Session, Target, TargetError};
 use crate::trace::{Header, Op};
 
 /// A session on each side.
 pub struct Sessions {
     /// Of what is right.
     pub reference: Box<dyn Session>,
+    /// Of the references behind the first.
+    pub others: Vec<Other>,
     /// Of what is tested.
     pub subject: Box<dyn Session>,
 }
 
 impl Sessions {
-    /// Opens both.
+    /// Opens them all.
     ///
     /// # Errors
     /// Where a target cannot be used.
     pub fn open(pair: Pair) -> Result<Self, CampaignError> {
         let header = Header::default();
-        Ok(Self { reference: pair.reference.open(&header)?, subject: pair.subject.open(&header)? })
+        Ok(Self {
+            reference: pair.reference.open(&header)?,
+            others: open_others(pair.others, &header)?,
+            subject: pair.subject.open(&header)?,
+        })
     }
 
-    /// Runs `ops` on both and compares.
+    /// Runs `ops` on them and compares; see [`differential::compare`].
     ///
     /// # Errors
     /// Infrastructure only.
@@ -37,10 +43,25 @@ impl Sessions {
         header: &Header,
         ops: &[Op],
         options: &differential::Options,
+        observer: Observer,
     ) -> Result<Outcome, TargetError> {
-        let Sessions { reference, subject } = self;
-        differential::compare(header, ops, reference.as_mut(), subject.as_mut(), options, &mut |_, _| ())
+        differential::compare(header, ops, &mut self.sides(), options, observer)
     }
+
+    /// The same, borrowed.
+    pub fn sides(&mut self) -> Sides<'_> {
+        let Sessions { reference, others, subject } = self;
+        Sides { reference: reference.as_mut(), others, subject: subject.as_mut() }
+    }
+}
+
+/// A session on each of the references behind the first.
+///
+/// # Errors
+/// Where a target cannot be used.
+pub fn open_others(targets: &[Box<dyn Target>], header: &Header) -> Result<Vec<Other>, TargetError> {
+    let open = |target: &dyn Target| Ok(Other { name: target.info().to_string(), session: target.open(header)? });
+    targets.iter().map(|target| open(target.as_ref())).collect()
 }
 
 /// Runs `step` for 0 to `count - 1` on several threads, each with sessions of its own, and returns what the steps

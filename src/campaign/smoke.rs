@@ -58,7 +58,7 @@ pub fn run(options: &Options, pair: Pair, tell: &mut dyn FnMut(&Check)) -> Resul
     let mut whole = Report {
         campaign: "smoke",
         subject: pair.subject.info().to_string(),
-        reference: pair.reference.info().to_string(),
+        reference: pair.describe_references(),
         ..Report::default()
     };
     for part in PARTS {
@@ -86,11 +86,12 @@ fn run_seeds(
         first_seed: Seed(0),
         seeds: SEEDS,
         ops: OPS,
-        group,
+        groups: &[group],
         jobs: options.jobs,
         settings: options.settings,
         known: options.known,
         shrinks_max,
+        matrix: false,
         store: &Store::new(options.corpus),
         command: options.command,
         stop: options.stop,
@@ -134,7 +135,7 @@ fn replay_corpus(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) ->
 /// A wrong Redlite must diverge: a smoke that finds nothing there would find nothing anywhere.
 fn miss_no_canary(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
     let canary = targets::parse(CANARY, &TargetOptions::default())?;
-    let pair = Pair { reference: pair.reference, subject: canary.as_ref() };
+    let pair = Pair::new(pair.reference, canary.as_ref());
     let flown = generate::group(CANARY_GROUP).map(|group| run_seeds(options, pair, group, 0));
     let flown = flown.transpose()?.unwrap_or_default();
     let found = !flown.agrees();
@@ -174,7 +175,7 @@ fn replay_folder(
         stop: options.stop,
     };
     options.progress.start("replaying", 0);
-    let mut replays = replay::Replays::start(replay_options, pair.subject, None)?;
+    let mut replays = replay::Replays::start(replay_options, pair.subject, &[])?;
     for path in files::list(folder)? {
         let name = path.display().to_string();
         if replays.trace(&name, &name, files::open(&path)?)?.is_none() {

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use super::inputs::Input;
-use super::options::{CorpusArgs, PairArgs, ReportArgs};
+use super::options::{AgainstOrRecordedArgs, CorpusArgs, PairArgs, ReportArgs};
 use super::progress::Bar;
 use super::{Outcome, interrupt, output};
 use crate::campaign::replay::{self, Replays};
@@ -51,9 +51,8 @@ enum Command {
     },
     /// Replay every trace: what was once fixed must agree, what is known must still diverge
     Test {
-        /// What is right [default: the replies recorded in the traces]
-        #[arg(long, value_name = "TARGET", help_heading = "Targets")]
-        against: Option<String>,
+        #[command(flatten)]
+        against: AgainstOrRecordedArgs,
 
         #[command(flatten)]
         pair: PairArgs,
@@ -70,7 +69,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     match args.command {
         Command::List { corpus } => list(&corpus),
         Command::Add { trace, against, pair, corpus } => add(&Input::one(&trace), &against, &pair, &corpus),
-        Command::Test { against, pair, corpus, report } => test(against.as_deref(), &pair, &corpus, &report),
+        Command::Test { against, pair, corpus, report } => test(&against.against, &pair, &corpus, &report),
     }
 }
 
@@ -96,10 +95,10 @@ fn add(input: &Input, against: &str, pair: &PairArgs, corpus: &CorpusArgs) -> an
     let trace = input.read()?;
     let subject = pair.subject()?;
     let reference = pair.reference(against, subject.as_ref())?;
-    let mut sessions = Sessions::open(Pair { reference: reference.as_ref(), subject: subject.as_ref() })?;
+    let mut sessions = Sessions::open(Pair::new(reference.as_ref(), subject.as_ref()))?;
     let known = Known::none();
     let options = differential::Options { settings: pair.settings(), ..differential::Options::new(&known) };
-    let outcome = sessions.compare(&trace.header, &trace.ops, &options)?;
+    let outcome = sessions.compare(&trace.header, &trace.ops, &options, &mut |_| {})?;
     let divergence = outcome.divergence.filter(|_| !outcome.flaky).with_context(|| {
         format!("{} does not diverge (or not every time): the corpus keeps divergences", input.name())
     })?;
@@ -126,9 +125,9 @@ fn record(trace: Trace, reference: TargetInfo, sessions: &mut Sessions) -> anyho
     Ok(Trace { header, replies: Some(replies), ..trace })
 }
 
-fn test(against: Option<&str>, pair: &PairArgs, corpus: &CorpusArgs, report: &ReportArgs) -> anyhow::Result<Outcome> {
+fn test(against: &[String], pair: &PairArgs, corpus: &CorpusArgs, report: &ReportArgs) -> anyhow::Result<Outcome> {
     let subject = pair.subject()?;
-    let reference = against.map(|name| pair.reference(name, subject.as_ref())).transpose()?;
+    let references = pair.references(against, subject.as_ref())?;
     let known = corpus.known(subject.as_ref())?;
     let progress = Arc::new(Progress::default());
     let options = replay::Options {
@@ -141,7 +140,7 @@ fn test(against: Option<&str>, pair: &PairArgs, corpus: &CorpusArgs, report: &Re
     let items = corpus.store().list()?;
     ensure!(!items.is_empty(), "{} holds no traces: there is nothing to test", corpus.corpus.display());
     let mut out = report.open()?;
-    let mut replays = Replays::start(options, subject.as_ref(), reference.as_deref())?;
+    let mut replays = Replays::start(options, subject.as_ref(), &references)?;
     progress.start("replaying", items.len() as u64);
     let bar = Bar::follow(Arc::clone(&progress), "traces");
     let width = items.iter().map(|item| item.path.display().to_string().chars().count()).max().unwrap_or(0);

@@ -4,11 +4,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use tokio::sync::Notify;
 
 use super::EXIT_TROUBLE;
 use crate::targets;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
+/// Wakes the one task that waits for it.
+static NOTICE: Notify = Notify::const_new();
 
 /// From now on signals set [`requested`] instead of killing the process, so that servers that dst started are
 /// stopped and temporary files removed.
@@ -18,6 +21,7 @@ pub(super) fn install() -> anyhow::Result<()> {
             targets::kill_all();
             std::process::exit(i32::from(EXIT_TROUBLE));
         }
+        NOTICE.notify_one();
     })
     .context("cannot handle Ctrl-C")
 }
@@ -25,6 +29,11 @@ pub(super) fn install() -> anyhow::Result<()> {
 /// The flag that long work looks at between two steps.
 pub(super) fn flag() -> &'static AtomicBool {
     &REQUESTED
+}
+
+/// Ends when the user asks to stop.
+pub(super) async fn requested() {
+    NOTICE.notified().await;
 }
 
 /// An error where the user asked to stop.

@@ -13,6 +13,7 @@ mod progress;
 mod record;
 mod replay;
 mod seeds;
+mod serve;
 mod share;
 mod show;
 mod shrink;
@@ -70,6 +71,7 @@ enum Command {
     Seeds(seeds::Args),
     Smoke(smoke::Args),
     Oracle(oracle::Args),
+    Serve(serve::Args),
 }
 
 impl Command {
@@ -84,6 +86,7 @@ impl Command {
             Command::Seeds(args) => seeds::run(args),
             Command::Smoke(args) => smoke::run(args),
             Command::Oracle(args) => oracle::run(args),
+            Command::Serve(args) => serve::run(args),
         }
     }
 }

@@ -7,11 +7,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::{Outcome, output};
-use crate::campaign::{CommandLine, files};
+use crate::campaign::{CommandLine, Pair, files};
 use crate::corpus::{Known, Store};
 use crate::diff::{ErrorMode, Settings};
 use crate::generate::{self, Group};
@@ -21,6 +21,8 @@ use crate::targets::{self, Target, TargetOptions};
 
 /// What is tested unless the user says otherwise.
 const DEFAULT_SUBJECT: &str = "redlite";
+/// What is right unless the user says otherwise.
+const DEFAULT_REFERENCE: &str = "redis";
 
 /// The variable that stands for `--redis`.
 const REDIS_URL: &str = "REDIS_URL";
@@ -90,10 +92,33 @@ pub(super) struct PairArgs {
     pub access: AccessArgs,
 }
 
+/// What is right, where it must be live.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Targets")]
+pub(super) struct AgainstArgs {
+    /// What is right. Given several times, agreeing with one of them is right
+    #[arg(long, value_name = "TARGET", default_value = DEFAULT_REFERENCE)]
+    pub against: Vec<String>,
+}
+
+/// What is right, where a trace may say it.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Targets")]
+pub(super) struct AgainstOrRecordedArgs {
+    /// What is right [default: the replies recorded in the trace]. Given several times, agreeing with one is right
+    #[arg(long, value_name = "TARGET")]
+    pub against: Vec<String>,
+}
+
 impl PairArgs {
     /// What is tested. Nothing is started yet.
     pub fn subject(&self) -> anyhow::Result<Box<dyn Target>> {
         self.access.target(&self.subject)
+    }
+
+    /// As [`PairArgs::reference`], for each of `names`.
+    pub fn references(&self, names: &[String], subject: &dyn Target) -> anyhow::Result<Vec<Box<dyn Target>>> {
+        names.iter().map(|name| self.reference(name, subject)).collect()
     }
 
     /// What is right for `subject`: where the subject's clock is real, so is its own. Nothing is started yet.
@@ -114,11 +139,9 @@ impl PairArgs {
     }
 
     /// The words that lead to the same comparison again, for lines to paste.
-    pub fn command(&self, against: Option<&str>) -> CommandLine {
-        let mut flags = Vec::new();
-        if let Some(against) = against {
-            flags.push(format!("--against {}", files::quote(&redact(against))));
-        }
+    pub fn command(&self, against: &[String]) -> CommandLine {
+        let mut flags: Vec<String> =
+            against.iter().map(|name| format!("--against {}", files::quote(&redact(name)))).collect();
         if self.subject != DEFAULT_SUBJECT {
             flags.push(format!("--subject {}", files::quote(&redact(&self.subject))));
         }
@@ -128,6 +151,11 @@ impl PairArgs {
         flags.extend(self.access.flags());
         CommandLine { program: program(), flags: flags.join(" ") }
     }
+}
+
+/// `subject` and what is right for it.
+pub(super) fn pair<'a>(references: &'a [Box<dyn Target>], subject: &'a dyn Target) -> anyhow::Result<Pair<'a>> {
+    Pair::against(references, subject).context("nothing to compare with: name it after --against")
 }
 
 /// The table of targets, for the long help.
@@ -177,11 +205,51 @@ pub(super) struct GroupArgs {
     pub group: &'static Group,
 }
 
+/// What operations a campaign generates.
+#[derive(Debug, clap::Args)]
+pub(super) struct GroupsArgs {
+    /// What the operations are about: each group gets every seed
+    #[arg(
+        long = "group", value_name = "GROUP", default_value = "mixed", value_delimiter = ',', value_parser = groups_parser()
+    )]
+    named: Vec<Named>,
+}
+
+/// A value of `--group`: a group, or all of them.
+#[derive(Clone, Debug)]
+enum Named {
+    One(&'static Group),
+    All,
+}
+
+/// The value of `--group` that stands for every group that a plain Redis can answer.
+const ALL_GROUPS: &str = "all";
+
+impl GroupsArgs {
+    /// The groups, each once.
+    pub fn groups(&self) -> Vec<&'static Group> {
+        let mut groups: Vec<&Group> = Vec::new();
+        for named in &self.named {
+            let more: Vec<&Group> = match named {
+                Named::One(group) => vec![group],
+                // A group that needs a module is for references that have it: it is named.
+                Named::All => generate::groups().iter().filter(|group| group.module().is_none()).collect(),
+            };
+            for group in more {
+                if !groups.iter().any(|known| known.name == group.name) {
+                    groups.push(group);
+                }
+            }
+        }
+        groups
+    }
+}
+
 /// Which seeds a campaign runs, and how many at a time.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Seeds")]
 pub(super) struct SeedsArgs {
-    /// How many seeds to run
+    /// How many seeds of each group to run
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
 
@@ -265,9 +333,21 @@ impl CorpusArgs {
     }
 }
 
+fn group_names() -> impl Iterator<Item = PossibleValue> {
+    generate::groups().iter().map(|group| PossibleValue::new(group.name).help(group.about))
+}
+
+fn groups_parser() -> impl TypedValueParser<Value = Named> {
+    let all = PossibleValue::new(ALL_GROUPS).help("every group that needs no module");
+    PossibleValuesParser::new(group_names().chain([all])).try_map(|name| match generate::group(&name) {
+        Some(group) => Ok(Named::One(group)),
+        None if name == ALL_GROUPS => Ok(Named::All),
+        None => Err(format!("there is no group {name}")),
+    })
+}
+
 fn group_parser() -> impl TypedValueParser<Value = &'static Group> {
-    let names = generate::groups().iter().map(|group| PossibleValue::new(group.name).help(group.about));
-    PossibleValuesParser::new(names)
+    PossibleValuesParser::new(group_names())
         .try_map(|name| generate::group(&name).ok_or_else(|| format!("there is no group {name}")))
 }
 
@@ -298,27 +378,52 @@ mod tests {
     }
 
     /// The flags of a line to paste, for a command with these words.
-    fn check(words: &[&str], against: &str, expected: &str) {
+    fn check<const N: usize>(words: &[&str], against: [&str; N], expected: &str) {
         let line = Line::try_parse_from(std::iter::once(&"dst").chain(words)).expect("they are arguments");
-        assert_eq!(line.pair.command(Some(against)).flags, expected, "{words:?}");
+        assert_eq!(line.pair.command(&against.map(str::to_owned)).flags, expected, "{words:?}");
     }
 
     #[test]
     fn a_line_to_paste_leads_to_the_same_comparison() {
-        check(&["--redis", "/a b", "--timeout", "0.5"], "redis", "--against redis --redis '/a b' --timeout 0.5");
-        check(&["--redis", "x", "--allow-flush", "--timeout", "5"], "redis", "--against redis --redis x --allow-flush");
+        check(&["--redis", "/a b", "--timeout", "0.5"], ["redis"], "--against redis --redis '/a b' --timeout 0.5");
+        check(
+            &["--redis", "x", "--allow-flush", "--timeout", "5"],
+            ["redis"],
+            "--against redis --redis x --allow-flush",
+        );
+        check(&["--errors", "code"], ["redis", "redis:/a b"], "--against redis --against 'redis:/a b' --errors code");
+        check(&[], [], "");
+    }
+
+    #[test]
+    fn groups_are_named_once_or_all() {
+        #[derive(Parser)]
+        struct Line {
+            #[command(flatten)]
+            groups: GroupsArgs,
+        }
+        let check = |words: &[&str], expected: &str| {
+            let line = Line::try_parse_from(std::iter::once(&"dst").chain(words)).expect("they are arguments");
+            let names: Vec<&str> = line.groups.groups().iter().map(|group| group.name).collect();
+            assert_eq!(names.join(" "), expected, "{words:?}");
+        };
+        let all = generate::groups().iter().filter(|group| group.module().is_none());
+        let all: Vec<&str> = all.map(|group| group.name).collect();
+        check(&[], "mixed");
+        check(&["--group", "lists", "--group", "sets,lists"], "lists sets");
+        check(&["--group", "all"], &all.join(" "));
     }
 
     #[test]
     fn a_line_to_paste_holds_no_password() {
         check(
             &["--redis", "redis://ann:s3cret@h:1", "--subject", "redis://:p@ss/w@h:2/3"],
-            "rediss://u:p@h",
+            ["rediss://u:p@h"],
             "--against rediss://u:PASSWORD@h --subject redis://:PASSWORD@h:2/3 --redis redis://ann:PASSWORD@h:1",
         );
         check(
             &["--redis", "redis://ann@h", "--subject", "redis://h:1"],
-            "redis",
+            ["redis"],
             "--against redis --subject redis://h:1 --redis redis://ann@h",
         );
     }

@@ -1,27 +1,28 @@
 use std::sync::Arc;
 
-use super::options::{CorpusArgs, GroupArgs, PairArgs, ReportArgs, SeedsArgs};
+use super::options::{AgainstArgs, CorpusArgs, GroupsArgs, PairArgs, ReportArgs, SeedsArgs, pair};
 use super::progress::Bar;
 use super::{Outcome, interrupt};
-use crate::campaign::{Pair, Progress, oracle};
+use crate::campaign::{Progress, oracle};
 
 /// Random operations on subject and reference: finds, confirms, shrinks and files what differs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     dst oracle --seeds 10000\n  \
     dst oracle --group lists --seeds 500 --subject 'exec:my-server --port {port}'\n  \
-    dst oracle --seeds 1 --first-seed 4711          one seed again\n\n\
+    dst oracle --seeds 1 --first-seed 4711          one seed again\n  \
+    dst oracle --group all --seeds 100 --matrix     what each command came to\n  \
+    dst oracle --against redis --against redis:7.2  right is what either answers\n\n\
     After Ctrl-C it reports what was done so far and exits 1 where that holds a divergence, else 2.")]
 pub(super) struct Args {
     #[command(flatten)]
     seeds: SeedsArgs,
 
     #[command(flatten)]
-    group: GroupArgs,
+    groups: GroupsArgs,
 
-    /// What is right
-    #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
-    against: String,
+    #[command(flatten)]
+    against: AgainstArgs,
 
     #[command(flatten)]
     pair: PairArgs,
@@ -33,32 +34,36 @@ pub(super) struct Args {
     #[command(flatten)]
     corpus: CorpusArgs,
 
+    /// Print what each command came to: how often it was sent, what it answered, which options were never seen
+    #[arg(long, help_heading = "Report")]
+    matrix: bool,
+
     #[command(flatten)]
     report: ReportArgs,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let subject = args.pair.subject()?;
-    let reference = args.pair.reference(&args.against, subject.as_ref())?;
+    let references = args.pair.references(&args.against.against, subject.as_ref())?;
     let known = args.corpus.known(subject.as_ref())?;
     let options = oracle::Options {
         first_seed: args.seeds.first_seed,
         seeds: args.seeds.seeds,
         ops: args.seeds.ops,
-        group: args.group.group,
+        groups: &args.groups.groups(),
         jobs: args.seeds.jobs(),
         settings: args.pair.settings(),
         known: &known,
         shrinks_max: args.shrinks,
         store: &args.corpus.store(),
-        command: &args.pair.command(Some(&args.against)),
+        matrix: args.matrix,
+        command: &args.pair.command(&args.against.against),
         stop: interrupt::flag(),
     };
     let mut out = args.report.open()?;
     let progress = Arc::new(Progress::default());
     let bar = Bar::follow(Arc::clone(&progress), "seeds");
-    let pair = Pair { reference: reference.as_ref(), subject: subject.as_ref() };
-    let report = oracle::run(&options, pair, &progress);
+    let report = oracle::run(&options, pair(&references, subject.as_ref())?, &progress);
     drop(bar);
     args.report.finish(&report?, out.as_mut())
 }

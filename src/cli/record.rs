@@ -122,7 +122,11 @@ impl Source {
             Source::Seed { generator, left } => {
                 let count = (*left).min(BLOCK_OPS as u64);
                 *left -= count;
-                Ok((count > 0).then(|| (0..count).map(|_| generator.next_op()).collect()))
+                let mut ops: Vec<Op> = (0..count).map(|_| generator.next_op()).collect();
+                if count > 0 && *left == 0 {
+                    ops.extend(generator.ending());
+                }
+                Ok((count > 0).then_some(ops))
             }
             Source::Trace(reader) => Ok(reader.next_block()?.map(|block| block.ops)),
         }

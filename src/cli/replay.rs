@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 
 use super::inputs::{Input, Spool, free_name};
-use super::options::{CorpusArgs, PairArgs, ReportArgs};
+use super::options::{AgainstOrRecordedArgs, CorpusArgs, PairArgs, ReportArgs};
 use super::progress::Bar;
 use super::{Outcome, interrupt};
 use crate::campaign::Progress;
@@ -24,9 +24,8 @@ pub(super) struct Args {
     #[arg(value_name = "TRACE")]
     traces: Vec<PathBuf>,
 
-    /// What is right [default: the replies recorded in the trace]
-    #[arg(long, value_name = "TARGET", help_heading = "Targets")]
-    against: Option<String>,
+    #[command(flatten)]
+    against: AgainstOrRecordedArgs,
 
     #[command(flatten)]
     pair: PairArgs,
@@ -45,18 +44,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         "the report would overwrite the trace that it is about: name another file after --output"
     );
     let subject = args.pair.subject()?;
-    let reference = args.against.as_deref().map(|name| args.pair.reference(name, subject.as_ref())).transpose()?;
+    let references = args.pair.references(&args.against.against, subject.as_ref())?;
     let known = args.corpus.known(subject.as_ref())?;
     let progress = Arc::new(Progress::default());
     let options = replay::Options {
         settings: args.pair.settings(),
         known: &known,
-        command: &args.pair.command(args.against.as_deref()),
+        command: &args.pair.command(&args.against.against),
         progress: &progress,
         stop: interrupt::flag(),
     };
     let mut out = args.report.open()?;
-    let mut replays = Replays::start(options, subject.as_ref(), reference.as_deref())?;
+    let mut replays = Replays::start(options, subject.as_ref(), &references)?;
     progress.start("replaying", inputs.len() as u64);
     let bar = Bar::follow(Arc::clone(&progress), "traces");
     let width = inputs.iter().map(|input| input.name().chars().count()).max().unwrap_or(0);

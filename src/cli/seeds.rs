@@ -4,7 +4,7 @@ use std::sync::Arc;
 use anyhow::{Context, ensure};
 use clap::Subcommand;
 
-use super::options::{CorpusArgs, GroupArgs, PairArgs, ReportArgs};
+use super::options::{AgainstArgs, CorpusArgs, GroupArgs, PairArgs, ReportArgs};
 use super::progress::Bar;
 use super::{Outcome, interrupt, output};
 use crate::campaign::Progress;
@@ -50,9 +50,8 @@ enum Command {
     },
     /// Run every seed of the bank
     Test {
-        /// What is right
-        #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
-        against: String,
+        #[command(flatten)]
+        against: AgainstArgs,
 
         #[command(flatten)]
         pair: PairArgs,
@@ -75,7 +74,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Add { seed, description, group, corpus } => {
             add(SeedEntry { seed, group: group.group.name.to_owned(), description }, &corpus)
         }
-        Command::Test { against, pair, ops, corpus, report } => test(&against, &pair, ops, &corpus, &report),
+        Command::Test { against, pair, ops, corpus, report } => test(&against.against, &pair, ops, &corpus, &report),
     }
 }
 
@@ -101,23 +100,29 @@ fn add(entry: SeedEntry, corpus: &CorpusArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Agree)
 }
 
-fn test(against: &str, pair: &PairArgs, ops: u64, corpus: &CorpusArgs, report: &ReportArgs) -> anyhow::Result<Outcome> {
+fn test(
+    against: &[String],
+    pair: &PairArgs,
+    ops: u64,
+    corpus: &CorpusArgs,
+    report: &ReportArgs,
+) -> anyhow::Result<Outcome> {
     let path = corpus.seeds();
     let bank = SeedBank::load(&path)?;
     ensure!(!bank.entries.is_empty(), "{} holds no seeds: `dst seeds add` adds one", path.display());
     let subject = pair.subject()?;
-    let reference = pair.reference(against, subject.as_ref())?;
+    let references = pair.references(against, subject.as_ref())?;
     let known = corpus.known(subject.as_ref())?;
     let progress = Arc::new(Progress::default());
     let options = replay::Options {
         settings: pair.settings(),
         known: &known,
-        command: &pair.command(Some(against)),
+        command: &pair.command(against),
         progress: &progress,
         stop: interrupt::flag(),
     };
     let mut out = report.open()?;
-    let mut replays = Replays::start(options, subject.as_ref(), Some(reference.as_ref()))?;
+    let mut replays = Replays::start(options, subject.as_ref(), &references)?;
     progress.start("comparing", bank.entries.len() as u64);
     let bar = Bar::follow(Arc::clone(&progress), "seeds");
     for SeedEntry { seed, group, .. } in &bank.entries {

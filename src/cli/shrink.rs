@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::inputs::Input;
-use super::options::{CorpusArgs, PairArgs};
+use super::options::{AgainstArgs, CorpusArgs, PairArgs, pair};
 use super::{Outcome, interrupt, output};
 use crate::campaign::minimal::{Minimal, minimize};
 use crate::campaign::sessions::Sessions;
-use crate::campaign::{Pair, differential, files};
+use crate::campaign::{differential, files};
 use crate::corpus::Known;
 use crate::diff;
 use crate::report::style::{BAD, FAINT, PASTE};
@@ -21,9 +21,8 @@ pub(super) struct Args {
     #[arg(value_name = "TRACE")]
     trace: PathBuf,
 
-    /// What is right; it must be live, for the replies in a trace fit only the whole trace
-    #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
-    against: String,
+    #[command(flatten)]
+    against: AgainstArgs,
 
     #[command(flatten)]
     pair: PairArgs,
@@ -40,8 +39,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let input = Input::one(&args.trace);
     let trace = input.read()?;
     let subject = args.pair.subject()?;
-    let reference = args.pair.reference(&args.against, subject.as_ref())?;
-    let mut sessions = Sessions::open(Pair { reference: reference.as_ref(), subject: subject.as_ref() })?;
+    let references = args.pair.references(&args.against.against, subject.as_ref())?;
+    let pair = pair(&references, subject.as_ref())?;
+    let mut sessions = Sessions::open(pair)?;
     let known = Known::none();
     let options = differential::Options {
         settings: args.pair.settings(),
@@ -49,18 +49,19 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         ..differential::Options::new(&known)
     };
 
-    let whole = sessions.compare(&trace.header, &trace.ops, &options)?;
+    let whole = sessions.compare(&trace.header, &trace.ops, &options, &mut |_| {})?;
     let Some(divergence) = &whole.divergence else {
         anstream::eprintln!("{} agrees: there is nothing to shrink", input.name());
         return Ok(Outcome::Agree);
     };
     let note = format!("{}, shrunk from {}", divergence.class, input.name());
-    let minimal = minimize(&trace.header, &trace.ops, divergence, &reference.info(), &mut sessions, &options, note)?
-        .with_context(|| format!("{}: {} did not show again: it is flaky", input.name(), divergence.class))?;
+    let minimal =
+        minimize(&trace.header, &trace.ops, divergence, &pair.reference.info(), &mut sessions, &options, note)?
+            .with_context(|| format!("{}: {} did not show again: it is flaky", input.name(), divergence.class))?;
     let path = file(&args, &minimal)?;
     tell(&minimal);
     minimal.trace.write_text(output::open_text(None)?)?.flush()?;
-    let line = args.pair.command(Some(&args.against)).with(&format!("replay {}", files::quote(&path)));
+    let line = args.pair.command(&args.against.against).with(&format!("replay {}", files::quote(&path)));
     anstream::eprintln!("\nTo replay it:\n  {PASTE}{line}{PASTE:#}");
     Ok(Outcome::Diverge)
 }

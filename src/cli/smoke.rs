@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
-use super::options::{CorpusArgs, PairArgs, ReportArgs};
+use super::options::{AgainstArgs, CorpusArgs, PairArgs, ReportArgs, pair};
 use super::progress::Bar;
 use super::{Outcome, interrupt};
-use crate::campaign::{Pair, Progress, smoke};
+use crate::campaign::{Progress, smoke};
 
 /// Wide enough for the names of most checks.
 const NAME_WIDTH: usize = 32;
@@ -15,9 +15,8 @@ const NAME_WIDTH: usize = 32;
 /// Everything, small, in a few seconds: seeds of every group, the traces, the corpus, and a bug that must be found
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// What is right
-    #[arg(long, value_name = "TARGET", default_value = "redis", help_heading = "Targets")]
-    against: String,
+    #[command(flatten)]
+    against: AgainstArgs,
 
     #[command(flatten)]
     pair: PairArgs,
@@ -35,9 +34,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let subject = args.pair.subject()?;
-    let reference = args.pair.reference(&args.against, subject.as_ref())?;
+    let references = args.pair.references(&args.against.against, subject.as_ref())?;
     let known = args.corpus.known(subject.as_ref())?;
-    let command = args.pair.command(Some(&args.against));
+    let command = args.pair.command(&args.against.against);
     let progress = Arc::new(Progress::default());
     let options = smoke::Options {
         settings: args.pair.settings(),
@@ -51,7 +50,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     };
     let mut out = args.report.open()?;
     let bar = Bar::follow(Arc::clone(&progress), "checks");
-    let pair = Pair { reference: reference.as_ref(), subject: subject.as_ref() };
+    let pair = pair(&references, subject.as_ref())?;
     let mut told = Ok(());
     let report = smoke::run(&options, pair, &mut |check| {
         let line = bar.suspend(|| args.report.format.check(check, NAME_WIDTH, out.as_mut()).and_then(|()| out.flush()));

@@ -4,6 +4,9 @@ use crate::resp::{Kind, Reply};
 
 use super::ErrorMode;
 
+/// Where the subject does not have the command, whatever the reference answered.
+pub const UNSUPPORTED: &str = "unsupported";
+
 /// The longest error code that becomes part of a name; a longer first word is text.
 const CODE_BYTES_MAX: usize = 16;
 
@@ -13,6 +16,7 @@ const CODE_BYTES_MAX: usize = 16;
 /// |---|---|
 /// | `int/bulk`, `ok/error`, `null-bulk/null-array` | are of different sorts: the reference's, the subject's |
 /// | `error-code`, `error-text` | are errors with another first word, or only with another text |
+/// | [`UNSUPPORTED`] | are what the command answers, and that there is no such command (`rules::compare`) |
 /// | `int-value`, `bulk-value`, … | are of one sort with another content |
 /// | `array-length`, `map-length`, … | have another number of elements |
 /// | `array-element` | differ in an element's content |
@@ -32,6 +36,9 @@ pub fn difference(want: &Reply, got: &Reply, errors: ErrorMode) -> Option<String
                 Some(kind) => Some(kind),
                 None => difference(want, got, errors),
             }
+        }
+        (Reply::Frames(want_frames), Reply::Frames(got_frames)) => {
+            elements_difference("frames", want_frames, got_frames, errors)
         }
         _ => match (want.as_elements(), got.as_elements()) {
             (Some(want_items), Some(got_items)) => elements_difference(sort_name(want), want_items, got_items, errors),
@@ -101,7 +108,12 @@ fn is_code(word: &[u8]) -> bool {
 
 /// The sort of a reply as a word.
 pub(super) fn sort_name(reply: &Reply) -> &'static str {
-    match reply.kind() {
+    name_kind(reply.kind())
+}
+
+/// A sort of reply as a word: `int`, `null-bulk`.
+pub fn name_kind(kind: Kind) -> &'static str {
+    match kind {
         Kind::Simple => "simple",
         Kind::Error => "error",
         Kind::BulkError => "bulk-error",
@@ -119,6 +131,7 @@ pub(super) fn sort_name(reply: &Reply) -> &'static str {
         Kind::Set => "set",
         Kind::Push => "push",
         Kind::Attribute => "attribute",
+        Kind::Frames => "frames",
         Kind::Pending => "pending",
         Kind::Hung => "hung",
         Kind::Closed => "closed",
@@ -179,5 +192,9 @@ mod tests {
         check(map("f", "v"), map("f", "w"), "map-value");
         check(map("f", "v"), map("g", "v"), "map-key");
         check(map("f", "v"), Reply::Map(vec![]), "map-length");
+        let frames = |frames: &[i64]| Reply::Frames(frames.iter().copied().map(Reply::Int).collect());
+        check(frames(&[1, 2]), frames(&[1, 3]), "frames-element");
+        check(frames(&[1, 2]), frames(&[]), "frames-length");
+        check(Reply::Int(1), frames(&[]), "int/frames");
     }
 }

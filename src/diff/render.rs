@@ -49,8 +49,8 @@ pub fn render(excerpt: &Excerpt, divergence: &Divergence, colors: bool) -> Strin
         page.line(if at == divergence.at { OP } else { Style::new() }, &format!(" {number}  {line}"));
         match (excerpt.want.get(offset), excerpt.got.get(offset)) {
             (Some(want), Some(got)) if of_reply => {
-                let rule = rules::rule_of(op);
-                page.changes(&format_reply(&rule.in_order(want)), &format_reply(&rule.in_order(got)));
+                let shown = |reply| format_reply(&rules::in_order(op, reply));
+                page.changes(&shown(want), &shown(got));
             }
             (Some(want), _) => page.agreed(&format_reply(want)),
             (None, _) => {}
@@ -188,7 +188,8 @@ mod tests {
         gots.push(if of_reply { got.clone() } else { Reply::ok() });
         let excerpt = Excerpt { first: 9, ops, want: wants, got: gots };
         let [command, rule, kind] = class.map(str::to_owned);
-        let divergence = Divergence { at, class: Class { command, rule, kind }, want, got, note: note.into() };
+        let divergence =
+            Divergence { at, class: Class { command, rule, kind }, want, got, key: None, note: note.into() };
         render(&excerpt, &divergence, false)
     }
 
@@ -250,7 +251,8 @@ mod tests {
         let excerpt =
             Excerpt { first: 0, ops: vec![Op::call(0, ["PING"])], want: vec![Reply::ok()], got: vec![Reply::Int(1)] };
         let class = Class { command: "PING".into(), rule: "exact".into(), kind: "ok/int".into() };
-        let divergence = Divergence { at: 0, class, want: Reply::ok(), got: Reply::Int(1), note: String::new() };
+        let divergence =
+            Divergence { at: 0, class, want: Reply::ok(), got: Reply::Int(1), key: None, note: String::new() };
         assert!(!render(&excerpt, &divergence, false).contains('\u{1b}'));
         assert!(render(&excerpt, &divergence, true).contains("\u{1b}[32m-     OK"));
     }

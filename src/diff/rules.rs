@@ -6,7 +6,7 @@ use crate::resp::{Argv, Kind, Reply, encode_reply};
 use crate::spec::{self, Fidelity};
 use crate::trace::{Act, Op};
 
-use super::{Class, kind, random};
+use super::{Class, frames, kind, random};
 
 /// How errors are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,9 +76,7 @@ impl Rule {
 }
 
 fn items_in_order(items: &[Reply]) -> Vec<Reply> {
-    let mut items = items.to_vec();
-    items.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
-    items
+    sorted_by_bytes(items.to_vec())
 }
 
 /// The table of rules, one for each [`Fidelity`]; `exact` comes first.
@@ -95,6 +93,12 @@ pub static RULES: &[Rule] = &[
         reason: "a hash has no order, but a field keeps its value",
         serves: Fidelity::UnorderedPairs,
         compare: compare_unordered_pairs,
+    },
+    Rule {
+        name: "sorted",
+        reason: "SORT leaves open in which order come elements of equal weight, and those of a set that is not sorted",
+        serves: Fidelity::Sorted,
+        compare: compare_sorted,
     },
     Rule {
         name: "cursor",
@@ -127,10 +131,16 @@ pub static RULES: &[Rule] = &[
         compare: compare_unix_time,
     },
     Rule {
+        name: "clocked",
+        reason: "a real clock gives other times, and other ids that are made of times",
+        serves: Fidelity::Clocked,
+        compare: compare_clocked,
+    },
+    Rule {
         name: "server-fact",
         reason: "it is about the server itself, not about the data",
         serves: Fidelity::ServerFact,
-        compare: |_, _, _, _| None,
+        compare: compare_server_fact,
     },
 ];
 
@@ -154,13 +164,33 @@ pub fn compare(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Optio
         return None;
     }
     let rule = rule_of(op);
+    if let (Reply::Frames(wants), Reply::Frames(gots)) = (want, got)
+        && wants.len() == gots.len()
+    {
+        return frames::compare(settings, op, wants, gots);
+    }
     let kind = match op.argv() {
+        _ if is_unsupported(want, got) => Some(kind::UNSUPPORTED.to_owned()),
         Some(argv) if want.kind() == got.kind() && want.as_error().is_none() => {
             (rule.compare)(settings, argv, want, got)
         }
         _ => kind::difference(want, got, settings.errors),
     };
     kind.map(|kind| Class { command: command_name(op, want), rule: rule.name.into(), kind })
+}
+
+/// As [`compare`], by the rule that loosens nothing.
+pub(super) fn exact_class(settings: &Settings, op: &Op, want: &Reply, got: &Reply) -> Option<Class> {
+    let kind = kind::difference(want, got, settings.errors)?;
+    Some(Class { command: command_name(op, want), rule: RULES[0].name.into(), kind })
+}
+
+/// A reply as it is shown beside another: what has no order is in that of its names.
+pub fn in_order(op: &Op, reply: &Reply) -> Reply {
+    match reply {
+        Reply::Frames(frames) => Reply::Frames(frames::in_order(op, frames)),
+        _ => rule_of(op).in_order(reply),
+    }
 }
 
 /// What an op is called in a [`Class`]: its command in capitals, or its act. `want` is what the reference said to
@@ -196,6 +226,15 @@ pub fn is_unknown_command(reply: &Reply) -> bool {
     reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown command"))
 }
 
+/// True where the subject does not have a command, or a subcommand, that the reference has.
+fn is_unsupported(want: &Reply, got: &Reply) -> bool {
+    let lacks = |reply: &Reply| {
+        is_unknown_command(reply)
+            || reply.as_error().is_some_and(|text| text.to_ascii_lowercase().starts_with(b"err unknown subcommand"))
+    };
+    lacks(got) && !lacks(want)
+}
+
 fn compare_exact(settings: &Settings, _: &Argv, want: &Reply, got: &Reply) -> Option<String> {
     kind::difference(want, got, settings.errors)
 }
@@ -209,6 +248,33 @@ fn compare_unordered(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply
         return Some(format!("{sort}-length"));
     }
     (sorted(want_items) != sorted(got_items)).then(|| content_kind(sort, want_items, got_items))
+}
+
+/// Sorted numbers have an order to the last: equal ones are sorted by their bytes. As text, equal ones are not, and two
+/// texts are equal up to a zero byte; with a BY that names one key for all, a set comes in its own order. What GET gives
+/// for an element stays together, and LIMIT may cut off other elements of the open order.
+fn compare_sorted(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    let difference = compare_exact(settings, argv, want, got)?;
+    let is_word = |arg: &[u8], word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+    let count = |word: &str| argv.iter().skip(2).filter(|arg| is_word(arg, word)).count();
+    let is_constant = |at: usize| is_word(&argv[at], "BY") && argv.get(at + 1).is_some_and(|by| !by.contains(&b'*'));
+    let is_open = count("ALPHA") > 0 || (2..argv.len()).any(is_constant);
+    let (Some(want_items), Some(got_items), true) = (want.as_elements(), got.as_elements(), is_open) else {
+        return Some(difference);
+    };
+    if want_items.len() != got_items.len() {
+        return Some(difference);
+    }
+    let per_element = count("GET").max(1);
+    let groups = |items: &[Reply]| -> Vec<Reply> {
+        sorted_by_bytes(items.chunks(per_element).map(|group| Reply::Array(group.to_vec())).collect())
+    };
+    (count("LIMIT") == 0 && groups(want_items) != groups(got_items)).then_some(difference)
+}
+
+fn sorted_by_bytes(mut items: Vec<Reply>) -> Vec<Reply> {
+    items.sort_by(|one, other| sort_key(one).cmp(&sort_key(other)));
+    items
 }
 
 /// The name for elements that differ, whatever their order: by their sorts where these differ everywhere.
@@ -277,6 +343,20 @@ fn compare_cursor(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -
     }
 }
 
+/// Facts may differ, but not which facts are told: the keys of a map, flat in RESP2's reply to HELLO.
+fn compare_server_fact(_: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    // What MEMORY STATS and LATENCY HISTOGRAM tell of is the server's own, too.
+    let is_told = argv[0].eq_ignore_ascii_case(b"HELLO");
+    let keys = |reply: &Reply| -> Option<Vec<Reply>> {
+        match reply {
+            Reply::Map(pairs) if is_told => Some(pairs.iter().map(|(key, _)| key.clone()).collect()),
+            Reply::Array(items) if is_told => Some(items.iter().step_by(2).cloned().collect()),
+            _ => None,
+        }
+    };
+    (keys(want) != keys(got)).then(|| format!("{}-key", kind::sort_name(want)))
+}
+
 fn compare_time_left(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
     compare_times(settings, argv, want, got, 0)
 }
@@ -287,6 +367,37 @@ fn compare_unix_time(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply
         ClockSkew::Real { ahead_ms, .. } => ahead_ms,
     };
     compare_times(settings, argv, want, got, ahead_ms)
+}
+
+fn compare_clocked(settings: &Settings, argv: &Argv, want: &Reply, got: &Reply) -> Option<String> {
+    match settings.clock {
+        ClockSkew::Real { .. } if same_but_for_times(want, got) => None,
+        _ => compare_exact(settings, argv, want, got),
+    }
+}
+
+/// True where both are alike but for integers and ids of entries.
+fn same_but_for_times(want: &Reply, got: &Reply) -> bool {
+    let all = |want: &[Reply], got: &[Reply]| {
+        want.len() == got.len() && want.iter().zip(got).all(|(want, got)| same_but_for_times(want, got))
+    };
+    match (want, got) {
+        (Reply::Int(_), Reply::Int(_)) => true,
+        (Reply::Bulk(want), Reply::Bulk(got)) => want == got || (is_entry_id(want) && is_entry_id(got)),
+        (Reply::Array(want), Reply::Array(got)) => all(want, got),
+        (Reply::Map(want), Reply::Map(got)) => {
+            want.len() == got.len()
+                && want.iter().zip(got).all(|(want, got)| want.0 == got.0 && same_but_for_times(&want.1, &got.1))
+        }
+        _ => want == got,
+    }
+}
+
+/// True for `ms-seq`.
+fn is_entry_id(text: &[u8]) -> bool {
+    let is_number = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    let mut parts = text.splitn(2, |&byte| byte == b'-');
+    parts.next().is_some_and(is_number) && parts.next().is_some_and(is_number)
 }
 
 /// Times may differ within the tolerance of the clocks. -1 and -2 say that there is no such time, so they are exact,
@@ -412,6 +523,14 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_the_subject_lacks_is_unsupported() {
+        check("GET k", ":1", "-ERR_unknown_command_'GET'", "GET exact unsupported");
+        check("SMEMBERS k", "-WRONGTYPE_a", "-ERR_unknown_command_'SMEMBERS'", "SMEMBERS unordered unsupported");
+        check("GET k", ":1", "-ERR_unknown_subcommand_'x'", "GET exact unsupported");
+        check("FOO k", "-ERR_unknown_command_'FOO'", "-ERR_unknown_command_FOO", "UNKNOWN exact error-text");
+    }
+
+    #[test]
     fn unordered() {
         check("SMEMBERS k", "[a b b]", "[b a b]", "same");
         check("SMEMBERS k", "[a b]", "[a a]", "SMEMBERS unordered array-element");
@@ -429,6 +548,18 @@ mod tests {
         check("HGETALL k", "[f 1 g 2]", "[f 1]", "HGETALL unordered-pairs array-length");
         check("HGETALL k", "[f 1]", "{f 1}", "HGETALL unordered-pairs array/map");
         check("HGETALL k", "[f 1]", "[f]", "HGETALL unordered-pairs array-length");
+    }
+
+    #[test]
+    fn sorted_where_the_order_is_open() {
+        check("SORT k", "[a b]", "[b a]", "SORT sorted array-element");
+        check("SORT k BY w*", "[a b]", "[b a]", "SORT sorted array-element");
+        check("SORT k BY w* ALPHA", "[a b]", "[b a]", "same");
+        check("SORT k BY w* ALPHA", "[a b]", "[b b]", "SORT sorted array-element");
+        check("sort k by nosort get # get x*", "[a 1 b 2]", "[b 2 a 1]", "same");
+        check("sort k by nosort get # get x*", "[a 1 b 2]", "[b 1 a 2]", "SORT sorted array-element");
+        check("SORT k ALPHA LIMIT 0 1", "[a]", "[b]", "same");
+        check("SORT k ALPHA LIMIT 0 1", "[a]", "[]", "SORT sorted array-length");
     }
 
     #[test]
@@ -467,6 +598,9 @@ mod tests {
         check("INFO", "a", "b", "same");
         check("INFO", "a", ":1", "INFO server-fact bulk/int");
         check("TIME", "[1 2]", "[3 4]", "same");
+        check("HELLO 3", "{proto :3 id :5}", "{proto :3 id :7}", "same");
+        check("HELLO 3", "{proto :3 id :5}", "{proto :3}", "HELLO server-fact map-key");
+        check("HELLO 2", "[proto :2 id :5]", "[id :7 proto :2]", "HELLO server-fact array-key");
     }
 
     #[test]

@@ -6,14 +6,17 @@ use crate::spec::Family;
 use crate::spec::syntax::Slot;
 use crate::trace::START_MS;
 
+use super::bitmaps::FieldType;
+use super::geo::Places;
 use super::groups::Group;
 use super::numbers::{
-    FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMES, SCORES, WEIGHTS, ZEROS,
-    write_int,
+    FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMEOUTS, ODD_TIMES, SCORES,
+    TIMEOUTS, WEIGHTS, ZEROS, write_int,
 };
 use super::pools::{Gap, Pool};
 use super::search::Documents;
 use super::stream;
+use super::streams::{self, Ids};
 use super::swarm::{MemberStyle, Swarm, ValueProfile};
 use super::walk::Plan;
 
@@ -30,6 +33,23 @@ pub(super) enum Type {
     HyperLogLog,
     Geo,
     Stream,
+}
+
+impl Type {
+    /// The family whose commands make such keys.
+    pub fn family(self) -> Family {
+        match self {
+            Type::Text | Type::Number => Family::Strings,
+            Type::List => Family::Lists,
+            Type::Hash => Family::Hashes,
+            Type::Set => Family::Sets,
+            Type::SortedSet => Family::SortedSets,
+            Type::Bits => Family::Bitmaps,
+            Type::HyperLogLog => Family::HyperLogLog,
+            Type::Geo => Family::Geo,
+            Type::Stream => Family::Streams,
+        }
+    }
 }
 
 /// The types, with how their keys' names begin, and a name that needs escaping.
@@ -87,6 +107,13 @@ const TYPE_NAMES: &[&[u8]] =
 /// What ECHO and PING say.
 const TEXTS: &[&[u8]] = &[b"hello", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
 
+/// Names of channels; that of one looks like a pattern.
+const CHANNELS: &[&[u8]] = &[b"c:1", b"c:1", b"c:1", b"c:2", b"c:2", b"c:3", b"news", b"", b"\0\xff\r\n", b"c:[1]"];
+
+/// Globs for channels.
+const CHANNEL_PATTERNS: &[&[u8]] =
+    &[b"c:*", b"c:*", b"*", b"c:?", b"c:[12]", b"news", b"n*s", b"nosuch*", b"", b"c:\\[1\\]", b"[^c]*"];
+
 /// An offset one byte beyond Redis' longest string, 512 MB: refused before memory is taken.
 const OFFSET_REFUSED: &[u8] = b"536870912";
 
@@ -107,7 +134,7 @@ pub(super) struct Arguments {
     /// Draws options and repetitions.
     pub(super) shape: Stream,
     /// Draws keys.
-    keys: Stream,
+    pub(super) keys: Stream,
     /// Draws all other arguments.
     pub(super) values: Stream,
 
@@ -115,14 +142,16 @@ pub(super) struct Arguments {
     fields: Pool,
     members: Pool,
     texts: Pool,
-    types: &'static [Type],
+    pub(super) places: Places,
+    group_types: &'static [Type],
+    types: Vec<Type>,
     dbs: u32,
     pub(super) one_score: bool,
 
     pub(super) options_in_16: u64,
     pub(super) until_odd_case: Gap,
     pub(super) until_bulk: Gap,
-    until_odd_number: Gap,
+    pub(super) until_odd_number: Gap,
     until_wrong_type: Gap,
     until_huge: Gap,
 
@@ -136,11 +165,30 @@ pub(super) struct Arguments {
     numeric: bool,
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
-    /// Its last key: index of the pool, index in it.
-    last_key: (usize, usize),
     /// What searches are about.
     pub(super) documents: Documents,
+    /// Its last key.
+    pub(super) last_key: PooledKey,
+    /// Its first key.
+    first_key: Option<PooledKey>,
+    /// What its first key is to be.
+    pinned: Option<PooledKey>,
+    /// True where it may wait for ever.
+    pub(super) for_ever: bool,
+    /// The key that was emptied for one that waits.
+    drained: Option<PooledKey>,
+    /// Keys that were waited for last.
+    awaited: [PooledKey; 4],
+    awaited_at: usize,
+    /// Its last type of a bit field.
+    pub(super) field: FieldType,
+    pub(super) until_flood: Gap,
+    /// Ids of entries of streams, and groups.
+    pub(super) ids: Ids,
 }
+
+/// A key: index of its pool, index in it.
+type PooledKey = (usize, usize);
 
 impl Arguments {
     /// The arguments of a sequence.
@@ -153,7 +201,9 @@ impl Arguments {
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
-            types: group.types,
+            places: Places::new(swarm.members, &mut stream(group, seed, "places")),
+            group_types: group.types,
+            types: swarm.types.clone(),
             dbs: swarm.dbs,
             one_score: swarm.one_score,
             options_in_16: swarm.options_in_16,
@@ -169,6 +219,15 @@ impl Arguments {
             numkeys: 1,
             last_key: (0, 0),
             documents: Documents::new(group.has_documents()),
+            ids: Ids::new(&mut stream(group, seed, "ids")),
+            first_key: None,
+            pinned: None,
+            for_ever: false,
+            drained: None,
+            awaited: [(Type::List as usize, 0); 4],
+            awaited_at: 0,
+            field: FieldType::default(),
+            until_flood: Gap::new(if swarm.bulk_mean > 0 { 100 } else { 600 }, &mut values),
             shape,
             keys,
             values,
@@ -181,26 +240,54 @@ impl Arguments {
         self.numeric = if plan.counts { bits > 0 } else { bits < 6 };
         self.takes_sets = plan.takes_sets;
         self.documents.begin(plan.command.name, plan.counts);
+        (self.first_key, self.for_ever) = (None, false);
         self.usual = match plan.command.family {
+            _ if plan.sorts => *self.keys.pick(&[Type::List, Type::Set, Type::SortedSet]),
+            Family::Strings if self.sees_bytes(plan, bits) => *self.keys.pick(self.byte_types()),
             Family::Strings if self.numeric => Type::Number,
             Family::Strings => Type::Text,
             Family::Lists => Type::List,
             Family::Hashes => Type::Hash,
             Family::Sets => Type::Set,
             Family::SortedSets => Type::SortedSet,
+            Family::Bitmaps if bits == 14 => Type::Text,
+            Family::Bitmaps if bits == 15 && !plan.command.writes => Type::HyperLogLog,
             Family::Bitmaps => Type::Bits,
             Family::HyperLogLog => Type::HyperLogLog,
             Family::Geo => Type::Geo,
             Family::Streams => Type::Stream,
             Family::Search => Type::Hash,
+            Family::Blocking if plan.command.name.starts_with("BZ") => Type::SortedSet,
+            Family::Blocking => Type::List,
             Family::Keys
             | Family::Expiry
             | Family::Transactions
             | Family::PubSub
-            | Family::Blocking
             | Family::Connection
-            | Family::Server => *self.keys.pick(self.types),
+            | Family::Server => *self.keys.pick(&self.types),
         };
+        self.begin_stream(plan);
+    }
+
+    /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
+    /// HyperLogLog, which it breaks for every command to come.
+    fn sees_bytes(&self, plan: &Plan, bits: u32) -> bool {
+        let in_16 = match (self.group_types, plan.command.writes) {
+            ([Type::HyperLogLog], true) => 2,
+            ([Type::Bits | Type::HyperLogLog], _) => 8,
+            (_, true) => 0,
+            (types, false) if types.contains(&Type::Bits) => 4,
+            (_, false) => 0,
+        };
+        !plan.counts && bits >= 16 - in_16
+    }
+
+    /// The types of the group's keys that hold strings but no text.
+    fn byte_types(&self) -> &'static [Type] {
+        match self.group_types {
+            [_] => self.group_types,
+            _ => &[Type::Bits, Type::HyperLogLog],
+        }
     }
 
     /// Appends one argument of this kind.
@@ -228,14 +315,27 @@ impl Arguments {
                 self.write_time(slot, argv);
             }
             // bitmaps
+            Slot::Bit => self.write_bit(argv),
+            Slot::BitOffset | Slot::BitProbe => self.write_bit_offset(slot, argv),
+            Slot::BitIndex => self.write_bit_index(argv),
+            Slot::FieldType => self.write_field_type(argv),
+            Slot::FieldOffset | Slot::FieldProbe => self.write_field_offset(slot, argv),
+            Slot::FieldValue => self.write_field_value(argv),
+            Slot::Distinct => self.write_distinct(argv),
 
             // geo
+            Slot::Longitude => self.write_longitude(argv),
+            Slot::Latitude => self.write_latitude(argv),
+            Slot::Distance => self.write_distance(argv),
 
             // streams
+            _ if streams::serves(slot) => self.write_stream_slot(slot, argv),
 
             // blocking
-
+            Slot::Timeout => self.write_timeout(argv),
             // channels
+            Slot::Channel => self.push_one(CHANNELS, argv),
+            Slot::ChannelPattern => self.push_one(CHANNEL_PATTERNS, argv),
 
             // search
             Slot::SearchIndex
@@ -253,7 +353,15 @@ impl Arguments {
             | Slot::Expression => self.write_search(slot, argv),
 
             // server
-
+            Slot::WeightPattern | Slot::TextPattern | Slot::GetPattern => self.write_sort_pattern(slot, argv),
+            Slot::ClientId
+            | Slot::ClientName
+            | Slot::CommandName
+            | Slot::KeyedCommand
+            | Slot::Parameter
+            | Slot::Setting
+            | Slot::Section
+            | Slot::Replicas => self.write_server_word(slot, argv),
             //
             _ => self.write_integer(slot, argv),
         }
@@ -261,6 +369,9 @@ impl Arguments {
 
     /// A key, mostly of the request's type.
     fn write_key(&mut self, argv: &mut Argv) {
+        if let Some(key) = self.pinned.take() {
+            return self.push_key(key, argv);
+        }
         let pool = if self.until_wrong_type.is_over(&mut self.keys) {
             self.keys.below(TYPES.len() as u32) as usize
         } else if self.takes_sets && self.keys.below(8) == 0 {
@@ -268,8 +379,55 @@ impl Arguments {
         } else {
             self.usual as usize
         };
-        self.last_key = (pool, self.key_pools[pool].pick(&mut self.keys));
-        argv.push(self.key_pools[pool].get(self.last_key.1));
+        let key = match self.ids.next_key {
+            Some(key) if pool == Type::Stream as usize => {
+                self.choose_next_key();
+                (pool, key)
+            }
+            _ => (pool, self.key_pools[pool].pick(&mut self.keys)),
+        };
+        self.push_key(key, argv);
+    }
+
+    fn push_key(&mut self, key: PooledKey, argv: &mut Argv) {
+        self.last_key = key;
+        self.first_key.get_or_insert(key);
+        argv.push(self.key_pools[key.0].get(key.1));
+    }
+
+    /// A request that removes a key for which `plan` is then to wait.
+    pub(super) fn drain(&mut self, plan: &Plan) -> Argv {
+        self.begin(plan);
+        let mut argv = Argv::from(["DEL"]);
+        self.write_key(&mut argv);
+        self.drained = Some(self.last_key);
+        argv
+    }
+
+    /// Makes the drained key the first of the next request, where that is so.
+    pub(super) fn use_drained(&mut self, drained: bool) {
+        self.pinned = self.drained.take().filter(|_| drained);
+    }
+
+    /// Takes note of a request that may wait; true where it may do so for ever.
+    pub(super) fn note_wait(&mut self) -> bool {
+        self.awaited_at = (self.awaited_at + 1) % self.awaited.len();
+        self.awaited[self.awaited_at] = self.first_key.unwrap_or(self.last_key);
+        self.for_ever
+    }
+
+    /// Makes a key that is waited for the first of the next request, and names a command that adds to it.
+    pub(super) fn use_awaited(&mut self) -> &'static str {
+        let key = *self.keys.pick(&self.awaited);
+        self.pinned = Some(key);
+        let (kind, ..) = TYPES[key.0];
+        match kind {
+            Type::List if self.keys.chance(1, 2) => "LPUSH",
+            Type::List => "RPUSH",
+            Type::SortedSet => "ZADD",
+            Type::Stream => "XADD",
+            _ => "SET",
+        }
     }
 
     /// A key, one time in eight the one before.
@@ -287,11 +445,13 @@ impl Arguments {
         argv.push(self.fields.get(if self.numeric { index | 1 } else { index & !1 }));
     }
 
-    fn write_member(&mut self, argv: &mut Argv) {
+    pub(super) fn write_member(&mut self, argv: &mut Argv) {
         if self.until_huge.is_over(&mut self.values) {
             write_huge(argv);
         } else {
-            argv.push(self.members.draw(&mut self.values));
+            let index = self.members.pick(&mut self.values);
+            let index = if self.usual == Type::Geo { self.places.member(index, &mut self.values) } else { index };
+            argv.push(self.members.get(index));
         }
     }
 
@@ -299,7 +459,7 @@ impl Arguments {
         if self.values.below(8) == 0 { self.write_value(argv) } else { self.write_member(argv) }
     }
 
-    fn write_value(&mut self, argv: &mut Argv) {
+    pub(super) fn write_value(&mut self, argv: &mut Argv) {
         if self.until_huge.is_over(&mut self.values) {
             return write_huge(argv);
         }
@@ -316,7 +476,7 @@ impl Arguments {
         }
     }
 
-    fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
+    pub(super) fn write_double(&mut self, usual: &[&[u8]], odd: &[&[u8]], argv: &mut Argv) {
         let is_odd = self.until_odd_number.is_over(&mut self.values);
         self.push_one(if is_odd { odd } else { usual }, argv);
     }
@@ -380,6 +540,15 @@ impl Arguments {
         argv.push_with(|out| write_int(value, out));
     }
 
+    /// How long to wait, in seconds: half of the time for ever.
+    fn write_timeout(&mut self, argv: &mut Argv) {
+        if self.until_odd_number.is_over(&mut self.values) {
+            return self.push_one(ODD_TIMEOUTS, argv);
+        }
+        self.for_ever = self.values.chance(1, 2);
+        self.push_one(if self.for_ever { &[b"0", b"0", b"0", b"0.0"] } else { TIMEOUTS }, argv);
+    }
+
     fn write_integer(&mut self, slot: Slot, argv: &mut Argv) {
         if slot == Slot::Numkeys {
             self.numkeys = self.draw_few();
@@ -426,6 +595,9 @@ impl Arguments {
             // geo
 
             // streams
+            (Slot::MaxLength, Reach::Near) => (0, 8),
+            (Slot::TrimLimit, Reach::Near) => (0, 3),
+            (Slot::Entries | Slot::Deliveries, Reach::Near) => (0, 9),
 
             // search
 
@@ -445,13 +617,13 @@ impl Arguments {
     }
 
     /// Appends a number at the edges of 64 bits.
-    fn push_large(&mut self, argv: &mut Argv) {
+    pub(super) fn push_large(&mut self, argv: &mut Argv) {
         let value = *self.values.pick(LARGE_INCREMENTS);
         argv.push_with(|out| write_int(value, out));
     }
 
     /// Appends a number from `low` to `high`.
-    fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
+    pub(super) fn push_between(&mut self, low: i32, high: i32, argv: &mut Argv) {
         let value = i64::from(low) + i64::from(self.values.below((high - low + 1) as u32));
         argv.push_with(|out| write_int(value, out));
     }

@@ -1,12 +1,14 @@
 //! The table of groups, and which commands each draws from.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::spec::{Command, Family, Fidelity, Module, commands, is_container};
 
 use super::arguments::Type;
+use super::connections::Rates;
 use super::walk::Plan;
-use super::weights::{ANY_TYPE, BACKGROUND, OWN_WEIGHTS, WEIGHT};
+use super::weights::{ANY_TYPE, BACKGROUND, ON_STRINGS, OWN_WEIGHTS, WEIGHT};
 
 /// A profile of operations: a row of the group table.
 #[derive(Debug)]
@@ -25,10 +27,14 @@ pub struct Group {
     pub(super) wrong_type_mean: u32,
     /// The clock moves once in so many operations, on average over the seeds.
     pub(super) advance_mean: u32,
+    /// The fewest connections.
+    pub(super) conns_min: u16,
     /// The most connections.
     pub(super) conns_max: u16,
     /// The most databases.
     pub(super) dbs_max: u32,
+    /// What the connections do, usually.
+    pub(super) rates: Rates,
 }
 
 impl Group {
@@ -42,8 +48,10 @@ impl Group {
             mistake_mean: 24,
             wrong_type_mean: 40,
             advance_mean: 100,
+            conns_min: 1,
             conns_max: 1,
             dbs_max: 3,
+            rates: Rates::TURNS,
         }
     }
 
@@ -55,6 +63,11 @@ impl Group {
     /// True where its hashes are documents of indexes.
     pub(super) fn has_documents(&self) -> bool {
         self.families.contains(&Family::Search)
+    }
+
+    /// True where its keys hold strings of a form of their own, which commands on strings see and break.
+    pub(super) fn has_own_strings(&self) -> bool {
+        matches!(self.types, [Type::Bits | Type::HyperLogLog])
     }
 }
 
@@ -87,6 +100,42 @@ const ALL_FAMILIES: &[Family] = &[
     Family::Server,
 ];
 
+const TRANSACTIONS_FAMILIES: &[Family] = &[
+    Family::Strings,
+    Family::Lists,
+    Family::Hashes,
+    Family::Sets,
+    Family::SortedSets,
+    Family::Bitmaps,
+    Family::HyperLogLog,
+    Family::Geo,
+    Family::Streams,
+    Family::Keys,
+    Family::Expiry,
+    Family::Transactions,
+];
+
+const BLOCKING_FAMILIES: &[Family] = &[Family::Blocking, Family::Lists, Family::SortedSets];
+
+const MIXED_FAMILIES: &[Family] = &[
+    Family::Strings,
+    Family::Lists,
+    Family::Hashes,
+    Family::Sets,
+    Family::SortedSets,
+    Family::Bitmaps,
+    Family::HyperLogLog,
+    Family::Geo,
+    Family::Streams,
+    Family::Keys,
+    Family::Expiry,
+    Family::Transactions,
+    Family::PubSub,
+    Family::Blocking,
+    Family::Connection,
+    Family::Server,
+];
+
 const KEYS_FAMILIES: &[Family] = &[Family::Keys, Family::Connection, Family::Server];
 
 const GROUPS: &[Group] = &[
@@ -100,19 +149,47 @@ const GROUPS: &[Group] = &[
     Group { name: "sets", about: "sets", ..Group::of(&[Family::Sets], &[Type::Set]) },
     Group { name: "sorted-sets", about: "sorted sets", ..Group::of(&[Family::SortedSets], &[Type::SortedSet]) },
     // bitmaps
-
+    Group { name: "bitmaps", about: "bits and bit fields of strings", ..Group::of(&[Family::Bitmaps], &[Type::Bits]) },
     // hyperloglog
-
+    Group { name: "hyperloglog", about: "HyperLogLogs", ..Group::of(&[Family::HyperLogLog], &[Type::HyperLogLog]) },
     // geo
-
+    Group { name: "geo", about: "sorted sets of positions", ..Group::of(&[Family::Geo], &[Type::Geo]) },
     // streams
-
+    Group {
+        name: "streams",
+        about: "streams and their consumer groups, up to three connections",
+        advance_mean: 20,
+        conns_max: 3,
+        ..Group::of(&[Family::Streams], &[Type::Stream])
+    },
     // transactions
-
+    Group {
+        name: "transactions",
+        about: "MULTI, EXEC and WATCH, while other connections write",
+        conns_min: 2,
+        conns_max: 3,
+        rates: Rates { switch: 4, transaction: 6, wait: 150, end: 120, ..Rates::TURNS },
+        ..Group::of(TRANSACTIONS_FAMILIES, ALL_TYPES)
+    },
     // channels
-
+    Group {
+        name: "pubsub",
+        about: "messages to the subscribers of channels and patterns",
+        conns_min: 2,
+        conns_max: 4,
+        rates: Rates { switch: 3, transaction: 60, subscription: 8, end: 80, ..Rates::TURNS },
+        ..Group::of(&[Family::PubSub, Family::Connection], &[Type::Text])
+    },
     // blocking
-
+    Group {
+        name: "blocking",
+        about: "commands that wait, and what other connections give them",
+        advance_mean: 60,
+        conns_min: 2,
+        conns_max: 4,
+        rates: Rates { switch: 8, transaction: 80, subscription: 400, wait: 8, end: 150 },
+        ..Group::of(BLOCKING_FAMILIES, &[Type::List, Type::SortedSet])
+    },
     // search
     Group {
         name: "search",
@@ -126,6 +203,7 @@ const GROUPS: &[Group] = &[
         about: "keys of every type, databases, two connections",
         advance_mean: 40,
         conns_max: 2,
+        rates: Rates { end: 500, ..Rates::TURNS },
         ..Group::of(KEYS_FAMILIES, ALL_TYPES)
     },
     Group {
@@ -139,15 +217,17 @@ const GROUPS: &[Group] = &[
         about: "requests of every family that a server must refuse",
         mistake_mean: 3,
         wrong_type_mean: 8,
+        rates: Rates { end: 500, ..Rates::TURNS },
         ..Group::of(ALL_FAMILIES, ALL_TYPES)
     },
     Group {
         name: "mixed",
-        about: "every family, two connections",
+        about: "every family, up to three connections",
         wrong_type_mean: 24,
         advance_mean: 40,
-        conns_max: 2,
-        ..Group::of(ALL_FAMILIES, ALL_TYPES)
+        conns_max: 3,
+        rates: Rates { switch: 20, transaction: 100, subscription: 300, wait: 200, end: 400 },
+        ..Group::of(MIXED_FAMILIES, ALL_TYPES)
     },
 ];
 
@@ -175,7 +255,8 @@ fn weight(group: &Group, command: &Command) -> u32 {
         return weight_in(OWN_WEIGHTS, name).unwrap_or(WEIGHT);
     }
     let any_type = if group.types.len() == ALL_TYPES.len() { weight_in(ANY_TYPE, name) } else { None };
-    any_type.or_else(|| weight_in(BACKGROUND, name)).unwrap_or(0)
+    let own_strings = if group.has_own_strings() { weight_in(ON_STRINGS, name) } else { None };
+    any_type.or(own_strings).or_else(|| weight_in(BACKGROUND, name)).unwrap_or(0)
 }
 
 /// The commands of `group` with their weights, worked out once in a process: seeds are many and short.
@@ -183,6 +264,16 @@ pub(super) fn plans(group: &Group) -> &'static [(Plan, u32)] {
     static PLANS: LazyLock<Vec<Vec<(Plan, u32)>>> = LazyLock::new(|| GROUPS.iter().map(prepare).collect());
     let at = GROUPS.iter().position(|row| row.name == group.name);
     at.map_or(&[], |at| &PLANS[at])
+}
+
+/// The command of this name, also where it is no command of a group.
+///
+/// # Panics
+/// Where no row has this name: the generator names only commands of the tables.
+pub(super) fn plan(name: &str) -> &'static Plan {
+    static PLANS: LazyLock<BTreeMap<&str, Plan>> =
+        LazyLock::new(|| commands().map(|command| (command.name, Plan::new(command))).collect());
+    PLANS.get(name).unwrap_or_else(|| panic!("{name} has no row in the command tables"))
 }
 
 fn prepare(group: &Group) -> Vec<(Plan, u32)> {
@@ -193,5 +284,6 @@ fn prepare(group: &Group) -> Vec<(Plan, u32)> {
 /// True for commands whose replies cannot be compared one by one: each makes a replay stop and look.
 pub(super) fn is_loose(command: &Command) -> bool {
     let random = matches!(command.fidelity, Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::Cursor);
-    random || command.fidelity == Fidelity::ServerFact || command.name == "DBSIZE"
+    let fact = command.fidelity == Fidelity::ServerFact && command.name != "HELLO";
+    random || fact || command.name == "DBSIZE"
 }

@@ -4,8 +4,7 @@ use smallvec::SmallVec;
 
 use crate::resp::Argv;
 use crate::seed::Stream;
-use crate::spec::Command;
-use crate::spec::syntax::Node;
+use crate::spec::{self, Command, syntax};
 
 use super::numbers::ODD_INTEGERS;
 
@@ -34,6 +33,7 @@ const MISTAKES: &[Mistake] = &[
     Mistake { weight: 5, moves_values: true, spoil: put_odd_number },
     Mistake { weight: 2, moves_values: true, spoil: empty_argument },
     Mistake { weight: 2, moves_values: false, spoil: rename_command },
+    Mistake { weight: 2, moves_values: false, spoil: forbid_writing },
 ];
 
 /// `argv` with one mistake from the table; where not `may_move`, one that leaves every value in its place.
@@ -83,25 +83,14 @@ fn add_argument(args: &mut Args, _: &Command, stream: &mut Stream) {
 
 /// A word of the command's own syntax: an option once more, one that excludes another, or one without its value.
 fn add_own_word(args: &mut Args, command: &Command, stream: &mut Stream) {
-    let mut words = SmallVec::new();
-    collect_words(command.tree(), &mut words);
+    let words = syntax::words(command.tree());
     if words.is_empty() {
         return add_foreign_word(args, command, stream);
     }
-    args.push(pick(stream, &words));
+    let word: &&str = stream.pick(&words);
+    args.push(word.as_bytes());
     if stream.chance(1, 2) {
         args.push(b"1");
-    }
-}
-
-fn collect_words(nodes: &[Node], words: &mut Args<'static>) {
-    for node in nodes {
-        match node {
-            Node::Token(word) => words.push(word.as_bytes()),
-            Node::Slot(_) => {}
-            Node::Options(parts) | Node::Choice(parts) => parts.iter().for_each(|part| collect_words(part, words)),
-            Node::Repeat(nodes) | Node::Counted(nodes) => collect_words(nodes, words),
-        }
     }
 }
 
@@ -145,6 +134,14 @@ fn put_odd_number(args: &mut Args, _: &Command, stream: &mut Stream) {
 fn empty_argument(args: &mut Args, _: &Command, stream: &mut Stream) {
     if let Some(at) = position(args, stream) {
         args[at] = b"";
+    }
+}
+
+/// The command's form that only reads, where it has one.
+fn forbid_writing(args: &mut Args, command: &Command, stream: &mut Stream) {
+    match spec::commands().find(|form| form.name.strip_suffix("_RO") == Some(command.name)) {
+        Some(form) => args[0] = form.name.as_bytes(),
+        None => rename_command(args, command, stream),
     }
 }
 

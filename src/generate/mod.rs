@@ -10,32 +10,48 @@
 //! | `groups` | the table of groups |
 //! | `weights` | how often each command comes |
 //! | `swarm` | the options of one seed |
+//! | `connections` | which connection acts, and what it does there that is no plain request |
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
 //! | `search` | documents, queries and expressions |
+//! | `streams` | arguments of commands on streams |
+//! | `bitmaps` | bits, and fields of bits |
+//! | `geo` | positions and distances among them |
+//! | `sorting` | patterns of SORT |
+//! | `server` | what the server and its connections are asked |
+//! | `hyperloglog` | elements that go to a chosen register |
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
+mod bitmaps;
+mod connections;
+mod geo;
 mod groups;
+mod hyperloglog;
 mod mistakes;
 mod numbers;
 mod pools;
 mod search;
+mod server;
+mod sorting;
+mod streams;
 mod swarm;
 mod walk;
 mod weights;
 
 use crate::resp::Argv;
 use crate::seed::{Seed, Stream};
-use crate::spec::Fidelity;
+use crate::spec::{self, Command, Family, Fidelity};
 use crate::trace::{Act, Header, Op, START_MS};
 
 use arguments::Arguments;
+use connections::{Connections, Habits, Step};
 use pools::{Gap, Wheel};
 use swarm::Swarm;
 use walk::Plan;
 
+use groups::plan;
 pub use groups::{Group, group, groups};
 
 /// The version of what a seed means. It rises with every change that gives a seed other operations.
@@ -58,10 +74,10 @@ pub struct Generator {
     plans: Vec<&'static Plan>,
     wheel: Wheel,
     arguments: Arguments,
-    /// Draws commands and connections.
+    /// Draws commands.
     choices: Stream,
-    conn: u16,
-    until_switch: Gap,
+    habits: Habits,
+    connections: Connections,
     /// Draws when the clock moves, and by how much.
     clock: Stream,
     until_advance: Gap,
@@ -76,17 +92,18 @@ impl Generator {
         let Options { seed, group } = *options;
         let swarm = Swarm::draw(group, seed);
         let (plans, weights): (Vec<_>, Vec<_>) = swarm.plans.iter().copied().unzip();
-        let mut choices = stream(group, seed, "commands");
         let mut clock = stream(group, seed, "clock");
         let mut spoiler = stream(group, seed, "mistakes");
+        let mut turns = stream(group, seed, "connections");
+        let habits = Habits::draw(group, swarm.conns, &mut turns);
         Self {
             options: options.clone(),
             wheel: Wheel::new(&weights),
             plans,
             arguments: Arguments::new(group, &swarm, seed),
-            until_switch: Gap::new(SWITCH_MEAN, &mut choices),
-            choices,
-            conn: 0,
+            choices: stream(group, seed, "commands"),
+            connections: Connections::new(&habits, turns),
+            habits,
             until_advance: Gap::new(swarm.advance_mean, &mut clock),
             clock,
             until_mistake: Gap::new(swarm.mistake_mean, &mut spoiler),
@@ -109,30 +126,87 @@ impl Generator {
 
     /// The options that were drawn from the seed, for people.
     pub fn describe(&self) -> String {
-        format!("seed {} group {}: {}", self.options.seed, self.options.group.name, self.swarm)
+        let Options { seed, group } = self.options;
+        format!("seed {seed} group {}: {}, {}", group.name, self.habits, self.swarm)
     }
 
     /// The next operation.
     pub fn next_op(&mut self) -> Op {
-        if self.swarm.conns > 1 && self.until_switch.is_over(&mut self.choices) {
-            self.conn = self.choices.below(self.swarm.conns.into()) as u16;
-        }
-        let conn = self.conn;
-        if self.until_advance.is_over(&mut self.clock) {
+        let step = self.connections.next();
+        let conn = self.connections.current();
+        if self.until_advance.is_over(&mut self.clock) && matches!(step, Step::Any | Step::Queued { .. }) {
             let ms = advance_ms(&mut self.clock);
-            self.arguments.now_ms += ms as i64;
-            return Op { conn, act: Act::Advance { ms } };
+            return Op { conn, act: self.advance(ms) };
         }
-        let plan = self.plans[self.wheel.pick(&mut self.choices)];
+        let plan = match step {
+            Step::Any => self.plans[self.wheel.pick(&mut self.choices)],
+            Step::Queued { listens } => self.pick_to_queue(listens),
+            Step::Command(name) => plan(name),
+            Step::Wait { command, drained } => {
+                self.arguments.use_drained(drained);
+                plan(command)
+            }
+            Step::Feed => plan(self.arguments.use_awaited()),
+            Step::Drain(command) => {
+                return Op { conn, act: Act::Call(self.arguments.drain(plan(command))) };
+            }
+            Step::Words(words) => return Op { conn, act: Act::Call(words.iter().collect()) },
+            Step::Act(Act::Advance { ms }) => return Op { conn, act: self.advance(ms) },
+            Step::Act(act) => return Op { conn, act },
+        };
         let mut argv = Argv::with_capacity(REQUEST_BYTES);
         self.arguments.write_request(plan, &mut argv);
         if self.until_mistake.is_over(&mut self.spoiler) {
-            // An iteration must not get a cursor that no server gave, nor a sorted set of one score another.
-            let may_move = plan.command.fidelity != Fidelity::Cursor && !(plan.scores && self.swarm.one_score);
-            argv = mistakes::spoil(&argv, plan.command, may_move, &mut self.spoiler);
+            // An iteration must not get a cursor that no server gave, nor a sorted set of one score another, nor a
+            // string a bit so far away that it grows to hundreds of megabytes.
+            let keeps_scores = plan.scores && self.swarm.one_score;
+            let may_move = plan.command.fidelity != Fidelity::Cursor && !keeps_scores && !plan.places_bits;
+            let spoilt = mistakes::spoil(&argv, plan.command, may_move, &mut self.spoiler);
+            if !stores_open_order(plan.command, &spoilt) && !UNSPOILT.contains(&plan.command.name) {
+                argv = spoilt;
+            }
+        }
+        if spec::may_block(&argv) {
+            let for_ever = self.arguments.note_wait();
+            self.connections.note_wait(for_ever);
         }
         Op { conn, act: Act::Call(argv) }
     }
+
+    /// What comes behind the last operation, so that nothing that has arrived stays unseen.
+    pub fn ending(&self) -> Vec<Op> {
+        self.connections.ending()
+    }
+
+    fn advance(&mut self, ms: u64) -> Act {
+        self.arguments.now_ms += ms as i64;
+        Act::Advance { ms }
+    }
+
+    /// A command whose reply can be compared inside EXEC's: what picks at random cannot be asked about there.
+    fn pick_to_queue(&mut self, listens: bool) -> &'static Plan {
+        for _ in 0..QUEUE_TRIES {
+            let plan = self.plans[self.wheel.pick(&mut self.choices)];
+            let Command { fidelity, family, .. } = plan.command;
+            let loose = matches!(fidelity, Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::Cursor);
+            if !loose && !(listens && *family == Family::PubSub) {
+                return plan;
+            }
+        }
+        plan("PING")
+    }
+}
+
+/// How often a command is drawn until one can be queued.
+const QUEUE_TRIES: usize = 16;
+
+/// Commands that would harm the server for all seeds to come if one argument were another.
+const UNSPOILT: &[&str] = &["CLIENT KILL", "CONFIG SET"];
+
+/// True where a SORT would store elements in an order that it leaves open: by texts, of which some may be equal.
+fn stores_open_order(command: &Command, argv: &Argv) -> bool {
+    let has = |word: &str| argv.iter().any(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    command.fidelity == Fidelity::Sorted && has("STORE") && has("BY") && has("ALPHA")
 }
 
 /// The stream of this name for a group: one seed says something else in each group.
@@ -142,9 +216,6 @@ fn stream(group: &Group, seed: Seed, name: &str) -> Stream {
 
 /// Room for all but long requests, in bytes.
 const REQUEST_BYTES: usize = 64;
-
-/// The connection may change once in so many operations: a replay cannot pipeline across a change.
-const SWITCH_MEAN: u32 = 20;
 
 /// How far the clock moves: half of the time by whole seconds, so that it also stops right where a key expires.
 fn advance_ms(clock: &mut Stream) -> u64 {

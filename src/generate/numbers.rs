@@ -1,5 +1,29 @@
 //! Numbers as arguments: written fast, and the ones that servers get wrong.
 
+/// Times to wait in seconds, none longer than 6.
+pub(super) const TIMEOUTS: &[&[u8]] =
+    &[b"0.001", b"0.01", b"0.5", b"1", b"1", b"2.5", b"5", b"0.0001", b"1e-3", b"3.0"];
+
+/// Times to wait that are none, or extreme.
+pub(super) const ODD_TIMEOUTS: &[&[u8]] = &[
+    b"-1",
+    b"-0.1",
+    b"nan",
+    b"inf",
+    b"-inf",
+    b"abc",
+    b"",
+    b"9223372036854775807",
+    b"9223372036854775",
+    b"1e17",
+    b"1e400",
+    b"0x1",
+    b"-0",
+    b" 1",
+    b"1 ",
+    b"1\0",
+];
+
 /// Texts that are not the integer that was asked for, or the first and last that are.
 ///
 /// None is a number that makes a server work for long, wherever in a request it stands: SETRANGE would fill

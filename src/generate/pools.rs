@@ -129,6 +129,11 @@ impl Gap {
         Self { left: stream.below(mean.saturating_mul(2)), mean }
     }
 
+    /// True where the event never comes.
+    pub fn is_never(&self) -> bool {
+        self.mean == 0
+    }
+
     /// True where the event is now. The next is 1 to `2 * mean - 1` times away.
     #[inline]
     pub fn is_over(&mut self, stream: &mut Stream) -> bool {

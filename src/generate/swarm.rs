@@ -7,6 +7,7 @@ use crate::seed::{Seed, Stream};
 use crate::spec::Family;
 use crate::spec::syntax::{Slot, contains};
 
+use super::arguments::Type;
 use super::groups::{Group, is_loose, plans};
 use super::pools::Skew;
 use super::stream;
@@ -20,6 +21,8 @@ pub(super) struct Swarm {
     pub plans: Vec<(&'static Plan, u32)>,
     /// The commands of the group that are off.
     pub off: Vec<&'static str>,
+    /// What keys hold that are picked whatever they hold: where families with data are in focus, their types.
+    pub types: Vec<Type>,
     /// Keys of each type.
     pub keys: u32,
     /// Fields of hashes; members of sets and sorted sets, and elements of lists.
@@ -96,6 +99,7 @@ impl Swarm {
         let mut swarm = Self {
             plans: Vec::new(),
             off: Vec::new(),
+            types: Vec::new(),
             keys: *stream.pick(if group.types.len() > 2 {
                 &[1, 1, 2, 2, 3, 4, 4, 6]
             } else {
@@ -115,7 +119,7 @@ impl Swarm {
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
             dbs: (*stream.pick(&[1, 2, 3])).min(group.dbs_max),
-            conns: stream.between(1, group.conns_max.into()) as u16,
+            conns: draw_conns(group, stream),
         };
         if group.has_documents() {
             swarm.keys *= DOCUMENTS_FACTOR;
@@ -125,7 +129,7 @@ impl Swarm {
     }
 
     /// False for commands that do not go with the options.
-    fn allows(&self, plan: &Plan) -> bool {
+    fn allows(&self, group: &Group, plan: &Plan) -> bool {
         match plan.command.name {
             // It takes time and memory by the product of two strings' lengths.
             "LCS" => self.values != ValueProfile::Long && self.huge_mean == 0,
@@ -133,6 +137,10 @@ impl Swarm {
             // Where they meet a set, its members get the score 1.
             "ZUNIONSTORE" | "ZINTERSTORE" | "ZDIFFSTORE" => !self.one_score,
             "ZRANGE" | "ZRANGESTORE" => true,
+            // Positions are scores.
+            _ if plan.command.family == Family::Geo && plan.command.writes => {
+                !self.one_score || !group.families.contains(&Family::SortedSets)
+            }
             _ => self.one_score || !contains(plan.tree, Slot::LexBound),
         }
     }
@@ -140,10 +148,15 @@ impl Swarm {
     fn draw_commands(&mut self, group: &Group, stream: &mut Stream) {
         let off_in_16 = *stream.pick(&[0, 1, 3, 6]);
         let focus: Vec<Family> = group.families.iter().copied().filter(|_| stream.chance(1, 3)).collect();
+        let in_focus = group.types.iter().copied().filter(|kind| focus.contains(&kind.family()));
+        self.types = in_focus.collect();
+        if self.types.is_empty() {
+            self.types = group.types.to_vec();
+        }
         for (plan, usual) in plans(group) {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
-            if is_off || !self.allows(plan) {
+            if is_off || !self.allows(group, plan) {
                 self.off.push(plan.command.name);
             } else {
                 let focus = if focus.contains(&plan.command.family) { FOCUS } else { 1 };
@@ -152,6 +165,12 @@ impl Swarm {
         }
         bound_loose(&mut self.plans);
     }
+}
+
+/// How many connections, the fewer the likelier: a replay cannot pipeline across a change.
+fn draw_conns(group: &Group, stream: &mut Stream) -> u16 {
+    let choices = u32::from(group.conns_max - group.conns_min) + 1;
+    group.conns_max - stream.below(choices * choices).isqrt() as u16
 }
 
 /// Scales loose commands down to their share.
@@ -170,9 +189,9 @@ fn bound_loose(plans: &mut [(&'static Plan, u32)]) {
 
 impl fmt::Display for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { keys, members, member_style, skew, values, options_in_16, dbs, conns, .. } = self;
+        let Self { keys, members, member_style, skew, values, options_in_16, dbs, .. } = self;
         write!(f, "{keys} keys a type, {members} members ({member_style:?}), {skew} skew, {values:?} values")?;
-        write!(f, ", options {options_in_16}/16, {dbs} databases, {conns} connections")?;
+        write!(f, ", options {options_in_16}/16, {dbs} databases")?;
         for (mean, what) in [
             (self.mistake_mean, "mistake"),
             (self.odd_number_mean, "odd number"),

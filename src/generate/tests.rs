@@ -78,10 +78,10 @@ fn every_command_of_a_family_comes_in_its_group() {
         let missing: Vec<&str> = commands()
             .filter(|command| group.families.contains(&command.family) && !is_container(command))
             .map(|command| command.name)
-            .filter(|name| !came.contains(name) && !["HELLO", "INFO"].contains(name))
+            .filter(|name| !came.contains(name) && *name != "INFO")
             .collect();
         assert!(missing.is_empty(), "group {}: {missing:?} never came", group.name);
-        assert!(!came.contains("HELLO") && !came.contains("INFO"), "group {}", group.name);
+        assert!(!came.contains("INFO"), "group {}", group.name);
     }
 }
 
@@ -173,6 +173,19 @@ fn iterations_start_at_the_start() {
     }
 }
 
+/// The end of the field that a BITFIELD writes farthest behind, as if each were 64 bits wide; 0 for what is refused.
+fn farthest_written_bit(argv: &Argv) -> i64 {
+    const OFFSETS_END: i64 = 512 << 23;
+    let args: Vec<&[u8]> = argv.iter().collect();
+    let writes = args.windows(3).filter(|args| ["SET", "INCRBY"].iter().any(|word| args[0] == word.as_bytes()));
+    let bits = |offset: &[u8]| {
+        let (digits, width) = offset.strip_prefix(b"#").map_or((offset, 1), |digits| (digits, 64));
+        let number: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        Some(number.checked_mul(width)?).filter(|bit| (0..OFFSETS_END).contains(bit))
+    };
+    writes.filter_map(|args| bits(args[2])).max().unwrap_or(0)
+}
+
 #[test]
 fn no_request_makes_a_server_work_for_long() {
     for group in groups() {
@@ -182,6 +195,8 @@ fn no_request_makes_a_server_work_for_long() {
                 argv.get(at).and_then(|arg| std::str::from_utf8(arg).ok()?.parse().ok()).unwrap_or(0)
             };
             match command.map_or("", |command| command.name) {
+                "SETBIT" => assert!(!(1 << 23..512 << 23).contains(&integer(2)), "{argv:?}"),
+                "BITFIELD" => assert!(farthest_written_bit(&argv) < 1 << 23, "{argv:?}"),
                 "SETRANGE" => assert!(!(1 << 20..512 << 20).contains(&integer(2)), "{argv:?}"),
                 "SRANDMEMBER" | "HRANDFIELD" | "ZRANDMEMBER" => {
                     assert!(!(i64::MIN + 1..-100).contains(&integer(2)), "{argv:?}");
@@ -195,7 +210,7 @@ fn no_request_makes_a_server_work_for_long() {
 #[test]
 fn absolute_times_follow_the_clock() {
     let (mut near, mut all) = (0, 0);
-    for seed in 0..8 {
+    for seed in 0..16 {
         let mut now_ms = START_MS;
         for op in ops("expiry", seed, 2000) {
             match op.act {
@@ -214,13 +229,76 @@ fn absolute_times_follow_the_clock() {
 }
 
 #[test]
-fn some_seeds_of_a_group_use_two_connections() {
-    let used = |group: &str, seed: u64| ops(group, seed, 400).iter().map(|op| op.conn).max();
-    for group in ["keys", "mixed"] {
-        let most: BTreeSet<_> = (0..20).map(|seed| used(group, seed)).collect();
-        assert_eq!(most, [Some(0), Some(1)].into(), "group {group}");
+fn seeds_of_a_group_use_as_many_connections_as_it_says() {
+    for group in groups() {
+        let used = |seed: u64| ops(group.name, seed, 400).iter().map(|op| op.conn + 1).max().unwrap_or(0);
+        let counts: BTreeSet<_> = (0..40).map(used).collect();
+        assert_eq!(counts, (group.conns_min..=group.conns_max).collect(), "group {}", group.name);
     }
-    assert!((0..20).all(|seed| used("lists", seed) == Some(0)));
+}
+
+/// What a connection is said to do, by the requests alone.
+#[derive(Default)]
+struct Told {
+    in_multi: bool,
+    listens: bool,
+    waits: bool,
+    resp3: bool,
+}
+
+#[test]
+fn connections_do_what_servers_can_answer() {
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut note = |what, is_so: bool| *seen.entry(what).or_default() += u32::from(is_so);
+    for (group, seed) in
+        ["transactions", "pubsub", "blocking", "mixed"].iter().flat_map(|group| (0..30).map(move |seed| (*group, seed)))
+    {
+        let options = Options { seed: Seed(seed), group: super::group(group).expect("a group") };
+        let mut generator = Generator::new(&options);
+        let ops: Vec<Op> = (0..1500).map(|_| generator.next_op()).collect();
+        let mut told: BTreeMap<u16, Told> = BTreeMap::new();
+        for op in ops {
+            let conn = told.entry(op.conn).or_default();
+            let Act::Call(argv) = &op.act else {
+                note("close in a transaction", op.act == Act::Close && conn.in_multi);
+                note("close while it waits", op.act == Act::Close && conn.waits);
+                note("await of a message", op.act == Act::Await && conn.listens);
+                conn.waits &= !matches!(op.act, Act::Await | Act::Close);
+                if op.act == Act::Close {
+                    *conn = Told::default();
+                }
+                continue;
+            };
+            let Some(command) = lookup_request(argv) else { continue };
+            let of_listening = command.name.ends_with("SUBSCRIBE");
+            assert!(!(of_listening && conn.in_multi), "{group} {seed}: {argv:?} in a transaction");
+            assert!(!(conn.in_multi && matches!(command.fidelity, Fidelity::RandomPop | Fidelity::Cursor)), "{argv:?}");
+            note("MULTI in a transaction", command.name == "MULTI" && conn.in_multi);
+            note("WATCH in a transaction", command.name == "WATCH" && conn.in_multi);
+            note("a wait in a transaction", conn.in_multi && command.family == Family::Blocking);
+            note("a refused command of a subscriber", conn.listens && !conn.resp3 && command.family == Family::Strings);
+            note("a subscriber's transaction", conn.listens && command.name == "MULTI");
+            let is_valid = command.accepts(argv.len());
+            match command.name {
+                "MULTI" => conn.in_multi |= is_valid && (!conn.listens || conn.resp3),
+                "EXEC" | "DISCARD" => conn.in_multi &= !is_valid,
+                "RESET" | "QUIT" => *conn = Told::default(),
+                "HELLO" => conn.resp3 = true,
+                _ => {}
+            }
+            conn.listens |= of_listening && !command.name.contains("UNSUB");
+            conn.waits |= !conn.in_multi && crate::spec::may_block(argv);
+        }
+        let awaited: BTreeSet<u16> = generator.ending().iter().map(|op| op.conn).collect();
+        let open = told.iter().filter(|(_, told)| told.listens || told.waits);
+        assert!(
+            open.map(|(conn, _)| conn).all(|conn| awaited.contains(conn)),
+            "{group} {seed}: {awaited:?} in the end"
+        );
+    }
+    for (what, count) in seen {
+        assert!(count > 0, "{what} never came");
+    }
 }
 
 #[test]

@@ -17,8 +17,14 @@ pub(super) struct Plan {
     pub counts: bool,
     /// True where it gives scores.
     pub scores: bool,
+    /// True where it writes bits at an offset.
+    pub places_bits: bool,
     /// True where it combines sorted sets, and takes sets as well.
     pub takes_sets: bool,
+    /// True where it is about a consumer group of a stream.
+    pub of_group: bool,
+    /// True where it sorts: lists, sets and sorted sets.
+    pub sorts: bool,
 }
 
 impl Plan {
@@ -32,57 +38,85 @@ impl Plan {
             tree,
             counts: adds || matches!(command.name, "INCR" | "DECR"),
             scores: contains(tree, Slot::Score),
+            places_bits: contains(tree, Slot::BitOffset) || contains(tree, Slot::FieldOffset),
             takes_sets: combines && command.name != "ZMPOP",
+            of_group: contains(tree, Slot::Group),
+            sorts: contains(tree, Slot::WeightPattern),
         }
     }
 }
+
+/// True for the only part that may be left out, where it may also come many times: it is what the command is for.
+fn is_body(parts: &[Sequence]) -> bool {
+    matches!(parts, [only] if matches!(only[..], [Node::Repeat(_)]))
+}
+
+/// How many times in 16 there is an option inside of an option, at least: both together are rare as it is.
+const NESTED_OPTIONS_IN_16: u64 = 8;
 
 impl Arguments {
     /// Appends a whole request.
     pub fn write_request(&mut self, plan: &Plan, argv: &mut Argv) {
         self.begin(plan);
         plan.command.name.split(' ').for_each(|word| self.write_word(word, argv));
-        self.walk(plan.tree, argv);
+        self.walk(plan.tree, self.options_in_16, argv);
     }
 
-    fn walk(&mut self, nodes: &'static [Node], argv: &mut Argv) {
+    /// Appends `nodes`, of which an option is there `in_16` times in 16.
+    fn walk(&mut self, nodes: &'static [Node], in_16: u64, argv: &mut Argv) {
         for node in nodes {
             match node {
+                Node::Token("*") => self.write_clock_id(argv),
                 Node::Token(word) => self.write_word(word, argv),
                 Node::Slot(slot) => self.write_slot(*slot, argv),
-                Node::Options(parts) => self.walk_options(parts, argv),
+                Node::Options(parts) => self.walk_options(parts, in_16, argv),
                 Node::Choice(alternatives) => {
                     let chosen = self.shape.pick(alternatives);
-                    self.walk(if self.may_walk(chosen) { chosen } else { &alternatives[0] }, argv);
+                    self.walk(if self.may_walk(chosen) { chosen } else { &alternatives[0] }, in_16, argv);
                 }
                 Node::Repeat(nodes) => {
-                    for _ in 0..self.draw_times(nodes) {
-                        self.walk(nodes, argv);
+                    let times = self.draw_times(nodes);
+                    if matches!(nodes.first(), Some(Node::Slot(Slot::Key))) {
+                        self.numkeys = times;
+                    }
+                    for _ in 0..times {
+                        self.walk(nodes, in_16, argv);
                     }
                 }
                 Node::Counted(nodes) => {
                     for _ in 0..self.numkeys {
-                        self.walk(nodes, argv);
+                        self.walk(nodes, in_16, argv);
                     }
                 }
             }
         }
     }
 
-    /// False for ranges by name among members of several scores, see [`super::swarm::Swarm::one_score`].
+    /// False for ranges by name among members of several scores, see [`super::swarm::Swarm::one_score`], and for ids of
+    /// the clock in a seed with small ids.
     fn may_walk(&self, alternative: &Sequence) -> bool {
-        self.one_score || !matches!(alternative.first(), Some(Node::Slot(Slot::LexBound)))
+        match alternative.first() {
+            Some(Node::Slot(Slot::LexBound)) => self.one_score,
+            Some(Node::Token("*")) => !self.ids.is_small,
+            _ => true,
+        }
     }
 
     /// Takes each part or leaves it, from any of them on and around. One draw decides all: eight bits where to
     /// start, then four bits a part, which is enough for fourteen parts.
-    fn walk_options(&mut self, parts: &'static [Sequence], argv: &mut Argv) {
+    fn walk_options(&mut self, parts: &'static [Sequence], in_16: u64, argv: &mut Argv) {
+        if is_body(parts) {
+            if self.shape.chance(15, 16) {
+                self.walk(&parts[0], in_16, argv);
+            }
+            return;
+        }
         let mut bits = self.shape.bits64();
         let first = ((bits & 0xff) as usize * parts.len()) >> 8;
         bits >>= 8;
         for part in parts.iter().cycle().skip(first).take(parts.len()) {
-            if bits & 0xf < self.options_in_16 {
-                self.walk(part, argv);
+            if bits & 0xf < chances_in_16(part, in_16) {
+                self.walk(part, in_16.max(NESTED_OPTIONS_IN_16), argv);
             }
             bits >>= 4;
         }
@@ -123,5 +157,16 @@ impl Arguments {
             let cased = |(at, byte): (usize, u8)| if mixed && at % 2 == 0 { byte } else { byte.to_ascii_lowercase() };
             out.extend(word.bytes().enumerate().map(cased));
         });
+    }
+}
+
+/// How often an option comes among those that come `in_16` times in 16.
+fn chances_in_16(option: &Sequence, in_16: u64) -> u64 {
+    match option.first() {
+        // A connection that waits does nothing else.
+        Some(Node::Token("BLOCK")) => 1,
+        // It makes the data that the rest of a sequence is about.
+        Some(Node::Token("MKSTREAM")) => 10,
+        _ => in_16,
     }
 }

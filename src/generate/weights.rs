@@ -44,21 +44,67 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("FLUSHDB", 15),
     ("FLUSHALL", 6),
     ("HELLO", 0),
-    ("INFO", 0),
+    ("QUIT", 0),
+    ("RESET", 0),
+    ("INFO", 4),
+    ("QUIT", 0),
+    ("RESET", 0),
     // bitmaps
-
+    ("SETBIT", 400),
+    ("BITFIELD", 400),
+    ("BITOP", 250),
+    ("BITPOS", 300),
+    ("BITCOUNT", 300),
     // hyperloglog
-
+    ("PFADD", 500),
+    ("PFCOUNT", 200),
+    ("PFMERGE", 150),
     // geo
-
+    ("GEOADD", 1500),
+    ("GEODIST", 250),
+    ("GEOSEARCH", 400),
+    ("GEORADIUS", 200),
+    ("GEORADIUSBYMEMBER", 150),
+    ("GEOSEARCHSTORE", 120),
     // streams
-
-    // transactions
-
+    ("XADD", 1200),
+    ("XREADGROUP", 500),
+    ("XGROUP CREATE", 400),
+    ("XCLAIM", 150),
+    ("XAUTOCLAIM", 150),
+    ("XPENDING", 150),
+    ("XINFO STREAM", 150),
+    ("XINFO GROUPS", 150),
+    ("XDEL", 80),
+    ("XTRIM", 60),
+    ("XSETID", 40),
+    ("XGROUP DESTROY", 30),
+    ("XGROUP SETID", 60),
+    ("XGROUP DELCONSUMER", 30),
+    // transactions: what is 0 comes where a connection is ready for it
+    ("DISCARD", 0),
+    ("EXEC", 0),
+    ("MULTI", 0),
+    ("WATCH", 0),
+    ("UNWATCH", 20),
     // channels
-
+    ("PUBLISH", 600),
+    ("SPUBLISH", 250),
+    ("SUBSCRIBE", 0),
+    ("PSUBSCRIBE", 0),
+    ("SSUBSCRIBE", 0),
+    ("UNSUBSCRIBE", 0),
+    ("PUNSUBSCRIBE", 0),
+    ("SUNSUBSCRIBE", 0),
     // blocking
-
+    ("BLMOVE", 0),
+    ("BLMPOP", 0),
+    ("BLPOP", 0),
+    ("BRPOP", 0),
+    ("BRPOPLPUSH", 0),
+    ("BZMPOP", 0),
+    ("BZPOPMAX", 0),
+    ("BZPOPMIN", 0),
     // search
     ("FT.SEARCH", 1200),
     ("FT.AGGREGATE", 800),
@@ -67,6 +113,56 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("FT.DROPINDEX", 30),
     ("FT._LIST", 20),
     // server
+    ("SORT", 300),
+    ("SORT_RO", 100),
+    ("OBJECT ENCODING", 300),
+    ("OBJECT FREQ", 10),
+    ("OBJECT IDLETIME", 10),
+    ("OBJECT REFCOUNT", 10),
+    ("AUTH", 8),
+    ("CLIENT CACHING", 0),
+    ("CLIENT GETNAME", 30),
+    ("CLIENT GETREDIR", 4),
+    ("CLIENT ID", 4),
+    ("CLIENT INFO", 4),
+    ("CLIENT KILL", 8),
+    ("CLIENT LIST", 8),
+    ("CLIENT NO-EVICT", 8),
+    // What waits for the server, or gets no reply, has no place in a sequence of requests and replies.
+    ("CLIENT PAUSE", 0),
+    ("CLIENT REPLY", 0),
+    ("CLIENT SETNAME", 30),
+    ("CLIENT TRACKING", 0),
+    ("CLIENT TRACKINGINFO", 4),
+    ("CLIENT UNBLOCK", 8),
+    ("CLIENT UNPAUSE", 4),
+    ("COMMAND", 0),
+    ("COMMAND COUNT", 2),
+    ("COMMAND DOCS", 2),
+    ("COMMAND GETKEYS", 20),
+    ("COMMAND INFO", 2),
+    ("COMMAND LIST", 2),
+    ("CONFIG GET", 10),
+    ("CONFIG RESETSTAT", 2),
+    ("CONFIG REWRITE", 2),
+    ("CONFIG SET", 20),
+    ("DEBUG", 0),
+    ("LATENCY DOCTOR", 2),
+    ("LATENCY GRAPH", 2),
+    ("LATENCY HISTOGRAM", 2),
+    ("LATENCY HISTORY", 2),
+    ("LATENCY LATEST", 2),
+    ("LATENCY RESET", 4),
+    ("MEMORY DOCTOR", 2),
+    ("MEMORY MALLOC-STATS", 1),
+    ("MEMORY PURGE", 2),
+    ("MEMORY STATS", 2),
+    ("MEMORY USAGE", 10),
+    ("SLOWLOG GET", 2),
+    ("SLOWLOG LEN", 2),
+    ("SLOWLOG RESET", 2),
+    ("TIME", 10),
+    ("WAIT", 10),
 ];
 
 /// What a group has of families that are not its own: keys of other types to be wrong about, and what happens to
@@ -78,9 +174,11 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("HSET", 20),
     ("SADD", 20),
     ("ZADD", 20),
+    ("XADD", 10),
     ("DEL", 40),
     ("TYPE", 20),
     ("EXISTS", 20),
+    ("OBJECT ENCODING", 15),
     ("EXPIRE", 20),
     ("PEXPIRE", 10),
     ("TTL", 10),
@@ -94,37 +192,49 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("FLUSHDB", 2),
 ];
 
+/// In groups whose keys hold strings of their own form, commands that see their bytes, and some that break them.
+pub(super) const ON_STRINGS: &[(&str, u32)] =
+    &[("SET", 40), ("GET", 60), ("STRLEN", 20), ("GETRANGE", 20), ("SETRANGE", 30), ("APPEND", 20), ("GETDEL", 10)];
+
 /// In the groups of keys and expiry, commands that make and read keys of every type.
 pub(super) const ANY_TYPE: &[(&str, u32)] = &[
-    ("SET", 200),
+    ("SET", 500),
     ("SETEX", 40),
     ("PSETEX", 40),
     ("GETEX", 60),
     ("GET", 40),
     ("APPEND", 20),
-    ("INCRBY", 40),
-    ("RPUSH", 80),
+    ("INCRBY", 150),
+    ("RPUSH", 400),
     ("LPOP", 20),
     ("LLEN", 20),
-    ("HSET", 80),
+    ("HSET", 400),
     ("HGET", 20),
     ("HDEL", 20),
-    ("SADD", 80),
+    ("SADD", 400),
     ("SREM", 20),
     ("SCARD", 20),
     ("SINTERSTORE", 20),
-    ("ZADD", 80),
+    ("ZADD", 400),
     ("ZREM", 20),
     ("ZSCORE", 20),
     ("ZUNIONSTORE", 20),
     // bitmaps
-
+    ("SETBIT", 60),
+    ("BITCOUNT", 20),
     // hyperloglog
-
+    ("PFADD", 60),
+    ("PFCOUNT", 20),
     // geo
-
+    ("GEOADD", 60),
+    ("GEOPOS", 20),
+    ("GEOSEARCH", 20),
     // streams
-
+    ("XADD", 80),
+    ("XLEN", 20),
+    ("XDEL", 20),
+    ("XGROUP CREATE", 20),
+    ("XREADGROUP", 20),
     // transactions
 
     // channels
@@ -134,7 +244,27 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     // search
 
     // server
+    ("HINCRBY", 20),
+    ("INCRBYFLOAT", 20),
+    ("SETRANGE", 20),
+    ("SMOVE", 20),
+    ("SPOP", 20),
+    ("ZRANGESTORE", 20),
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] = &["FT.CREATE", "SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] = &[
+    "SET",
+    "INCRBY",
+    "RPUSH",
+    "HSET",
+    "SADD",
+    "ZADD",
+    "SETBIT",
+    "PFADD",
+    "GEOADD",
+    "XADD",
+    "XGROUP CREATE",
+    "FT.CREATE",
+    "DEL",
+];

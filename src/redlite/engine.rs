@@ -1,12 +1,13 @@
-//! One command from request to reply.
+//! One command from request to reply: found, run or queued, committed, and whoever it wakes served.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::commands::{self, Context};
+use super::clients::{Addresses, Clients, Connection, Slot};
+use super::commands::{self, Command, Context};
 use super::env::{Clock, Env, Random};
 use super::failure::Failure;
-use super::store::Store;
+use super::store::{Ready, Store, Type};
 use crate::resp::{Argv, Reply};
 
 /// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
@@ -68,13 +69,23 @@ impl Redlite {
     }
 
     fn new(store: Store, env: Env) -> Self {
-        let engine = Engine { store, clock: env.clock, random: env.random };
+        let engine = Engine { store, clock: env.clock, random: env.random, clients: Clients::default() };
         Self { engine: Arc::new(Mutex::new(engine)) }
     }
 
-    /// A connection to the store: its own database number and protocol.
+    /// A connection to the store: its own database number, protocol, transaction and subscriptions.
     pub fn client(&self) -> Client {
-        Client { engine: Arc::clone(&self.engine), connection: Connection::default() }
+        let mut engine = lock(&self.engine);
+        let now_ms = engine.clock.now_ms();
+        let slot = engine.clients.add(now_ms);
+        drop(engine);
+        Client { engine: Arc::clone(&self.engine), slot }
+    }
+
+    /// Demands this password of every connection from now on, those that are there apart: [`Redlite::client`] gives
+    /// one that has to send AUTH or HELLO first.
+    pub fn set_password(&self, password: Option<Vec<u8>>) {
+        lock(&self.engine).clients.password = password;
     }
 
     /// Takes random picks from another sequence from now on.
@@ -91,19 +102,150 @@ impl Redlite {
         store.clear_all().and_then(|()| store.commit()).inspect_err(|_| store.rollback())?;
         Ok(())
     }
+
+    /// Starts a batch: commands of any of the store's connections that are committed together.
+    pub fn batch(&self) -> Batch<'_> {
+        let mut engine = lock(&self.engine);
+        engine.clients.start_batch();
+        Batch { engine }
+    }
+
+    /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
+    /// the system's clock at [`Redlite::next_timeout_ms`].
+    pub fn expire_waits(&self) {
+        let mut engine = lock(&self.engine);
+        engine.clients.start_batch();
+        engine.expire_waits();
+        engine.commit();
+    }
+
+    /// When the next wait of a blocked connection is over, in milliseconds since 1970.
+    pub fn next_timeout_ms(&self) -> Option<i64> {
+        lock(&self.engine).clients.waits.next_timeout_ms()
+    }
 }
 
-/// A connection to a [`Redlite`].
+/// Commands that are committed together, and the store's lock. Their replies, and what they send to other connections,
+/// wait in the connections' outboxes: they are to be taken after [`Batch::commit`].
+#[derive(Debug)]
+pub struct Batch<'a> {
+    engine: MutexGuard<'a, Engine>,
+}
+
+/// What of a connection matters to whoever runs its commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// It waits for something to take: its next command has to wait, too.
+    pub is_blocked: bool,
+    /// It is to be closed once its frames are sent.
+    pub is_closing: bool,
+    /// It has to say the password before anything else.
+    pub is_stranger: bool,
+    /// Messages of channels may be sent to it.
+    pub is_subscriber: bool,
+}
+
+impl Batch<'_> {
+    /// Runs one command of a connection of this store, unless it is blocked.
+    pub fn run(&mut self, client: &Client, argv: &Argv) -> State {
+        self.engine.run(client.slot, argv);
+        self.state(client)
+    }
+
+    /// Answers a connection what is no command, and has it closed.
+    pub fn refuse(&mut self, client: &Client, error: Reply) -> State {
+        if let Some(connection) = self.engine.clients.get_mut(client.slot) {
+            connection.outbox.push_back(error);
+            connection.is_closing = true;
+        }
+        self.state(client)
+    }
+
+    /// Ends the waits whose time is over, as [`Redlite::expire_waits`].
+    pub fn expire_waits(&mut self) {
+        self.engine.expire_waits();
+    }
+
+    /// Makes what the commands changed last. Where that fails, every reply of the batch becomes an error, and nothing
+    /// of it is kept.
+    pub fn commit(&mut self) {
+        self.engine.commit();
+        self.engine.clients.start_batch();
+    }
+
+    /// Takes what is to be sent to a connection.
+    pub fn take_frames(&mut self, client: &Client, take: impl FnMut(Reply)) {
+        if let Some(connection) = self.engine.clients.get_mut(client.slot) {
+            connection.outbox.drain(..).for_each(take);
+        }
+    }
+
+    /// How a connection stands: closing, where there is none.
+    pub fn state(&self, client: &Client) -> State {
+        match self.engine.clients.get(client.slot) {
+            None => State { is_closing: true, ..State::default() },
+            Some(connection) => State {
+                is_blocked: connection.wait.is_some(),
+                is_closing: connection.is_closing,
+                is_stranger: !connection.is_authenticated,
+                is_subscriber: connection.subscriptions.is_any(),
+            },
+        }
+    }
+
+    /// The connections for which there is something to do after commands of others: frames to take, blocked no more,
+    /// or to be closed.
+    pub fn take_stirred(&mut self) -> Vec<Slot> {
+        self.engine.clients.take_stirred()
+    }
+
+    /// The store's time, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.engine.clock.now_ms()
+    }
+}
+
+/// A connection to a [`Redlite`]; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Client {
     engine: Arc<Mutex<Engine>>,
-    connection: Connection,
+    slot: Slot,
 }
 
 impl Client {
-    /// Runs one command and returns what Redis would answer.
+    /// Runs one command and returns what Redis would answer: [`Reply::Pending`] where the client is blocked now, and
+    /// [`Reply::Frames`] where not exactly one frame is there to take, as messages of channels come first.
+    ///
+    /// While it is blocked, no command is run and the answer is [`Reply::Pending`].
     pub fn execute(&mut self, argv: &Argv) -> Reply {
-        lock(&self.engine).execute(&mut self.connection, argv)
+        let mut engine = lock(&self.engine);
+        engine.clients.start_batch();
+        engine.run(self.slot, argv);
+        engine.commit();
+        engine.take_reply(self.slot)
+    }
+
+    /// What has arrived since the last request: [`Reply::Pending`] while the client is blocked.
+    pub fn poll(&mut self) -> Reply {
+        lock(&self.engine).take_reply(self.slot)
+    }
+
+    /// Says what the client is connected from and to: CLIENT LIST shows it.
+    pub fn set_addresses(&self, addresses: Addresses) {
+        if let Some(connection) = lock(&self.engine).clients.get_mut(self.slot) {
+            connection.addresses = addresses;
+        }
+    }
+
+    /// Where it stands in the table of connections.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        lock(&self.engine).clients.remove(self.slot);
     }
 }
 
@@ -117,56 +259,185 @@ fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
     })
 }
 
-/// What a connection remembers.
-#[derive(Debug)]
-pub(super) struct Connection {
-    /// The selected database.
-    pub db: u32,
-    /// 2 or 3: the protocol of its replies.
-    pub protocol: u8,
-}
-
-impl Default for Connection {
-    fn default() -> Self {
-        Self { db: 0, protocol: 2 }
-    }
-}
-
 #[derive(Debug)]
 struct Engine {
     store: Store,
     clock: Clock,
     random: Random,
+    clients: Clients,
 }
 
 impl Engine {
-    fn execute(&mut self, connection: &mut Connection, argv: &Argv) -> Reply {
-        let command = match commands::find(argv) {
-            Ok(command) => command,
-            Err(failure) => return failure.into_reply(),
-        };
+    /// Runs one command, and what it wakes.
+    fn run(&mut self, slot: Slot, argv: &Argv) {
+        if self.clients.get_mut(slot).is_none_or(|connection| connection.wait.is_some()) {
+            return;
+        }
+        let Some(mut connection) = self.clients.take(slot) else { return };
         let now_ms = self.clock.now_ms();
         self.store.set_now(now_ms);
-        let mut context = Context { store: &mut self.store, connection, random: &mut self.random, argv, now_ms };
-        let outcome = (command.run)(&mut context);
-        self.settle(outcome)
+        self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
+        let outcome = self.dispatch(&mut connection, argv, now_ms);
+        self.settle(connection, outcome);
+        self.clients.mark_dirty(&mut self.store);
+        self.serve_ready(now_ms);
     }
 
-    /// Commits what the command changed, or undoes it where the storage failed.
-    fn settle(&mut self, outcome: Result<Reply, Failure>) -> Reply {
-        let reply = match outcome {
-            Ok(reply) => reply,
-            Err(failure @ Failure::Refused(_)) => failure.into_reply(),
-            Err(failure @ Failure::Storage(_)) => {
-                self.store.rollback();
-                return failure.into_reply();
+    /// Finds the command and runs it, queues it or refuses it.
+    fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
+        let checked =
+            commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
+        self.clients.commands_run += 1;
+        connection.active_ms = now_ms;
+        let command = match checked {
+            Ok(command) => {
+                connection.last_command = Some(command.spec.name);
+                command
             }
+            Err(failure) => return Err(commands::reject(connection, &mut self.clients, argv, failure)),
         };
-        match self.store.commit() {
-            Ok(()) => reply,
-            Err(error) => {
-                self.store.rollback();
-                Failure::Storage(error).into_reply()
+        if commands::is_queued(connection, command) {
+            connection.transaction.iter_mut().for_each(|transaction| transaction.queue.push(argv.clone()));
+            return Ok(Reply::Simple(b"QUEUED".to_vec()));
+        }
+        self.run_command(command, connection, argv, now_ms, None)
+    }
+
+    fn run_command(
+        &mut self,
+        command: &Command,
+        connection: &mut Connection,
+        argv: &Argv,
+        now_ms: i64,
+        ready_key: Option<&[u8]>,
+    ) -> Result<Reply, Failure> {
+        let Self { store, random, clients, .. } = self;
+        (command.run)(&mut Context { store, connection, clients, random, argv, now_ms, in_exec: false, ready_key })
+    }
+
+    /// Answers a command of `connection`, or lets the connection wait; undoes the batch where the storage failed.
+    fn settle(&mut self, mut connection: Box<Connection>, outcome: Result<Reply, Failure>) {
+        match outcome {
+            Ok(reply) => self.clients.answer(&mut connection, reply),
+            Err(Failure::Blocked(wait)) => {
+                self.clients.waits.add(connection.slot, &wait);
+                connection.wait = Some(*wait);
+            }
+            Err(failure @ Failure::Refused(_)) => self.clients.answer(&mut connection, failure.into_reply()),
+            Err(failure @ Failure::Storage(_)) => {
+                let error = failure.into_reply();
+                self.clients.answer(&mut connection, error.clone());
+                self.clients.put_back(connection);
+                return self.undo(&error);
+            }
+        }
+        self.clients.put_back(connection);
+    }
+
+    fn undo(&mut self, error: &Reply) {
+        self.store.rollback();
+        self.clients.fail_batch(error);
+    }
+
+    fn commit(&mut self) {
+        if let Err(error) = self.store.commit() {
+            self.undo(&Failure::Storage(error).into_reply());
+        }
+    }
+
+    /// Serves those who wait for keys that have become ready. What one of them does may make others ready.
+    fn serve_ready(&mut self, now_ms: i64) {
+        loop {
+            let ready = self.store.take_ready();
+            if ready.is_empty() {
+                return;
+            }
+            for key in ready {
+                if let Err(failure) = self.serve_key(&key, now_ms) {
+                    self.undo(&failure.into_reply());
+                }
+                self.clients.mark_dirty(&mut self.store);
+            }
+        }
+    }
+
+    fn serve_key(&mut self, ready: &Ready, now_ms: i64) -> Result<(), Failure> {
+        let is_stream = self.store.find(ready.db, &ready.name)?.is_some_and(|key| key.kind == Type::Stream);
+        for _ in 0..self.clients.waits.count(ready.db, &ready.name) {
+            let Some(key) = self.store.find(ready.db, &ready.name)? else { break };
+            let Some(first) = self.clients.waits.rotate(ready.db, &ready.name) else { break };
+            self.serve(first, ready, key.kind, now_ms);
+        }
+        if !is_stream {
+            for slot in self.clients.waits.waiting_for(ready.db, &ready.name) {
+                self.serve(slot, ready, Type::Stream, now_ms);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs again what a connection waits with, where it waits for a key of this kind.
+    fn serve(&mut self, slot: Slot, ready: &Ready, kind: Type, now_ms: i64) {
+        let Some(mut connection) = self.clients.take(slot) else { return };
+        let Some(wait) = connection.wait.take() else {
+            return self.clients.put_back(connection);
+        };
+        let outcome = match commands::find(&wait.argv) {
+            Ok(command) if wait.kind == kind => {
+                self.run_command(command, &mut connection, &wait.argv, now_ms, Some(&ready.name))
+            }
+            Ok(_) => Err(Failure::Blocked(Box::new(wait.clone()))),
+            Err(failure) => Err(failure),
+        };
+        if let Err(Failure::Blocked(_)) = outcome {
+            connection.wait = Some(wait);
+            self.clients.put_back(connection);
+        } else {
+            self.clients.waits.remove(slot, &wait);
+            self.settle(connection, outcome);
+            self.clients.stir(slot);
+        }
+    }
+
+    fn expire_waits(&mut self) {
+        let now_ms = self.clock.now_ms();
+        while let Some(slot) = self.clients.waits.first_timed_out(now_ms) {
+            let Some(mut connection) = self.clients.take(slot) else { break };
+            if let Some(wait) = connection.wait.take() {
+                self.clients.waits.remove(slot, &wait);
+                self.clients.answer(&mut connection, wait.timed_out);
+            }
+            self.clients.put_back(connection);
+            self.clients.stir(slot);
+        }
+        if let Err(failure) = self.expire_awaited(now_ms) {
+            self.undo(&failure.into_reply());
+        }
+    }
+
+    /// A stream whose time is over is gone also for those who wait as consumers of its groups.
+    fn expire_awaited(&mut self, now_ms: i64) -> Result<(), Failure> {
+        self.store.set_now(now_ms);
+        self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
+        for (db, name) in self.clients.waits.keys() {
+            self.store.find(db, &name)?;
+        }
+        self.clients.mark_dirty(&mut self.store);
+        self.serve_ready(now_ms);
+        Ok(())
+    }
+
+    /// What there is to take by an embedder: one frame as it is.
+    fn take_reply(&mut self, slot: Slot) -> Reply {
+        let Some(connection) = self.clients.get_mut(slot) else { return Reply::Closed };
+        let is_blocked = connection.wait.is_some();
+        match (connection.outbox.pop_front(), connection.outbox.is_empty()) {
+            (None, _) if is_blocked => Reply::Pending,
+            (None, _) => Reply::Frames(Vec::new()),
+            (Some(only), true) if !is_blocked => only,
+            (Some(first), _) => {
+                let pending = is_blocked.then_some(Reply::Pending);
+                Reply::Frames([first].into_iter().chain(connection.outbox.drain(..)).chain(pending).collect())
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What stops a command.
 
+use super::waits::Wait;
 use crate::resp::Reply;
 
 /// Why a command did not do what it was asked.
@@ -9,6 +10,11 @@ pub(super) enum Failure {
     Refused(Vec<u8>),
     /// The storage is at fault: everything that the command changed is undone.
     Storage(rusqlite::Error),
+    /// There is nothing to take: the client waits. Only a command that may block says this, see
+    /// [`Context::may_block`].
+    ///
+    /// [`Context::may_block`]: super::commands::Context::may_block
+    Blocked(Box<Wait>),
 }
 
 impl Failure {
@@ -21,6 +27,7 @@ impl Failure {
                 Reply::Error(text)
             }
             Failure::Storage(error) => Reply::error(format!("ERR storage: {error}")),
+            Failure::Blocked(wait) => wait.timed_out,
         }
     }
 }

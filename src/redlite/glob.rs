@@ -2,11 +2,15 @@
 //!
 //! Source: <https://redis.io/docs/latest/commands/keys/>, and for what it leaves open redis-server 7.0, probed.
 
-/// True where `pattern` matches all of `text`.
-///
-/// As in Redis, `*` matches the empty text, and no other pattern of stars does.
+/// True where `pattern` matches all of `text`, as a search among what is stored has it: there `*` stands for
+/// everything, and also for the empty text.
+pub(super) fn selects(pattern: &[u8], text: &[u8]) -> bool {
+    pattern == b"*" || matches(pattern, text)
+}
+
+/// True where `pattern` matches all of `text`. As in Redis, no pattern of stars matches the empty text.
 pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    pattern == b"*" || matches_bounded(pattern, text, &mut false)
+    matches_bounded(pattern, text, &mut false)
 }
 
 /// `give_up` is set once a `*` has failed on all that follows: then the stars before it need not try on.
@@ -105,7 +109,7 @@ mod tests {
     #[test]
     fn patterns_match_as_in_redis() {
         let check = |pattern: &str, text: &str, expected: bool| {
-            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), expected, "{pattern:?} on {text:?}");
+            assert_eq!(selects(pattern.as_bytes(), text.as_bytes()), expected, "{pattern:?} on {text:?}");
         };
         check("*", "", true);
         check("**", "", false);

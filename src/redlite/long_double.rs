@@ -72,6 +72,23 @@ impl LongDouble {
         Some(Self { negative, magnitude })
     }
 
+    /// A thousand times the number, rounded up; `None` where that is beyond 64 bits.
+    pub fn times_1000_up(self) -> Option<i64> {
+        let Magnitude { significand, exponent } = self.magnitude?;
+        let Magnitude { significand, exponent } = round(u128::from(significand) * 1000, i64::from(exponent))?;
+        let value = u128::from(significand);
+        let (whole, is_cut) = if exponent >= 0 {
+            (value.checked_shl(exponent.unsigned_abs()).filter(|_| exponent < 64)?, false)
+        } else {
+            let places = exponent.unsigned_abs();
+            let whole = value.checked_shr(places).unwrap_or(0);
+            (whole, whole.checked_shl(places).unwrap_or(0) != value)
+        };
+        let whole = i128::try_from(whole).ok()?;
+        let signed = if self.negative { -whole } else { whole + i128::from(is_cut) };
+        i64::try_from(signed).ok()
+    }
+
     /// False for the two infinities.
     pub fn is_finite(self) -> bool {
         self.magnitude.is_some()

@@ -13,23 +13,35 @@
 //! |---|---|
 //! | [`env`] | the clock and the randomness: the only places where they come from |
 //! | `engine` | one command from request to reply: look up, check arity, run, commit |
+//! | `clients` | what each connection remembers, and what waits to be sent to it |
+//! | `config` | the parameters that CONFIG tells and sets |
+//! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
-//! | `number`, `long_double`, `glob` | how Redis reads and writes numbers, and matches patterns |
+//! | [`server`] | the same store for clients on sockets |
+//! | `number`, `long_double`, `glob`, `stream_id` | how Redis reads and writes numbers and ids, and matches patterns |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
 
+mod channels;
 mod client;
+mod clients;
 mod commands;
+mod config;
 mod engine;
 pub mod env;
 mod failure;
 mod glob;
 mod long_double;
 mod number;
+mod qsort;
 pub mod search;
+pub mod server;
 mod store;
+mod stream_id;
+mod waits;
 
 pub use client::{ClientError, RedliteClient};
-pub use engine::{Client, OpenError, Redlite};
+pub use clients::{Addresses, Slot};
+pub use engine::{Batch, Client, OpenError, Redlite, State};

@@ -55,6 +55,17 @@ pub(super) fn format_general(value: f64, digits: usize) -> Vec<u8> {
     format!("{}e{sign}{:02}", trim_zeros(mantissa), exponent.abs()).into_bytes()
 }
 
+/// The number with up to 17 decimals, as Redis writes what it takes for human eyes; an infinity never comes.
+///
+/// Source: `ld2string` (`LD_STR_HUMAN`) of Redis 7.0, probed. A double has the same digits as a `long double`.
+pub(super) fn format_decimal(value: f64) -> Vec<u8> {
+    let text = format!("{value:.17}");
+    match trim_zeros(&text) {
+        "-0" => b"0".to_vec(),
+        trimmed => trimmed.as_bytes().to_vec(),
+    }
+}
+
 /// Without the zeros at the end of a fraction, and without its point where nothing is left of it.
 fn trim_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
@@ -286,5 +297,16 @@ mod tests {
         check(1.5e300, "1.5000000000000001e+300");
         check(0.00001, "1.0000000000000001e-05");
         check(f64::NEG_INFINITY, "-inf");
+    }
+
+    #[test]
+    fn decimals_are_written_with_17_digits_at_most() {
+        let check = |value: f64, expected: &str| assert_eq!(String::from_utf8_lossy(&format_decimal(value)), expected);
+        check(13.36138933897018433, "13.36138933897018433");
+        check(85.05112878, "85.0511287799999991");
+        check(180.0, "180");
+        check(-1e-18, "0");
+        check(2f64.powi(-18), "0.00000381469726562");
+        check(3.0 * 2f64.powi(-18), "0.00001144409179688");
     }
 }

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::style::{BAD, FAINT, GOOD, PASTE, STRONG, WARN};
-use super::{Check, Finding, Format, Report, Verdict};
+use super::{Check, Drift, Finding, Format, Report, Totals, Verdict, matrix};
+use crate::diff::kind::UNSUPPORTED;
 
 /// How many findings are shown with their replies; the others only as a line.
 const DETAILS_MAX: usize = 5;
@@ -42,12 +43,16 @@ impl Format for Console {
         if !report.checks.is_empty() {
             writeln!(out)?;
         }
+        if let Some(counted) = &report.matrix {
+            matrix::write(counted, out)?;
+        }
         for finding in report.findings.iter().take(DETAILS_MAX) {
             write_details(finding, out)?;
         }
         if !report.findings.is_empty() {
             write_classes(&report.findings, out)?;
         }
+        write_drift(&report.drift, out)?;
         for flaky in &report.flaky {
             writeln!(out, "{WARN}flaky{WARN:#}  {}  {} (a second run did not show it)", flaky.class, flaky.found_in)?;
         }
@@ -101,19 +106,56 @@ fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
             write!(out, "  {trace}")?;
         }
         writeln!(out)?;
+        if !finding.also.is_empty() {
+            let commands: Vec<&str> = finding.commands().collect();
+            write_list(&commands, out)?;
+        }
     }
     writeln!(out)
 }
 
-/// A class on one line, with the commands that differ in the same way.
-fn name_class(finding: &Finding) -> String {
-    const SHOWN_MAX: usize = 3;
-    if finding.also.is_empty() {
-        return finding.class.to_string();
+/// Words on as few lines as they take.
+pub(super) fn write_list(words: &[&str], out: &mut dyn Write) -> io::Result<()> {
+    const LINE_CHARS_MAX: usize = 108;
+    let mut line = String::new();
+    for (at, word) in words.iter().enumerate() {
+        let comma = if at + 1 < words.len() { "," } else { "" };
+        if line.chars().count() + word.chars().count() + 2 > LINE_CHARS_MAX {
+            writeln!(out, "    {FAINT}{line}{FAINT:#}")?;
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        line.push_str(comma);
     }
-    let shown = finding.also.iter().take(SHOWN_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = if finding.also.len() > SHOWN_MAX { ", …" } else { "" };
-    format!("{} (and {} more commands: {shown}{more})", finding.class, finding.also.len())
+    if line.is_empty() { Ok(()) } else { writeln!(out, "    {FAINT}{line}{FAINT:#}") }
+}
+
+/// Where the references differ, which fails nothing.
+fn write_drift(drift: &[Drift], out: &mut dyn Write) -> io::Result<()> {
+    let width = drift.iter().map(|it| it.class.to_string().chars().count()).max().unwrap_or(0);
+    for Drift { class, agrees_with, count, found_in } in drift {
+        let class = class.to_string();
+        let count = group_digits(*count);
+        writeln!(
+            out,
+            "{WARN}drift{WARN:#}  {class:width$}  {count:>6}×  as {agrees_with}  {FAINT}{found_in}{FAINT:#}"
+        )?;
+    }
+    if drift.is_empty() { Ok(()) } else { writeln!(out) }
+}
+
+/// A class in a few words; the commands of a systemic one are listed below it.
+fn name_class(finding: &Finding) -> String {
+    let count = finding.also.len() + 1;
+    match (finding.class.kind == UNSUPPORTED, count) {
+        (true, 1) => format!("{} is unsupported by the subject", finding.class.command),
+        (true, _) => format!("{count} commands are unsupported by the subject"),
+        (false, 1) => finding.class.to_string(),
+        (false, _) => format!("{} {} of {count} commands", finding.class.rule, finding.class.kind),
+    }
 }
 
 fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -127,14 +169,7 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     };
     write!(out, "{style}{verdict}{style:#}  {} against {}", report.subject, report.reference)?;
     writeln!(out, "{FAINT} · {}{FAINT:#}", report.scope)?;
-    if totals.known + totals.skipped > 0 {
-        writeln!(
-            out,
-            "{WARN}known divergences occurred {} times; {} replies after them were not compared{WARN:#}",
-            group_digits(totals.known),
-            group_digits(totals.skipped)
-        )?;
-    }
+    write_uncompared(totals, out)?;
     if totals.seeds > 0 {
         write!(out, "{} seeds, ", group_digits(totals.seeds))?;
     }
@@ -149,6 +184,21 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// What differed without failing the run, and what was not compared for that.
+fn write_uncompared(totals: &Totals, out: &mut dyn Write) -> io::Result<()> {
+    let mut told = Vec::new();
+    if totals.known > 0 {
+        told.push(format!("known divergences occurred {} times", group_digits(totals.known)));
+    }
+    if totals.drift > 0 {
+        told.push(format!("{} times only another reference agreed (version drift)", group_digits(totals.drift)));
+    }
+    if totals.skipped > 0 {
+        told.push(format!("{} replies after that were not compared", group_digits(totals.skipped)));
+    }
+    if told.is_empty() { Ok(()) } else { writeln!(out, "{WARN}{}{WARN:#}", told.join("; ")) }
+}
+
 fn count_divergent(report: &Report) -> String {
     let noun = if report.totals.seeds > 0 { "seed" } else { "trace" };
     let plural = if report.totals.divergent == 1 { "" } else { "s" };
@@ -156,7 +206,7 @@ fn count_divergent(report: &Report) -> String {
 }
 
 /// `1234567` as `1 234 567`.
-fn group_digits(number: u64) -> String {
+pub(super) fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

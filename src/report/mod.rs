@@ -4,6 +4,8 @@
 
 mod console;
 mod json;
+mod markdown;
+pub mod matrix;
 pub mod style;
 
 use std::fmt::Debug;
@@ -38,7 +40,7 @@ pub trait Format: Debug + Sync {
 
 /// The table of formats.
 pub fn formats() -> &'static [&'static dyn Format] {
-    &[&console::Console, &json::Json]
+    &[&console::Console, &json::Json, &markdown::Markdown]
 }
 
 /// The format of this name.
@@ -62,6 +64,11 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// The divergences, one a class, by their first seed.
     pub findings: Vec<Finding>,
+    /// Where the subject agrees with a reference behind the first only. It fails nothing: versions differ there.
+    pub drift: Vec<Drift>,
+    /// What each command came to, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<matrix::Matrix>,
     /// Divergences that a second run did not show.
     pub flaky: Vec<Flaky>,
     /// What else fails the run, such as a known divergence that no longer occurs.
@@ -90,6 +97,7 @@ impl Report {
     pub fn absorb(&mut self, part: Report) {
         self.checks.extend(part.checks);
         self.findings.extend(part.findings);
+        self.drift.extend(part.drift);
         self.flaky.extend(part.flaky);
         self.failures.extend(part.failures);
         self.totals.merge(&part.totals);
@@ -165,6 +173,13 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// All commands that differ so.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        let mut all: Vec<&str> = self.also.iter().map(String::as_str).chain([self.class.command.as_str()]).collect();
+        all.sort_unstable();
+        all.into_iter()
+    }
+
     /// A finding of `divergence`, which was seen once.
     pub fn new(found_in: String, divergence: &Divergence, excerpt: Option<&Excerpt>) -> Self {
         let render = |colours| excerpt.map(|it| crate::diff::render(it, divergence, colours)).unwrap_or_default();
@@ -207,6 +222,19 @@ impl From<&Shrunk> for Shrinking {
     }
 }
 
+/// A difference from the first reference that another reference shares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// How subject and first reference differ.
+    pub class: Class,
+    /// The reference that agrees with the subject.
+    pub agrees_with: String,
+    /// How often that was seen.
+    pub count: u64,
+    /// Where it was seen first: the seed or the trace.
+    pub found_in: String,
+}
+
 /// A divergence that a second run did not show.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Flaky {
@@ -229,6 +257,8 @@ pub struct Totals {
     pub skipped: u64,
     /// How often known divergences occurred.
     pub known: u64,
+    /// How often only a reference behind the first agreed with the subject.
+    pub drift: u64,
     /// How many seeds or traces diverged.
     pub divergent: u64,
 }

@@ -50,5 +50,12 @@ pub fn reply() -> impl Strategy<Value = Reply> {
 
 /// Any outcome of an op: a reply, or none.
 pub fn outcome() -> impl Strategy<Value = Reply> {
-    prop_oneof![8 => reply(), 1 => Just(Reply::Pending), 1 => Just(Reply::Hung), 1 => Just(Reply::Closed)]
+    let frame = prop_oneof![8 => reply(), 1 => Just(Reply::Closed)];
+    prop_oneof![
+        8 => reply(),
+        2 => vec(frame, 0..4).prop_map(Reply::Frames),
+        1 => Just(Reply::Pending),
+        1 => Just(Reply::Hung),
+        1 => Just(Reply::Closed),
+    ]
 }

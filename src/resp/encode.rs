@@ -31,6 +31,7 @@ pub fn encode_reply(reply: &Reply, out: &mut Vec<u8>) {
             write_pairs(b'|', pairs, out);
             encode_reply(reply, out);
         }
+        Reply::Frames(frames) => frames.iter().for_each(|frame| encode_reply(frame, out)),
         Reply::Pending | Reply::Hung | Reply::Closed => {}
     }
 }

@@ -46,6 +46,9 @@ pub enum Reply {
     Push(Vec<Reply>),
     /// `|1`: attributes, and the reply that they belong to
     Attribute(Vec<(Reply, Reply)>, Box<Reply>),
+    /// What arrived on the connection, in its order, where that is not exactly one reply: pushes before or after it,
+    /// one for each channel, or nothing. [`Reply::Closed`] stands last where the peer then closed.
+    Frames(Vec<Reply>),
     /// No reply yet: the client is blocked, and must be.
     Pending,
     /// No reply came within the deadline.
@@ -76,6 +79,7 @@ pub enum Kind {
     Set,
     Push,
     Attribute,
+    Frames,
     Pending,
     Hung,
     Closed,
@@ -95,6 +99,25 @@ impl Reply {
     /// A bulk string.
     pub fn bulk(bytes: impl Into<Vec<u8>>) -> Self {
         Reply::Bulk(bytes.into())
+    }
+
+    /// What arrived on a connection as the reply to one op: a single frame is the reply itself.
+    pub fn from_frames(mut frames: Vec<Reply>) -> Self {
+        match frames.pop() {
+            Some(frame) if frames.is_empty() => frame,
+            last => {
+                frames.extend(last);
+                Reply::Frames(frames)
+            }
+        }
+    }
+
+    /// Every frame that arrived: the reply itself where it is one.
+    pub fn frames(&self) -> &[Reply] {
+        match self {
+            Reply::Frames(frames) => frames,
+            one => std::slice::from_ref(one),
+        }
     }
 
     /// What sort of reply this is.
@@ -117,6 +140,7 @@ impl Reply {
             Reply::Set(_) => Kind::Set,
             Reply::Push(_) => Kind::Push,
             Reply::Attribute(..) => Kind::Attribute,
+            Reply::Frames(_) => Kind::Frames,
             Reply::Pending => Kind::Pending,
             Reply::Hung => Kind::Hung,
             Reply::Closed => Kind::Closed,

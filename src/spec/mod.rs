@@ -12,6 +12,7 @@ mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
+pub mod left_out;
 mod lists;
 mod pubsub;
 mod registry;
@@ -57,6 +58,29 @@ impl Family {
     pub fn module(self) -> Option<&'static Module> {
         (self == Family::Search).then_some(&SEARCH_MODULE)
     }
+
+    /// As the command line and reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Strings => "strings",
+            Family::Lists => "lists",
+            Family::Hashes => "hashes",
+            Family::Sets => "sets",
+            Family::SortedSets => "sorted-sets",
+            Family::Bitmaps => "bitmaps",
+            Family::HyperLogLog => "hyperloglog",
+            Family::Geo => "geo",
+            Family::Streams => "streams",
+            Family::Keys => "keys",
+            Family::Expiry => "expiry",
+            Family::Transactions => "transactions",
+            Family::PubSub => "pubsub",
+            Family::Blocking => "blocking",
+            Family::Search => "search",
+            Family::Connection => "connection",
+            Family::Server => "server",
+        }
+    }
 }
 
 /// An extension that not every Redis has.
@@ -91,6 +115,19 @@ pub enum Keys {
         /// Index of a key before it, where there is one.
         destination: Option<usize>,
     },
+    /// The first argument, and among SORT's options behind it the value of the last STORE.
+    Sorted,
+    /// A key, and behind it keys that are the values of options.
+    Named {
+        /// Index of the key that is always there.
+        first: usize,
+        /// Index from which on options are looked for.
+        from: usize,
+        /// What follows the first of each of these words is a key.
+        words: [&'static str; 2],
+    },
+    /// Behind the word `STREAMS`: the first half of the arguments, of which the second half are ids.
+    Streams,
 }
 
 impl Keys {
@@ -117,6 +154,8 @@ pub enum Fidelity {
     Unordered,
     /// Field and value pairs in any order, flat in RESP2 (`HGETALL`).
     UnorderedPairs,
+    /// As `Exact`, but the order where the request leaves it open (`SORT key BY nosort`).
+    Sorted,
     /// One step of an iteration: only the elements of the whole iteration (`SCAN`).
     Cursor,
     /// Elements picked at random (`SRANDMEMBER`): their number, and that each is one that was there.
@@ -127,6 +166,9 @@ pub enum Fidelity {
     TimeLeft,
     /// A time since 1970, moved where the clock is not dst's (`EXPIRETIME`).
     UnixTime,
+    /// Exact where the clock is dst's; elsewhere the times in it, and the ids of entries made of times, may differ
+    /// (`XADD`).
+    Clocked,
     /// A fact about the server itself (`INFO`, `TIME`): only the kind of the reply.
     ServerFact,
 }
@@ -179,6 +221,8 @@ impl Command {
     /// The indexes in `argv` of the keys that a request names, in rising order. Of a malformed request, those that
     /// are there: a number of keys that is none gives none, one that is too high ends at the last argument.
     pub fn key_positions(&self, argv: &Argv) -> impl Iterator<Item = usize> + use<> {
+        let mut stored = None;
+        let mut named = [None; 2];
         let (destination, range) = match self.keys {
             Keys::None => (None, (0..0).step_by(1)),
             Keys::Range { first, last, step } => {
@@ -192,8 +236,21 @@ impl Command {
                 let end = first.saturating_add(count).min(argv.len());
                 (destination.filter(|&at| at < argv.len()), (first..end).step_by(1))
             }
+            Keys::Streams => {
+                let first = position_of_streams(argv).map_or(argv.len(), |at| at + 1);
+                (None, (first..first + (argv.len() - first) / 2).step_by(1))
+            }
+            Keys::Named { first, from, words } => {
+                named = words.map(|word| value_of(argv, from, word));
+                named.sort_unstable();
+                (None, (first..argv.len().min(first + 1)).step_by(1))
+            }
+            Keys::Sorted => {
+                stored = stored_at(argv);
+                (None, (1..argv.len().min(2)).step_by(1))
+            }
         };
-        destination.into_iter().chain(range)
+        destination.into_iter().chain(range).chain(stored).chain(named.into_iter().flatten())
     }
 }
 
@@ -206,10 +263,23 @@ pub fn start_of_iteration(argv: &Argv) -> Option<usize> {
     }
     let command = lookup_request(argv).filter(|command| command.fidelity == Fidelity::Cursor)?;
     let at = match command.keys {
-        Keys::Range { first, .. } => first + 1,
-        Keys::None | Keys::Counted { .. } => 1,
+        Keys::Range { first, .. } | Keys::Named { first, .. } => first + 1,
+        Keys::None | Keys::Counted { .. } | Keys::Sorted | Keys::Streams => 1,
     };
     zero(at).then_some(at)
+}
+
+/// True where the request may make its client wait for what others do. In a transaction none does.
+pub fn may_block(argv: &Argv) -> bool {
+    // Cheaper than looking up every command: no other begins so.
+    if !argv.get(0).and_then(<[u8]>::first).is_some_and(|first| matches!(first | 0x20, b'b' | b'x' | b'w')) {
+        return false;
+    }
+    lookup_request(argv).is_some_and(|command| match command.name {
+        "XREAD" | "XREADGROUP" => argv.iter().any(|arg| arg.eq_ignore_ascii_case(b"BLOCK")),
+        "WAIT" => true,
+        _ => command.family == Family::Blocking,
+    })
 }
 
 /// True for a cursor that Redis reads as 0: with C's `strtoul`, so `-0` and `00` are 0, nothing at all too, and a
@@ -220,6 +290,45 @@ fn reads_as_zero(arg: &[u8]) -> bool {
         [] => true,
         [b'+' | b'-', digits @ ..] | digits => !digits.is_empty() && digits.iter().all(|&digit| digit == b'0'),
     }
+}
+
+/// Where the word `STREAMS` is in a request of XREAD or XREADGROUP: the values of options before it may be this word,
+/// too.
+fn position_of_streams(argv: &Argv) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let is_word = |word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+        match argv.get(at)? {
+            _ if is_word("STREAMS") => return Some(at),
+            _ if is_word("GROUP") => at += 3,
+            _ if is_word("BLOCK") || is_word("COUNT") => at += 2,
+            _ if is_word("NOACK") => at += 1,
+            _ => return None,
+        }
+    }
+}
+
+/// Where the destination of a SORT is: behind its last STORE. The values of other options are none of its words.
+fn stored_at(argv: &Argv) -> Option<usize> {
+    let (mut at, mut stored) = (2, None);
+    while let Some(word) = argv.get(at) {
+        let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
+        if is(b"STORE") && at + 1 < argv.len() {
+            stored = Some(at + 1);
+        }
+        at += match () {
+            () if is(b"LIMIT") => 3,
+            () if is(b"GET") || is(b"BY") => 2,
+            () => 1,
+        };
+    }
+    stored
+}
+
+/// Where the value of the first option `word` is, from the argument `from` on.
+fn value_of(argv: &Argv, from: usize, word: &str) -> Option<usize> {
+    let at = (from..argv.len()).find(|&at| argv[at].eq_ignore_ascii_case(word.as_bytes()))?;
+    (at + 1 < argv.len()).then_some(at + 1)
 }
 
 /// A number of keys as a request gives it.
@@ -234,7 +343,7 @@ mod tests {
     #[track_caller]
     fn check(request: &str, keys: &[&str]) {
         let argv: Argv = request.split(' ').collect();
-        let command = lookup(&argv[0]).unwrap_or_else(|| panic!("{request}: unknown command"));
+        let command = lookup_request(&argv).unwrap_or_else(|| panic!("{request}: unknown command"));
         let want: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes()).collect();
         assert_eq!(command.keys(&argv), want, "{request}");
     }
@@ -249,6 +358,12 @@ mod tests {
         check("ZUNIONSTORE d 2 a b WEIGHTS 1 2", &["d", "a", "b"]);
         check("ZRANGESTORE d s 0 -1", &["d", "s"]);
         check("KEYS *", &[]);
+        check("XREAD COUNT 1 STREAMS a b 0 $", &["a", "b"]);
+        check("XREADGROUP GROUP streams NOACK NOACK STREAMS a >", &["a"]);
+        check("SORT l BY STORE STORE x STORE y LIMIT 1 STORE GET STORE", &["l", "y"]);
+        check("OBJECT ENCODING k", &["k"]);
+        check("GEORADIUS k 1 2 3 m COUNT 2", &["k"]);
+        check("GEORADIUS k 1 2 3 m ASC storedist d", &["k", "d"]);
     }
 
     #[test]
@@ -263,6 +378,15 @@ mod tests {
         check("ZUNIONSTORE d", &["d"]);
         check("ZUNIONSTORE d x a b", &["d"]);
         check("ZUNIONSTORE", &[]);
+        check("XREAD STREAMS", &[]);
+        check("XREAD STREAMS a b 0", &["a"]);
+        check("XREADGROUP GROUP STREAMS STREAMS a >", &[]);
+        // Found by COMMAND GETKEYS where no well-formed request has them.
+        check("GEORADIUS k 1 2 3 m STOREDIST a STORE b STORE c", &["k", "a", "b"]);
+        check("GEORADIUS k 1 2 3 STORE x", &["k"]);
+        check("GEORADIUSBYMEMBER k m 3 STORE x", &["k"]);
+        check("GEORADIUS k 1 2 3 m STORE", &["k"]);
+        check("GEORADIUS", &[]);
     }
 
     #[test]

@@ -107,24 +107,6 @@ impl Dialogue for Batch<'_> {
     }
 }
 
-/// Bytes with one reply.
-struct Raw<'a> {
-    left: Option<&'a [u8]>,
-    reply: Option<Reply>,
-}
-
-impl Dialogue for Raw<'_> {
-    fn encode_next(&mut self, out: &mut Vec<u8>) -> usize {
-        let Some(bytes) = self.left.take() else { return 0 };
-        out.extend_from_slice(bytes);
-        1
-    }
-
-    fn take(&mut self, reply: Reply) {
-        self.reply = Some(reply);
-    }
-}
-
 enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
@@ -158,8 +140,6 @@ pub(super) struct Connection {
     out: Vec<u8>,
     sent: usize,
     deadline: Duration,
-    /// True between MULTI and EXEC, where every command is queued.
-    pub in_multi: bool,
 }
 
 impl Connection {
@@ -179,7 +159,7 @@ impl Connection {
             }
         };
         let decoder = Decoder::new(Limits::default());
-        Ok(Self { stream, decoder, out: Vec::new(), sent: 0, deadline, in_multi: false })
+        Ok(Self { stream, decoder, out: Vec::new(), sent: 0, deadline })
     }
 
     /// Sends requests and takes their replies, in any overlap, so that neither side waits on the other's full
@@ -242,11 +222,62 @@ impl Connection {
         replies.into_iter().next().ok_or(Failure::Closed)
     }
 
-    /// Sends `bytes` as they are and awaits one reply.
-    pub fn run_raw(&mut self, bytes: &[u8]) -> Result<Reply, Failure> {
-        let mut raw = Raw { left: Some(bytes), reply: None };
-        self.exchange(&mut raw).map_err(|broken| broken.failure)?;
-        raw.reply.ok_or(Failure::Closed)
+    /// Sends `bytes` and hands every frame that comes to `take`, until that is true for one.
+    pub fn exchange_until(&mut self, bytes: &[u8], mut take: impl FnMut(Reply) -> bool) -> Result<(), Failure> {
+        let started = Instant::now();
+        self.start_buffer();
+        self.out.extend_from_slice(bytes);
+        loop {
+            self.send_some();
+            while let Some(frame) = self.decoder.next_reply().map_err(Failure::Malformed)? {
+                if take(frame) {
+                    return Ok(());
+                }
+            }
+            let wait = if self.sent == self.out.len() { Wait::Read } else { Wait::ReadOrWrite };
+            self.receive(wait, started)?;
+        }
+    }
+
+    /// Sends all of `bytes`. What comes meanwhile is kept for whoever asks next.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let started = Instant::now();
+        self.start_buffer();
+        self.out.extend_from_slice(bytes);
+        loop {
+            self.send_some();
+            if self.sent == self.out.len() {
+                return Ok(());
+            }
+            self.receive(Wait::ReadOrWrite, started)?;
+        }
+    }
+
+    /// Appends every frame that has arrived, and returns how many bytes were read for that. Waits for nothing.
+    pub fn take_arrived(&mut self, frames: &mut Vec<Reply>) -> Result<usize, Failure> {
+        let (mut bytes, mut end) = (0, None);
+        while end.is_none() {
+            match recv(&self.stream, self.decoder.spare(READ_BYTES), RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => end = Some(Err(Failure::Closed)),
+                Ok((_, count)) => {
+                    self.decoder.advance(count);
+                    bytes += count;
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => end = Some(Ok(bytes)),
+                Err(_) => end = Some(Err(Failure::Closed)),
+            }
+        }
+        while let Some(frame) = self.decoder.next_reply().map_err(Failure::Malformed)? {
+            frames.push(frame);
+        }
+        end.unwrap_or(Ok(bytes))
+    }
+
+    /// True where something to read comes within `wait`, or the peer's end of the connection.
+    pub fn is_readable_within(&self, wait: Duration) -> bool {
+        let mut fds = [PollFd::new(&self.stream, PollFlags::IN)];
+        poll(&mut fds, Timespec::try_from(wait).ok().as_ref()).is_ok_and(|ready| ready > 0)
     }
 
     fn start_buffer(&mut self) {

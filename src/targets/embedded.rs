@@ -73,7 +73,7 @@ impl Target for Embedded {
         }
         let known_dbs = BTreeSet::from([0]);
         let mut session = EmbeddedSession {
-            clients: BTreeMap::new(),
+            connections: BTreeMap::new(),
             execute: Arc::clone(&self.execute),
             store,
             place,
@@ -126,9 +126,28 @@ impl Place {
     }
 }
 
+/// A connection of the trace.
+struct Connection {
+    client: Client,
+    /// True from a command that blocked until an await has taken its reply.
+    waits: bool,
+}
+
+impl Connection {
+    fn new(store: &Redlite) -> Self {
+        Self { client: store.client(), waits: false }
+    }
+
+    /// Takes note of a reply of its client's.
+    fn answer(&mut self, reply: Reply) -> Reply {
+        self.waits = reply.frames().last() == Some(&Reply::Pending);
+        reply
+    }
+}
+
 /// A replay in progress.
 struct EmbeddedSession {
-    clients: BTreeMap<u16, Client>,
+    connections: BTreeMap<u16, Connection>,
     execute: Execute,
     store: Redlite,
     place: Place,
@@ -141,28 +160,35 @@ struct EmbeddedSession {
 impl EmbeddedSession {
     /// Closes the store and opens it again. In memory, nothing is left.
     fn restart(&mut self) -> Result<(), TargetError> {
-        self.clients.clear();
+        self.connections.clear();
         // A file must be closed before it is opened again.
         self.store = Place { file: None }.open(&self.clock)?;
         self.store = self.place.open(&self.clock)?;
         Ok(())
     }
 
-    fn client(&mut self, conn: u16) -> &mut Client {
-        self.clients.entry(conn).or_insert_with(|| self.store.client())
+    fn connection(&mut self, conn: u16) -> &mut Connection {
+        self.connections.entry(conn).or_insert_with(|| Connection::new(&self.store))
     }
 
     /// Runs one command, and an iteration to its end.
     fn call(&mut self, conn: u16, argv: &Argv) -> Reply {
-        let client = self.clients.entry(conn).or_insert_with(|| self.store.client());
-        let mut run = |argv: &Argv| catch(|| (self.execute)(client, argv));
+        let connection = self.connections.entry(conn).or_insert_with(|| Connection::new(&self.store));
+        if connection.waits {
+            return Reply::Pending;
+        }
+        let mut run = |argv: &Argv| catch(|| (self.execute)(&mut connection.client, argv));
         let outcome = run(argv).and_then(|first| match spec::start_of_iteration(argv) {
-            Some(cursor_at) => cursor::iterate(argv, cursor_at, first, run),
+            Some(cursor_at) => iterate(argv, cursor_at, first, run),
             None => Ok(first),
         });
+        let outcome = outcome.map(|reply| connection.answer(reply));
+        if is_quit(argv) {
+            self.connections.remove(&conn);
+        }
         outcome.unwrap_or_else(|failure| {
             // A server would have lost the connection, too. What the command did is rolled back by the next one.
-            self.clients.remove(&conn);
+            self.connections.remove(&conn);
             if self.notes.len() < NOTES_MAX {
                 self.notes.push(format!("Redlite panicked at {argv:?}"));
             }
@@ -175,14 +201,22 @@ impl EmbeddedSession {
             Act::Call(argv) => return Ok(self.call(op.conn, argv)),
             Act::Raw(_) => return Err(TargetError::NoRaw),
             Act::Open => {
-                self.client(op.conn);
+                self.connection(op.conn);
             }
             Act::Close => {
-                self.clients.remove(&op.conn);
+                self.connections.remove(&op.conn);
             }
-            // No command blocks here.
-            Act::Await => {}
-            Act::Advance { ms } => self.clock.set(self.clock.now_ms().saturating_add_unsigned(*ms)),
+            Act::Await => {
+                let connection = self.connections.get_mut(&op.conn);
+                return Ok(connection.map_or(Reply::Frames(Vec::new()), |it| {
+                    let reply = it.client.poll();
+                    it.answer(reply)
+                }));
+            }
+            Act::Advance { ms } => {
+                self.clock.set(self.clock.now_ms().saturating_add_unsigned(*ms));
+                self.store.expire_waits();
+            }
             // A process cannot kill itself and go on: what a crash loses is a matter of the faulty target.
             Act::Restart | Act::Crash => self.restart()?,
             Act::Fault(fault) => return Err(TargetError::NoFaults { fault: fault.name.clone() }),
@@ -211,7 +245,7 @@ impl Session for EmbeddedSession {
     }
 
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
-        self.clients.clear();
+        self.connections.clear();
         self.clock.set(header.start_ms);
         // What a trace's picks are follows from the trace, not from those that were replayed before it.
         self.store.set_random(Random::seeded(0));
@@ -239,6 +273,25 @@ impl Requests for Admin {
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
         requests.iter().map(|request| catch(|| self.0.execute(request))).collect()
     }
+}
+
+/// Drives an iteration to its end; what else came with its first step stays before it.
+fn iterate(
+    argv: &Argv,
+    cursor_at: usize,
+    first: Reply,
+    run: impl FnMut(&Argv) -> Result<Reply, Failure>,
+) -> Result<Reply, Failure> {
+    let Reply::Frames(mut frames) = first else { return cursor::iterate(argv, cursor_at, first, run) };
+    if let Some(first) = frames.pop() {
+        frames.push(cursor::iterate(argv, cursor_at, first, run)?);
+    }
+    Ok(Reply::Frames(frames))
+}
+
+/// True for the request that ends its connection.
+fn is_quit(argv: &Argv) -> bool {
+    argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"QUIT"))
 }
 
 /// A panic counts as a lost connection: the campaign that found it goes on.

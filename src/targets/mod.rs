@@ -9,12 +9,14 @@
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
+//! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
 //! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
 //! | `guard` | what a trace may not do to a server that dst did not start |
 //! | `clock`, `shim.c`, `real_time` | time: frozen by the shim, or as near as real time allows |
 //! | `keyspace`, `cursor` | what every session does the same way: read the store, drive an iteration |
 
 pub mod canary;
+mod clients;
 mod clock;
 mod connection;
 mod cursor;
@@ -22,6 +24,7 @@ mod embedded;
 mod exec;
 mod guard;
 mod keyspace;
+mod link;
 mod process;
 mod real_time;
 pub mod recorded;
@@ -167,6 +170,7 @@ pub fn rows() -> &'static [Row] {
         Row { prefix: "rediss://", form: "rediss://…", about: "the same with TLS: not built in", make: remote::tls_url },
         Row { prefix: "unix:", form: "unix:PATH", about: "a running server on a unix socket, which must be empty", make: remote::unix_socket },
         Row { prefix: "exec:", form: "exec:COMMAND", about: "any server: COMMAND starts it on {port} (or {socket}), with its files in {dir}", make: exec::command },
+        Row { prefix: "frozen:", form: "frozen:COMMAND", about: "as exec, with its clock in dst's hand", make: exec::frozen },
     ]
 }
 
@@ -255,6 +259,15 @@ pub enum TargetError {
         command: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// A server that takes its time from elsewhere than `frozen:` can hold.
+    #[error(
+        "{server} does not tell the time that dst gives it, so its clock cannot be held: it is linked statically, or \
+         does not ask the C library (or this dst was built without its shim). Use exec:COMMAND"
+    )]
+    OwnClock {
+        /// The server's program.
+        server: String,
     },
     /// A URL that cannot be used.
     #[error("{url}: {why}")]

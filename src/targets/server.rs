@@ -18,6 +18,7 @@ pub(super) struct Server {
     deadline: Duration,
     /// A connection of dst's own: the trace's connections and what they have selected stay untouched.
     admin: Option<Connection>,
+    answers_in_rounds: bool,
     owner: Owner,
 }
 
@@ -55,12 +56,13 @@ impl Server {
     pub fn start(launch: Launch, dir: ServerDir, deadline: Duration) -> Result<Self, TargetError> {
         let (process, endpoint) = Process::start(&launch, &dir)?;
         let owner = Owner::Dst { process: Some(process), launch: Box::new(launch), dir };
-        Ok(Self { endpoint, setup: Vec::new(), deadline, admin: None, owner })
+        Ok(Self { endpoint, setup: Vec::new(), deadline, admin: None, answers_in_rounds: false, owner })
     }
 
     /// A server that somebody else started; `given_over` where dst may do there as it likes.
     pub fn of_other(endpoint: Endpoint, setup: Vec<Argv>, deadline: Duration, given_over: bool, lease: Lease) -> Self {
-        Self { endpoint, setup, deadline, admin: None, owner: Owner::Other { given_over, lease } }
+        let owner = Owner::Other { given_over, lease };
+        Self { endpoint, setup, deadline, admin: None, answers_in_rounds: false, owner }
     }
 
     /// Where it listens.
@@ -113,6 +115,21 @@ impl Server {
     /// True where it still answers a new client.
     pub fn is_alive(&self) -> bool {
         answers(&self.endpoint, self.deadline)
+    }
+
+    /// Says that it reads and answers all its clients in rounds of one event loop, as Redis does.
+    pub fn set_answers_in_rounds(&mut self) {
+        self.answers_in_rounds = true;
+    }
+
+    /// True where that is known of it, see [`super::clients::settle`].
+    pub fn answers_in_rounds(&self) -> bool {
+        self.answers_in_rounds
+    }
+
+    /// How long a reply may take.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// Removes every key. Returns how many are left, where the server tells.

@@ -1,13 +1,17 @@
-/* Freezes the wall clock of a server that dst starts; loaded with LD_PRELOAD.
+/* Makes a server that dst starts repeatable; loaded with LD_PRELOAD. It freezes the wall clock.
  *
  * DST_CLOCK names a file that holds one native 64-bit integer: the time to tell, in milliseconds since 1970.
  * The file is mapped, so that whoever writes it moves the clock. CLOCK_MONOTONIC and all other clocks stay real:
  * the server's timers go on. Without DST_CLOCK nothing changes.
  *
+ * Redis 7.0's SORT looks at errno after strtod, which sets it only where a number is out of range: one that was
+ * so long ago, in any command, makes every later SORT of fractions fail. Here strtod starts with errno 0.
+ *
  * The server also asks to be killed when the thread that started it ends, however it ends. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,6 +25,7 @@
 
 static const volatile int64_t *frozen_ms;
 static int (*next_clock_gettime)(clockid_t, struct timespec *);
+static double (*next_strtod)(const char *, char **);
 
 __attribute__((constructor)) static void start(void) {
     const char *path = getenv("DST_CLOCK");
@@ -34,6 +39,7 @@ __attribute__((constructor)) static void start(void) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
     }
     next_clock_gettime = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+    next_strtod = (double (*)(const char *, char **))dlsym(RTLD_NEXT, "strtod");
 }
 
 /* The frozen time as whole seconds, and the nanoseconds beyond them (never negative). */
@@ -67,4 +73,10 @@ time_t time(time_t *out) {
     if (clock_gettime(CLOCK_REALTIME, &now) != 0) return (time_t)-1;
     if (out != NULL) *out = now.tv_sec;
     return now.tv_sec;
+}
+
+double strtod(const char *restrict text, char **restrict end) {
+    errno = 0;
+    if (next_strtod == NULL) return strtold(text, end); /* before the constructor has run: nobody sorts yet */
+    return next_strtod(text, end);
 }

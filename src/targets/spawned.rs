@@ -149,12 +149,15 @@ impl Target for Spawned {
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
         let dir = ServerDir::new()?;
         let mut launch = self.launch.clone();
+        // SORT ALPHA sorts in the order of the locale.
+        launch.env.push(("LC_ALL".to_owned(), "C".into()));
         let frozen = match self.frozen {
             true => FrozenClock::new(&dir, header.start_ms, &mut launch.env)?,
             false => None,
         };
         let mut clock = frozen.map_or_else(|| Clock::Real(RealTime::new(header.start_ms)), Clock::Frozen);
         let mut server = Server::start(launch, dir, self.options.reply_deadline)?;
+        server.set_answers_in_rounds();
         // On a port another's may answer; the socket is in a directory of dst's own.
         if !self.frozen && !self.options.allow_flush {
             server.refuse_data()?;
@@ -172,7 +175,7 @@ impl Target for Spawned {
 }
 
 /// True where TIME answers `now_ms`.
-fn tells(server: &mut Server, now_ms: i64) -> bool {
+pub(super) fn tells(server: &mut Server, now_ms: i64) -> bool {
     let time = server.run(&[Argv::from(["TIME"])]).ok().and_then(|mut replies| replies.pop());
     let seconds = Reply::bulk(now_ms.div_euclid(1000).to_string());
     let microseconds = Reply::bulk((now_ms.rem_euclid(1000) * 1000).to_string());

@@ -12,12 +12,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::clock::Clock;
-use super::connection::{Broken, Connection, Dialogue, Failure};
+use super::connection::{Broken, Dialogue, Failure};
 use super::guard::Guard;
-use super::keyspace;
+use super::link::{Arrival, Link, is_word, needs_care};
 use super::real_time::{RealTime, ReplyTime};
 use super::server::Server;
-use super::{Session, TargetError, cursor, describe_count};
+use super::{Session, TargetError, clients, cursor, describe_count, keyspace};
 use crate::diff::Keyspace;
 use crate::resp::{Argv, Reply};
 use crate::spec;
@@ -31,7 +31,7 @@ pub(super) struct WireSession {
     server: Server,
     guard: Guard,
     clock: Clock,
-    connections: BTreeMap<u16, Connection>,
+    links: BTreeMap<u16, Link>,
     /// The databases that have held keys: reading them first makes reading the keyspace cheap.
     known_dbs: BTreeSet<u32>,
     start_ms: i64,
@@ -73,7 +73,7 @@ impl WireSession {
             server,
             guard: Guard::default(),
             clock,
-            connections: BTreeMap::new(),
+            links: BTreeMap::new(),
             known_dbs: BTreeSet::from([0]),
             start_ms: header.start_ms,
             untouched: true,
@@ -94,11 +94,12 @@ impl WireSession {
         }
     }
 
-    fn connection(&mut self, conn: u16) -> Result<&mut Connection, Failure> {
+    /// The connection of this number, opened where it is not yet.
+    fn link(&mut self, conn: u16) -> Result<&mut Link, Failure> {
         use std::collections::btree_map::Entry;
-        match self.connections.entry(conn) {
+        match self.links.entry(conn) {
             Entry::Occupied(open) => Ok(open.into_mut()),
-            Entry::Vacant(place) => Ok(place.insert(self.server.connect()?)),
+            Entry::Vacant(place) => Ok(place.insert(Link::new(self.server.connect()?))),
         }
     }
 
@@ -106,12 +107,13 @@ impl WireSession {
     fn replay_pipelined(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), Stop> {
         let mut at = 0;
         while let Some(op) = ops.get(at) {
-            let run = if let Act::Call(_) = op.act { calls_at_start(&ops[at..]) } else { 1 };
-            match &op.act {
-                Act::Call(_) => self.call(&ops[at..at + run], replies)?,
-                act => replies.push(self.perform(op.conn, act)?),
+            let run = calls_at_start(&ops[at..], self.links.get(&op.conn));
+            if run > 0 {
+                self.call(&ops[at..at + run], replies)?;
+            } else {
+                replies.push(self.perform(op.conn, &op.act)?);
             }
-            at += run;
+            at += run.max(1);
         }
         Ok(())
     }
@@ -134,23 +136,28 @@ impl WireSession {
     /// Runs calls of one connection, of which at most the last starts an iteration.
     fn call(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), Stop> {
         let Some(last) = ops.last() else { return Ok(()) };
-        self.connection(last.conn)?;
-        let Some(connection) = self.connections.get_mut(&last.conn) else { return Ok(()) };
+        self.link(last.conn)?;
+        let Some(link) = self.links.get_mut(&last.conn) else { return Ok(()) };
         let real_time = match &self.clock {
             Clock::Frozen(_) => None,
             Clock::Real(clock) => Some(clock),
         };
-        let in_multi = connection.in_multi;
+        let in_multi = link.in_multi;
+        let first = replies.len();
         let mut calls =
             Calls { ops, encoded: 0, taken: 0, replies: &mut *replies, marks: VecDeque::new(), in_multi, real_time };
-        let outcome = connection.exchange(&mut calls);
-        connection.in_multi = calls.in_multi;
+        let outcome = link.connection.exchange(&mut calls);
+        for (argv, reply) in ops.iter().filter_map(Op::argv).zip(&replies[first..]) {
+            if argv.len() == 1 {
+                link.note_transaction(argv, Some(reply));
+            }
+        }
         outcome?;
         if let Some(argv) = last.argv()
             && let Some(cursor_at) = spec::start_of_iteration(argv)
             && let Some(first) = replies.pop()
         {
-            replies.push(cursor::iterate(argv, cursor_at, first, |next| connection.run_one(next))?);
+            replies.push(cursor::iterate(argv, cursor_at, first, |next| link.connection.run_one(next))?);
         }
         Ok(())
     }
@@ -158,37 +165,112 @@ impl WireSession {
     /// Does what is no command.
     fn perform(&mut self, conn: u16, act: &Act) -> Result<Reply, Stop> {
         match act {
-            Act::Raw(bytes) => return Ok(self.connection(conn)?.run_raw(bytes)?),
+            Act::Call(argv) => return self.call_with_care(conn, argv),
+            Act::Raw(bytes) => {
+                self.link(conn)?;
+                return self.with_link(conn, |link, server, _| link.send_raw(bytes, server));
+            }
+            Act::Await => return self.with_link(conn, Link::take),
             Act::Open => {
-                self.connection(conn)?;
+                self.link(conn)?;
             }
             Act::Close => {
-                self.connections.remove(&conn);
+                let closed = self.links.remove(&conn);
+                self.await_gone(closed)?;
             }
-            Act::Advance { ms } => match &mut self.clock {
-                Clock::Frozen(clock) => clock.advance(*ms)?,
-                Clock::Real(clock) => {
-                    if !clock.advance(*ms, &mut self.server)? {
-                        let lacks = "it lacks KEYS and SCAN, PEXPIRETIME and PTTL, or PEXPIREAT";
-                        self.note(format!("the clock of the server did not move with the trace's: {lacks}"));
-                    }
-                }
-            },
+            Act::Advance { ms } => self.advance(*ms)?,
             Act::Restart | Act::Crash => {
-                self.connections.clear();
+                self.links.clear();
                 self.server.restart(*act == Act::Restart)?;
             }
-            // Every call awaits its reply, so that none is ever pending here.
-            Act::Await | Act::Call(_) => {}
             Act::Fault(fault) => return Err(TargetError::NoFaults { fault: fault.name.clone() }.into()),
         }
         Ok(Reply::ok())
     }
 
+    /// Runs one call on a connection where it may have more than one reply at once, or none.
+    fn call_with_care(&mut self, conn: u16, argv: &Argv) -> Result<Reply, Stop> {
+        self.link(conn)?;
+        let moved = match &self.clock {
+            Clock::Frozen(_) => None,
+            Clock::Real(clock) => clock.move_request(argv),
+        };
+        let Some(moved) = moved else {
+            return self.with_link(conn, |link, server, nonce| link.call(argv, server, nonce));
+        };
+        self.with_link(conn, |link, server, nonce| {
+            let mut arrival = link.call(&moved.argv, server, nonce);
+            if let (Some(time), Some(reply)) = (moved.reply, arrival.frames.pop()) {
+                arrival.frames.push(time.bring_back(reply));
+            }
+            arrival
+        })
+    }
+
+    /// Has `run` send and take on `conn`, and sees to it that a connection that ended thereby is gone. Nothing has
+    /// arrived on one that is not open.
+    fn with_link(
+        &mut self,
+        conn: u16,
+        run: impl FnOnce(&mut Link, &mut Server, &str) -> Arrival,
+    ) -> Result<Reply, Stop> {
+        self.nonces += 1;
+        let nonce = format!("dst-{conn}-{}", self.nonces);
+        let Some(link) = self.links.get_mut(&conn) else { return Ok(Reply::Frames(Vec::new())) };
+        let Arrival { mut frames, failure, ended } = run(link, &mut self.server, &nonce);
+        match failure {
+            // The end is the answer, as to bytes that are no request.
+            Some(failure) if ended => {
+                self.links.remove(&conn);
+                frames.push(failure.reply());
+                return Ok(Reply::Frames(frames));
+            }
+            Some(failure) => {
+                frames.push(failure.reply());
+                self.recover(conn, &failure)?;
+            }
+            None if ended => {
+                self.links.remove(&conn);
+            }
+            None => {}
+        }
+        Ok(Reply::from_frames(frames))
+    }
+
+    /// Waits until the server has noticed that these connections are closed, where it would make a difference.
+    fn await_gone(&mut self, closed: impl IntoIterator<Item = Link>) -> Result<(), Failure> {
+        for link in closed {
+            if !link.is_plain() {
+                let id = link.id();
+                drop(link);
+                clients::await_gone(&mut self.server, id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, ms: u64) -> Result<(), Stop> {
+        match &mut self.clock {
+            Clock::Frozen(clock) => clock.advance(ms)?,
+            Clock::Real(clock) => {
+                if !clock.advance(ms, &mut self.server)? {
+                    let lacks = "it lacks KEYS and SCAN, PEXPIRETIME and PTTL, or PEXPIREAT";
+                    self.note(format!("the clock of the server did not move with the trace's: {lacks}"));
+                }
+            }
+        }
+        if self.links.values().any(Link::waits) {
+            // Timeouts fire, and then what is expired goes: a stream's end wakes who waits for it as a group.
+            clients::settle(&mut self.server, 1)?;
+            keyspace::reap(&mut self.server)?;
+        }
+        Ok(())
+    }
+
     /// Makes the server usable again after a failure on `conn`. One that hung or died is restarted, empty, where
     /// dst started it; one that closed a connection and goes on keeps its store.
     fn recover(&mut self, conn: u16, failure: &Failure) -> Result<(), TargetError> {
-        self.connections.remove(&conn);
+        self.links.remove(&conn);
         let alive = *failure != Failure::Hung && self.server.is_alive();
         let words = self.server.last_words();
         self.note(match failure {
@@ -198,7 +280,7 @@ impl WireSession {
             Failure::Malformed(error) => format!("the server sent what is no RESP: {error}"),
         });
         if !alive && self.server.is_own() {
-            self.connections.clear();
+            self.links.clear();
             self.server.restart_empty()?;
         }
         Ok(())
@@ -217,9 +299,9 @@ impl WireSession {
         requests.extend_from_slice(self.server.setup());
         requests.push(Argv::from(["FLUSHALL"]));
         requests.push(keyspace::info_request());
-        let Ok(connection) = self.connection(0) else { return false };
-        let Ok(replies) = connection.run(&requests) else { return false };
-        connection.in_multi = false;
+        let Ok(link) = self.link(0) else { return false };
+        let Ok(replies) = link.connection.run(&requests) else { return false };
+        link.forget();
         let Some(([reset, oks @ ..], [info])) = replies.split_last_chunk::<1>() else { return false };
         *reset == Reply::Simple(b"RESET".to_vec())
             && oks.iter().all(|reply| *reply == Reply::ok())
@@ -227,7 +309,7 @@ impl WireSession {
     }
 
     fn reset_step_by_step(&mut self) -> Result<(), TargetError> {
-        self.connections.clear();
+        self.links.clear();
         let server = self.server.endpoint().to_string();
         match self.server.empty() {
             Ok(Some(0)) => Ok(()),
@@ -283,14 +365,15 @@ impl Session for WireSession {
     }
 
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
-        let conns: Vec<u16> = self.connections.keys().copied().collect();
+        let in_step = |link: &&mut Link| link.is_plain() && !link.in_multi;
+        let conns: Vec<u16> = self.links.keys().copied().collect();
         for conn in conns {
             self.nonces += 1;
             let nonce = format!("dst-{conn}-{}", self.nonces);
-            let Some(connection) = self.connections.get_mut(&conn).filter(|connection| !connection.in_multi) else {
+            let Some(link) = self.links.get_mut(&conn).filter(in_step) else {
                 continue;
             };
-            match connection.run_one(&Argv::from(["ECHO", &nonce])) {
+            match link.connection.run_one(&Argv::from(["ECHO", &nonce])) {
                 Ok(reply) if reply == Reply::bulk(nonce) => {}
                 Ok(reply) => return Ok(Some(reply)),
                 Err(failure) => {
@@ -306,8 +389,11 @@ impl Session for WireSession {
         self.start_ms = header.start_ms;
         self.untouched = true;
         self.set_clock(header.start_ms)?;
-        self.connections.retain(|&conn, _| conn == 0);
-        let emptied = self.reset_in_one_trip()
+        let closed = self.links.extract_if(.., |&conn, link| conn != 0 || !link.is_plain());
+        let closed: Vec<Link> = closed.map(|(_, link)| link).collect();
+        let gone = self.await_gone(closed).is_ok();
+        let emptied = gone
+            && self.reset_in_one_trip()
             && (self.server.is_at_disposal() || matches!(self.server.count_keys(), Ok(Some(0))));
         if emptied { Ok(()) } else { self.reset_step_by_step() }
     }
@@ -331,12 +417,24 @@ impl Drop for WireSession {
 }
 
 /// How many ops at the start of `ops` are calls on one connection that can go out together: an iteration needs
-/// the replies before its next step, so it comes last.
-fn calls_at_start(ops: &[Op]) -> usize {
+/// the replies before its next step, so it comes last. None where the first needs care. `link` is the connection,
+/// where it is open.
+fn calls_at_start(ops: &[Op], link: Option<&Link>) -> usize {
+    if link.is_some_and(|link| !link.is_plain()) {
+        return 0;
+    }
     let conn = ops[0].conn;
+    let mut in_multi = link.is_some_and(|link| link.in_multi);
     let mut count = 0;
     for op in ops {
         let Some(argv) = op.argv().filter(|_| op.conn == conn) else { break };
+        if needs_care(argv, in_multi, link) {
+            break;
+        }
+        if argv.len() == 1 {
+            let ends = ["EXEC", "DISCARD", "RESET"].iter().any(|word| is_word(argv, word));
+            in_multi = is_word(argv, "MULTI") || (in_multi && !ends);
+        }
         count += 1;
         if spec::start_of_iteration(argv).is_some() {
             break;

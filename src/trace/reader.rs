@@ -190,7 +190,7 @@ mod tests {
             b"Hello,\n\nLRANGE is wrong.\n",
             &format!(
                 "this is no trace: line 1: `Hello,` is no command of Redis (a text of other commands begins with the \
-                 line `# dst trace 1`). {ADVICE}"
+                 line `# dst trace 2`). {ADVICE}"
             ),
         );
     }

@@ -343,3 +343,60 @@ fn a_second_ctrl_c_ends_at_once_and_leaves_no_server() {
     wait_for(&mut child, "ending", |child| child.try_wait().is_ok_and(|status| status.is_some()));
     wait_for(&mut child, "the end of the server", |_| place.processes().is_empty());
 }
+
+#[test]
+fn what_another_reference_does_is_drift_and_fails_nothing() {
+    let place = Place::new();
+    let run = |against: &str| {
+        place.run(&format!("dst oracle --seeds 60 --group expiry --subject canary:set-keeps-ttl --shrinks 1 {against}"))
+    };
+    run("--against redis").check(1, &["SET keyspace expiry", "--against redis --subject canary:set-keeps-ttl"]);
+    run("--against redis --against redlite").check(1, &["SET keyspace expiry", "--against redis --against redlite"]);
+    let told = run("--against redis --against canary:set-keeps-ttl");
+    told.check(0, &["all agree", "drift  SET keyspace expiry", "as canary:set-keeps-ttl", "version drift"]);
+
+    place.run("dst corpus list").check(0, &["SET.keyspace.expiry"]);
+    let line = "dst replay corpus --subject canary:set-keeps-ttl --against redis";
+    place.run(line).check(1, &["DIVERGE"]);
+    place.run(&format!("{line} --against canary:set-keeps-ttl")).check(0, &["all agree", "drift  SET keyspace expiry"]);
+}
+
+#[test]
+fn the_matrix_tells_what_each_command_came_to() {
+    let place = Place::new();
+    let oracle = "dst oracle --seeds 30 --group lists --group sets --matrix --subject canary:lrange-end --shrinks 0";
+    let run = place.run(oracle);
+    run.check(
+        1,
+        &["lists, sets, seeds 0 to 29", "60 seeds", "requests  succeeded", "not sent in this run", "left out"],
+    );
+    assert!(run.stdout.lines().any(|line| line.starts_with("LRANGE ") && line.contains(char::is_numeric)));
+    place.run(&format!("{oracle} --format markdown")).check(1, &["### lists", "| LRANGE | ", "|---:|", "```diff"]);
+
+    let report: serde_json::Value =
+        serde_json::from_str(&place.run(&format!("{oracle} --format json")).stdout).expect("the report is JSON");
+    let rows = report["matrix"]["rows"].as_array().expect("there are rows");
+    let row = |name: &str| rows.iter().find(|row| row["command"] == name).unwrap_or_else(|| panic!("no row of {name}"));
+    let lrange = row("LRANGE");
+    assert!(lrange["diverged"].as_u64() > Some(0) && lrange["agreed"].as_u64() > Some(0), "{lrange:#}");
+    assert!(lrange["replies"]["array"].as_u64() == lrange["succeeded"].as_u64(), "{lrange:#}");
+    assert!(row("LPOS")["options"]["MAXLEN"].as_u64() > Some(0), "{:#}", row("LPOS"));
+    assert_eq!(row("ZADD")["family"], "sorted-sets");
+    let eval =
+        report["matrix"]["left_out"].as_array().and_then(|rows| rows.iter().find(|row| row["command"] == "EVAL"));
+    assert!(eval.is_some_and(|eval| eval["reason"].as_str().is_some_and(|why| why.contains("Lua"))), "{eval:?}");
+}
+
+#[test]
+fn commands_that_a_server_lacks_are_one_finding_and_the_others_are_still_compared() {
+    let place = Place::new();
+    let line = format!("dst oracle --seeds 4 --ops 50 --shrinks 1 --errors code --subject {} --format", flawed());
+    place.run(&format!("{line} console")).check(1, &["commands are unsupported by the subject", "1-minimal"]);
+    let report: serde_json::Value =
+        serde_json::from_str(&place.run(&format!("{line} json")).stdout).expect("the report is JSON");
+    let findings = report["findings"].as_array().expect("there are findings");
+    let (unsupported, others): (Vec<_>, Vec<_>) = findings.iter().partition(|it| it["class"]["kind"] == "unsupported");
+    assert_eq!((unsupported.len(), others.is_empty()), (1, false), "{report:#}");
+    assert!(unsupported[0]["also"].as_array().is_some_and(|also| also.len() > 10), "{report:#}");
+    assert_eq!(report["flaky"], serde_json::json!([]), "{report:#}");
+}

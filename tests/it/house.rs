@@ -34,12 +34,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The files that may import `redlite` from outside of it.
+/// The files and folders that may import `redlite` from outside of it.
 const KNOW_REDLITE: &[&str] = &[
     "src/targets/embedded.rs",
     "src/targets/faulty.rs",
     "src/targets/sim.rs",
-    "src/targets/canary.rs",
+    "src/targets/canary/",
     "src/cli/serve.rs",
 ];
 
@@ -130,7 +130,7 @@ fn imports_go_downwards() {
         let Some(room) = source.room() else { continue };
         for (number, line) in source.code() {
             for named in rooms_named(line) {
-                let excused = named == "redlite" && KNOW_REDLITE.contains(&source.path.as_str());
+                let excused = named == "redlite" && KNOW_REDLITE.iter().any(|place| source.path.starts_with(place));
                 if named != room && !allowed[room].contains(&named) && !excused {
                     breaches.push(format!("{}:{number}: {room} may not import {named}", source.path));
                 }

@@ -2,6 +2,7 @@
 
 mod canary;
 mod cli;
+mod coverage;
 mod generate;
 mod house;
 mod reference;

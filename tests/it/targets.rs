@@ -236,6 +236,7 @@ fn the_keyspace_holds_every_type_in_canonical_order() {
         key: key.into(),
         kind: kind.to_owned(),
         value,
+        details: None,
         expires_ms,
     };
     let expected = Keyspace {
@@ -377,9 +378,11 @@ fn nothing_of_a_server_is_left_when_its_session_ends() {
 fn a_started_server_does_not_outlive_a_dst_that_is_killed() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (trace, pidfile) = (dir.path().join("blocks.trace"), dir.path().join("pid"));
-    fs::write(&trace, "# dst trace 1\n\nBLPOP k 0\n").expect("a trace is written");
-    let server =
-        format!("exec:redis-server --port 0 --save '' --unixsocket {{socket}} --pidfile '{}'", pidfile.display());
+    fs::write(&trace, "# dst trace 2\n\nDEBUG SLEEP 60\n").expect("a trace is written");
+    let server = format!(
+        "exec:redis-server --port 0 --save '' --enable-debug-command yes --unixsocket {{socket}} --pidfile '{}'",
+        pidfile.display()
+    );
     let mut dst = Command::new(env!("CARGO_BIN_EXE_dst"));
     dst.arg("replay").arg(&trace).args(["--against", "redlite", "--subject", &server, "--timeout", "60"]);
     let mut dst = dst.env("TMPDIR", dir.path()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("dst runs");
@@ -600,8 +603,14 @@ fn the_embedded_store_answers_and_tells_its_keyspace() {
             "GET k => nil",
         ],
     );
-    let entry =
-        Entry { db: 3, key: b"k".to_vec(), kind: "string".to_owned(), value: Reply::bulk("w"), expires_ms: None };
+    let entry = Entry {
+        db: 3,
+        key: b"k".to_vec(),
+        kind: "string".to_owned(),
+        value: Reply::bulk("w"),
+        details: None,
+        expires_ms: None,
+    };
     assert_eq!(session.keyspace().expect("a keyspace"), Some(Keyspace { entries: vec![entry] }));
     session.reset(&header()).expect("a reset");
     assert_eq!(session.keyspace().expect("a keyspace"), Some(Keyspace::default()));

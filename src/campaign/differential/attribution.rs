@@ -35,7 +35,7 @@ pub(super) fn run(
         (None, Some(shown)) if options.keyspace => {
             let before = &ops[..shown.at];
             let mut comparison = Comparison::start(header, reference, subject, options)?;
-            comparison.block(before, &mut |_, _| {})?;
+            comparison.block(before, &mut |_| {})?;
             comparison.compare_end()?;
             let Some(end @ End::Keyspace(_)) = comparison.end else { return Ok(outcome) };
             tail = comparison.judge.tail;
@@ -130,7 +130,7 @@ impl Search<'_> {
     /// The difference as it shows after the first `count` ops, with the last of them.
     fn run_prefix(&mut self, count: usize, sought: &Sought) -> Result<Option<(Sought, Excerpt)>, TargetError> {
         let mut comparison = Comparison::start(self.header, self.reference, self.subject, self.options)?;
-        comparison.block(&self.ops[..count], &mut |_, _| {})?;
+        comparison.block(&self.ops[..count], &mut |_| {})?;
         comparison.compare_end()?;
         let Comparison { judge, end, .. } = comparison;
         Ok(end.and_then(|end| sought.seen_in(end, self.options.known)).map(|seen| (seen, judge.tail)))

@@ -1,7 +1,8 @@
 //! Runs the subject and holds its replies against the reference's.
 
+use crate::diff::kind::UNSUPPORTED;
 use crate::diff::random::{self, Probe};
-use crate::diff::{Class, Divergence, Excerpt, rules};
+use crate::diff::{Class, Divergence, Excerpt, rules, transactions};
 use crate::resp::Reply;
 use crate::spec::Fidelity;
 use crate::targets::{Session, TargetError};
@@ -9,7 +10,7 @@ use crate::trace::text::{format_op, format_reply};
 use crate::trace::{Act, Op};
 
 use super::taint::Taint;
-use super::{Observer, Options, Outcome, reference_failure, replay_whole};
+use super::{Judged, Observation, Observer, Options, Outcome, reference_failure, replay_whole};
 
 /// How many ops an excerpt shows, the one that diverged included.
 const EXCERPT_OPS: usize = 6;
@@ -20,6 +21,8 @@ pub(super) struct Judge<'a> {
     pub(super) options: Options<'a>,
     pub(super) taint: Taint,
     pub(super) outcome: Outcome,
+    /// What EXEC is about to run.
+    queues: transactions::Queues,
     /// The last ops that ran.
     pub(super) tail: Excerpt,
     /// The subject's replies to the block that runs; kept for its memory.
@@ -33,6 +36,7 @@ impl<'a> Judge<'a> {
             options,
             taint: Taint::default(),
             outcome: Outcome::default(),
+            queues: transactions::Queues::default(),
             tail: Excerpt::default(),
             got: Vec::new(),
         }
@@ -68,13 +72,13 @@ impl<'a> Judge<'a> {
             let segment = got.len()..segment_end(ops, got.len());
             replay_whole(self.subject, &ops[segment.clone()], got)?;
             for at in segment {
-                observer(&ops[at], &want[at]);
-                let divergence = self.judge_op(&ops[at], &want[at], &got[at])?;
+                let judged = self.judge_op(&ops[at], &want[at], &got[at])?;
+                observer(&Observation { op: &ops[at], want: &want[at], judged: &judged });
                 self.outcome.ops += 1;
-                if let Some(divergence) = divergence {
+                if let Judged::Diverges(divergence) = judged {
                     self.keep_tail(&ops[..=at], want, got);
                     self.outcome.excerpt = Some(std::mem::take(&mut self.tail));
-                    self.outcome.divergence = Some(divergence);
+                    self.outcome.divergence = Some(*divergence);
                     return Ok(false);
                 }
             }
@@ -83,10 +87,14 @@ impl<'a> Judge<'a> {
         Ok(true)
     }
 
-    fn judge_op(&mut self, op: &Op, want: &Reply, got: &Reply) -> Result<Option<Divergence>, TargetError> {
+    fn judge_op(&mut self, op: &Op, want: &Reply, got: &Reply) -> Result<Judged, TargetError> {
+        let queue = self.queues.note(op, want);
+        if !self.options.drift.is_empty() && self.is_drift(op, want, got)? {
+            return Ok(Judged::Skipped);
+        }
         if !self.taint.is_empty() && self.taint.reaches(op) {
             self.outcome.skipped += 1;
-            return Ok(None);
+            return Ok(Judged::Skipped);
         }
         self.outcome.replies += 1;
         let failure = reference_failure(want);
@@ -94,21 +102,53 @@ impl<'a> Judge<'a> {
             let note = "the reference gave no reply, so what is right is unknown".into();
             (class_of(op, want, kind), note)
         } else if want == got {
-            return Ok(None);
-        } else if let Some(class) = rules::compare(&self.options.settings, op, want, got) {
+            return Ok(Judged::Agrees);
+        } else if let Some(class) = match queue {
+            Some(queue) => transactions::compare(&self.options.settings, op, &queue, want, got),
+            None => rules::compare(&self.options.settings, op, want, got),
+        } {
             (class, String::new())
         } else {
             match self.probe(op, want, got)? {
                 Some(found) => found,
-                None => return Ok(None),
+                None => return Ok(Judged::Agrees),
             }
         };
+        if self.ops() < self.options.judged_from {
+            return Ok(Judged::Agrees);
+        }
         if self.options.known.matches(&class) {
             self.outcome.known += 1;
             self.taint.add_known(op, if failure.is_some() { want } else { got });
-            return Ok(None);
+            return Ok(Judged::Known);
         }
-        Ok(Some(Divergence { at: self.ops(), class, want: want.clone(), got: got.clone(), note }))
+        if class.kind == UNSUPPORTED && self.options.past_unsupported {
+            self.taint.add_parting(op, want, got);
+            let unsupported = &mut self.outcome.unsupported;
+            if !unsupported.iter().any(|(_, seen)| *seen == class) {
+                unsupported.push((self.outcome.ops as usize, class));
+            }
+            return Ok(Judged::Unsupported);
+        }
+        let divergence = Divergence { at: self.ops(), class, want: want.clone(), got: got.clone(), key: None, note };
+        Ok(Judged::Diverges(Box::new(divergence)))
+    }
+
+    /// True where another reference was seen to answer this op as the subject does: what it wrote is not judged either.
+    fn is_drift(&mut self, op: &Op, want: &Reply, got: &Reply) -> Result<bool, TargetError> {
+        let drift = self.options.drift;
+        let at = self.ops();
+        let mut here = drift.iter().filter(|drift| drift.at == at).peekable();
+        if here.peek().is_none() {
+            return Ok(false);
+        }
+        // What it picked at random still has to go on both sides.
+        if rules::compare(&self.options.settings, op, want, got).is_none() {
+            self.probe(op, want, got)?;
+        }
+        self.taint.add_parting(op, want, got);
+        here.filter_map(|drift| drift.key.as_ref()).for_each(|(_, key)| self.taint.add_key(key));
+        Ok(true)
     }
 
     /// Asks the subject about what it picked at random. `Some` is what it answered wrongly.

@@ -6,6 +6,7 @@
 
 mod attribution;
 mod judge;
+mod references;
 mod taint;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,8 @@ use crate::targets::{Session, TargetError};
 use crate::trace::{Header, Op};
 
 use judge::Judge;
+
+pub use references::{Drift, Other, Sides};
 
 /// From how many ops on a thread for the reference pays: below, starting it costs more than it saves.
 const PARALLEL_OPS_MIN: usize = 512;
@@ -47,6 +50,13 @@ pub struct Options<'a> {
     pub parallel: bool,
     /// Runs a trace that diverges again; see [`Outcome::flaky`].
     pub confirm: bool,
+    /// Passes over commands that the subject does not have, and what they write: see [`Outcome::unsupported`]. With
+    /// several references, one of them may lack them as well, so each ends the run.
+    pub past_unsupported: bool,
+    /// Only replies from this op on are judged; those before it agree, whatever they are.
+    pub judged_from: usize,
+    /// Where the subject is known to agree with another reference: these ops are not judged, nor what they write.
+    pub drift: &'a [Drift],
     /// Where the user asks to stop: shrinking then ends with the shortest trace so far.
     pub stop: Option<&'a AtomicBool>,
 }
@@ -62,6 +72,9 @@ impl<'a> Options<'a> {
             block_ops: 4096,
             parallel: false,
             confirm: true,
+            past_unsupported: false,
+            judged_from: 0,
+            drift: &[],
             stop: None,
         }
     }
@@ -78,6 +91,10 @@ pub struct Outcome {
     pub skipped: u64,
     /// How often known divergences occurred.
     pub known: u64,
+    /// Where the subject agrees with another reference and not with the first.
+    pub drift: Vec<Drift>,
+    /// The first op, and the class, of each command that the subject does not have, where the run went on.
+    pub unsupported: Vec<(usize, Class)>,
     /// The first divergence that is not known.
     pub divergence: Option<Divergence>,
     /// The ops and replies around the divergence, for [`crate::diff::render`].
@@ -90,10 +107,37 @@ pub struct Outcome {
     pub keyspace_compared: bool,
 }
 
-/// Sees every op with the reference's reply, for counters by command.
-pub type Observer<'a> = &'a mut dyn FnMut(&Op, &Reply);
+/// How the replies to one op compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// They are the same, by the rule for the command.
+    Agrees,
+    /// A known divergence has left other data under its keys, or another reference answers so.
+    Skipped,
+    /// They differ in a way that is known.
+    Known,
+    /// The subject does not have the command, and the run goes on.
+    Unsupported,
+    /// They differ.
+    Diverges(Box<Divergence>),
+}
 
-/// Resets both sessions, runs `ops` on both and compares every reply, then what both hold.
+/// An op that both sides have run.
+pub struct Observation<'a> {
+    /// The op.
+    pub op: &'a Op,
+    /// The reference's reply.
+    pub want: &'a Reply,
+    /// How the subject's compares with it.
+    pub judged: &'a Judged,
+}
+
+/// Sees every op once, for counters by command.
+pub type Observer<'a> = &'a mut dyn FnMut(&Observation);
+
+/// Resets the sessions, runs `ops` on both sides and compares every reply, then what both hold.
+///
+/// A divergence from the first reference is taken to the others; see [`Sides`].
 ///
 /// A difference of the keyspaces is laid to the first op after which they differ, found by running prefixes
 /// again; it counts before a reply that shows it later. Stops at the first divergence that is not known.
@@ -103,16 +147,15 @@ pub type Observer<'a> = &'a mut dyn FnMut(&Op, &Reply);
 pub fn compare(
     header: &Header,
     ops: &[Op],
-    reference: &mut dyn Session,
-    subject: &mut dyn Session,
+    sides: &mut Sides,
     options: &Options,
     observer: Observer,
 ) -> Result<Outcome, TargetError> {
-    let mut outcome = attribution::run(header, ops, reference, subject, options, observer)?;
+    let mut outcome = references::run(header, ops, sides, options, observer)?;
     if let Some(divergence) = &outcome.divergence
         && options.confirm
     {
-        let again = attribution::run(header, ops, reference, subject, options, &mut |_, _| {})?;
+        let again = references::run(header, ops, sides, options, &mut |_| {})?;
         outcome.flaky = again.divergence.map(|again| again.class).as_ref() != Some(&divergence.class);
     }
     Ok(outcome)
@@ -139,8 +182,7 @@ pub fn shrink(
     header: &Header,
     ops: &[Op],
     divergence: &Divergence,
-    reference: &mut dyn Session,
-    subject: &mut dyn Session,
+    sides: &mut Sides,
     options: &Options,
     limits: &Limits,
 ) -> Result<Option<Shrunk>, TargetError> {
@@ -154,7 +196,7 @@ pub fn shrink(
             return Ok(None);
         }
         evaluations += 1;
-        let outcome = attribution::run(header, candidate, reference, subject, &options, &mut |_, _| {})?;
+        let outcome = references::run(header, candidate, sides, &options, &mut |_| {})?;
         hung += usize::from(outcome.divergence.as_ref().is_some_and(|it| [&it.want, &it.got].contains(&&Reply::Hung)));
         Ok(outcome.divergence.map(|found| Found { class: found.class, at: found.at }))
     })?;
@@ -371,6 +413,7 @@ fn keyspace_divergence(at: usize, command: &str, difference: Difference) -> Dive
         class: Class { command: command.into(), rule: KEYSPACE.into(), kind: kind.into() },
         want,
         got,
+        key: (kind != keyspace::UNREADABLE).then_some((db, key)),
         note,
     }
 }
@@ -380,11 +423,8 @@ fn step_divergence(at: usize, command: &str, of_reference: bool, instead: Reply)
     let (kind, nonce) = (format!("{side}-out-of-step"), Reply::bulk("the nonce"));
     let class = Class { command: command.into(), rule: STEP.into(), kind };
     let note = format!("a connection of the {side} does not answer ECHO with its argument");
-    if of_reference {
-        Divergence { at, class, want: instead, got: nonce, note }
-    } else {
-        Divergence { at, class, want: nonce, got: instead, note }
-    }
+    let (want, got) = if of_reference { (instead, nonce) } else { (nonce, instead) };
+    Divergence { at, class, want, got, key: None, note }
 }
 
 #[cfg(test)]

@@ -33,6 +33,28 @@ impl Taint {
         self.whole || self.keys.contains(key)
     }
 
+    /// Takes in that this key may hold other data.
+    pub(super) fn add_key(&mut self, key: &[u8]) {
+        self.keys.insert(key.to_vec());
+    }
+
+    /// Takes in that both sides went different ways at `op`, with no wrong reply: what both refuse, neither has done, and
+    /// where only one changes its connection, nothing that follows can be judged.
+    pub(super) fn add_parting(&mut self, op: &Op, want: &Reply, got: &Reply) {
+        const OF_CONNECTIONS: [Family; 4] =
+            [Family::Transactions, Family::PubSub, Family::Blocking, Family::Connection];
+        if want.as_error().is_some() && got.as_error().is_some() {
+            return;
+        }
+        let command = op.argv().and_then(spec::lookup_request);
+        let is_pending = [want, got].iter().any(|reply| matches!(reply, Reply::Pending | Reply::Frames(_)));
+        if is_pending || command.is_some_and(|command| OF_CONNECTIONS.contains(&command.family)) {
+            self.whole = true;
+            return;
+        }
+        self.add_known(op, got);
+    }
+
     /// Takes in that `op` had a known divergence, with this reply of the subject.
     pub(super) fn add_known(&mut self, op: &Op, got: &Reply) {
         if matches!(got, Reply::Hung | Reply::Closed | Reply::Pending) {
@@ -55,7 +77,7 @@ impl Taint {
             return false;
         }
         let whole_database = command.is_some_and(|command| {
-            command.keys == Keys::None && matches!(command.family, Family::Keys | Family::Server)
+            command.keys == Keys::None && matches!(command.family, Family::Keys | Family::Server | Family::Transactions)
         });
         let reached = whole_database || argv.iter().skip(1).any(|arg| self.keys.contains(arg));
         if reached && !whole_database {
@@ -70,10 +92,11 @@ impl Taint {
             return;
         };
         match spec::lookup_request(argv) {
+            // What it did is not said here.
+            Some(command) if command.name == "EXEC" => self.whole = true,
             Some(command) if !command.writes => {}
             Some(command) if command.keys == Keys::None => self.whole = true,
             Some(command) => self.keys.extend(command.keys(argv).into_iter().map(<[u8]>::to_vec)),
-            // Such as EXEC: what it did is not said here.
             None if argv.len() <= 1 => self.whole = true,
             None => self.keys.extend(argv.iter().skip(1).map(<[u8]>::to_vec)),
         }
@@ -117,6 +140,19 @@ mod tests {
     fn emptying_the_store_ends_it() {
         check("SET a 1", &["FLUSHALL", "GET a", "DBSIZE"], &[]);
         check("FLUSHDB", &["GET z", "FLUSHALL", "GET z"], &["GET z", "FLUSHALL", "GET z"]);
+    }
+
+    #[test]
+    fn sides_that_part_differ_in_what_only_one_has_done() {
+        let check = |line: &str, want: Reply, expected: [bool; 2]| {
+            let mut taint = Taint::default();
+            taint.add_parting(&op(line), &want, &Reply::error("ERR unknown command"));
+            assert_eq!([taint.has_key(b"a"), taint.is_whole()], expected, "{line}");
+        };
+        check("LMPOP 1 a LEFT", Reply::Int(1), [true, false]);
+        check("LMPOP 1 a LEFT", Reply::error("ERR syntax error"), [false, false]);
+        check("MULTI", Reply::ok(), [true, true]);
+        check("BLPOP a 0", Reply::Pending, [true, true]);
     }
 
     #[test]

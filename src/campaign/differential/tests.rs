@@ -24,6 +24,8 @@ enum Bug {
     Dies,
     /// SCARD is not answered where the sets k0, k2 to k58 are there.
     Hangs,
+    /// It has no DEL.
+    LacksDel,
     /// It does not tell its keys.
     HidesKeys,
     /// It dies when it is asked for its keys.
@@ -96,7 +98,7 @@ impl Fake {
                 }
                 bulk(member)
             }
-            ["DEL", key] => {
+            ["DEL", key] if self.bug != Bug::LacksDel => {
                 self.out_of_step = self.bug == Bug::LosesStep;
                 let there = self.sets.contains_key(key);
                 if self.bug != Bug::DelKeeps {
@@ -132,6 +134,7 @@ impl Session for Fake {
             key: key.clone().into(),
             kind: "set".into(),
             value: Reply::Array(set.iter().map(|member| Reply::bulk(member.as_str())).collect()),
+            details: None,
             expires_ms: None,
         });
         Ok(Some(Keyspace { entries: entries.collect() }))
@@ -153,7 +156,7 @@ fn parse(lines: &[&str]) -> Vec<Op> {
 
 fn run_with(bug: Bug, lines: &[&str], options: &Options) -> Outcome {
     let (mut reference, mut subject) = (Fake::new(false, Bug::None), Fake::new(true, bug));
-    compare(&Header::default(), &parse(lines), &mut reference, &mut subject, options, &mut |_, _| {})
+    compare(&Header::default(), &parse(lines), &mut Sides::pair(&mut reference, &mut subject), options, &mut |_| {})
         .expect("a fake never fails")
 }
 
@@ -199,7 +202,8 @@ fn two_stores_that_hide_their_keys_are_not_compared_and_do_not_agree() {
     let (mut reference, mut subject) = (Fake::new(false, Bug::HidesKeys), Fake::new(true, Bug::HidesKeys));
     let (known, ops) = (Known::none(), parse(&["GET k"]));
     let options = Options::new(&known);
-    let outcome = compare(&Header::default(), &ops, &mut reference, &mut subject, &options, &mut |_, _| {});
+    let outcome =
+        compare(&Header::default(), &ops, &mut Sides::pair(&mut reference, &mut subject), &options, &mut |_| {});
     assert_eq!(summary(&outcome.expect("a fake never fails")), "0 GET keyspace unreadable");
 }
 
@@ -298,6 +302,17 @@ fn keys_that_a_known_divergence_left_different_are_passed_over() {
 }
 
 #[test]
+fn the_run_goes_on_past_commands_that_the_subject_lacks_where_it_is_told_to() {
+    let lines = ["SADD k a b c", "SADD l a", "DEL k", "SCARD k", "DEL l", "SCARD m", "SADD m a b c", "SCARD m"];
+    check(Bug::LacksDel, &lines, "2 DEL exact unsupported");
+    let known = Known::none();
+    let outcome = run_with(Bug::LacksDel, &lines, &Options { past_unsupported: true, ..Options::new(&known) });
+    let class = Class { command: "DEL".into(), rule: "exact".into(), kind: "unsupported".into() };
+    assert_eq!((summary(&outcome).as_str(), &outcome.unsupported), ("agree", &vec![(2, class)]), "{outcome:?}");
+    assert_eq!((outcome.ops, outcome.skipped), (8, 1), "what it would have written is not judged");
+}
+
+#[test]
 fn nothing_is_judged_after_a_known_death() {
     let class = "SCARD exact int/closed";
     let outcome = check_known(Bug::Dies, &[class], &["SADD k a", "SCARD k", "GET k"], "agree");
@@ -311,7 +326,8 @@ fn a_reference_that_gives_no_reply_agrees_with_nothing() {
         let (mut reference, mut subject) = (Fake::new(false, Bug::Dies), Fake::new(true, Bug::Dies));
         let ops = parse(&["SADD k a", "SCARD k", "GET k"]);
         let options = Options::new(known);
-        let outcome = compare(&Header::default(), &ops, &mut reference, &mut subject, &options, &mut |_, _| {});
+        let outcome =
+            compare(&Header::default(), &ops, &mut Sides::pair(&mut reference, &mut subject), &options, &mut |_| {});
         let outcome = outcome.expect("a fake never fails");
         assert_eq!(summary(&outcome), expected, "{outcome:?}");
         outcome
@@ -320,6 +336,42 @@ fn a_reference_that_gives_no_reply_agrees_with_nothing() {
     let class = Class { command: "SCARD".into(), rule: "exact".into(), kind: "reference-closed".into() };
     let outcome = check(&Known::of_classes([class]), "agree");
     assert_eq!((outcome.known, outcome.skipped), (1, 1), "nothing is judged after it");
+}
+
+/// Runs against a right reference with `of_first` wrong in it, and another with `of_other`; the divergence and what is
+/// drift.
+#[track_caller]
+fn check_two(of_first: Bug, of_other: Bug, of_subject: Bug, lines: &[&str], expected: &str, drift: &[&str]) {
+    let (mut reference, mut subject) = (Fake::new(false, of_first), Fake::new(true, of_subject));
+    let mut others = [Other { name: "other".into(), session: Box::new(Fake::new(false, of_other)) }];
+    let sides = &mut Sides { reference: &mut reference, others: &mut others, subject: &mut subject };
+    let (known, mut seen) = (Known::none(), 0);
+    let outcome = compare(&Header::default(), &parse(lines), sides, &Options::new(&known), &mut |_| seen += 1);
+    let outcome = outcome.expect("a fake never fails");
+    let told: Vec<String> = outcome.drift.iter().map(|it| format!("{} {}", it.at, it.class)).collect();
+    assert_eq!(summary(&outcome), expected, "{outcome:?}");
+    assert_eq!(told, drift, "{outcome:?}");
+    assert_eq!(seen, outcome.ops, "every op is observed once");
+}
+
+#[test]
+fn what_another_reference_answers_too_is_drift_and_the_trace_goes_on() {
+    let lines = ["SADD k a b c", "SCARD k", "SADD l a", "DEL l", "GET k"];
+    let drift = ["1 SCARD exact int-value"];
+    check_two(Bug::ScardOffByOne, Bug::None, Bug::None, &lines, "agree", &drift);
+    check_two(Bug::ScardOffByOne, Bug::None, Bug::DelKeeps, &lines, "3 DEL keyspace extra-key", &drift);
+    check_two(Bug::None, Bug::None, Bug::ScardOffByOne, &lines, "1 SCARD exact int-value", &[]);
+    check_two(Bug::None, Bug::DelKeeps, Bug::ScardOffByOne, &lines, "1 SCARD exact int-value", &[]);
+}
+
+#[test]
+fn what_another_reference_holds_too_is_drift() {
+    let lines = ["SADD k x", "SADD l x", "DEL k", "SADD k y", "SMEMBERS l", "DEL l"];
+    let drift = ["2 DEL keyspace missing-key", "5 DEL keyspace missing-key"];
+    check_two(Bug::DelKeeps, Bug::None, Bug::None, &lines, "agree", &drift);
+    let drift = ["2 DEL keyspace extra-key", "5 DEL keyspace extra-key"];
+    check_two(Bug::None, Bug::DelKeeps, Bug::DelKeeps, &lines, "agree", &drift);
+    check_two(Bug::None, Bug::None, Bug::DelKeeps, &lines, "2 DEL keyspace extra-key", &[]);
 }
 
 #[test]
@@ -343,7 +395,7 @@ fn a_stream_is_laid_to_the_whole_trace() {
     let mut comparison = Comparison::start(&Header::default(), &mut reference, &mut subject, &options).expect("starts");
     let mut seen = 0;
     for block in [&["SADD k a", "GET k"][..], &["DEL k"]] {
-        assert!(comparison.block(&parse(block), &mut |_, _| seen += 1).expect("runs"));
+        assert!(comparison.block(&parse(block), &mut |_| seen += 1).expect("runs"));
     }
     let outcome = comparison.finish().expect("ends");
     assert_eq!((summary(&outcome).as_str(), seen), ("2 TRACE keyspace extra-key", 3));
@@ -355,9 +407,17 @@ fn a_divergence_is_shrunk_on_the_same_sessions() {
     let (mut reference, mut subject) = (Fake::new(false, Bug::None), Fake::new(true, Bug::DelKeeps));
     let ops = parse(&["SADD a x", "SADD set-1 x", "SPOP a", "GET set-1", "DEL set-1", "GET set-1", "SADD b x"]);
     let (header, options) = (Header::default(), Options::new(&known));
-    let found = compare(&header, &ops, &mut reference, &mut subject, &options, &mut |_, _| {}).expect("a fake");
+    let found =
+        compare(&header, &ops, &mut Sides::pair(&mut reference, &mut subject), &options, &mut |_| {}).expect("a fake");
     let divergence = found.divergence.expect("there is one");
-    let shrunk = shrink(&header, &ops, &divergence, &mut reference, &mut subject, &options, &Limits::default());
+    let shrunk = shrink(
+        &header,
+        &ops,
+        &divergence,
+        &mut Sides::pair(&mut reference, &mut subject),
+        &options,
+        &Limits::default(),
+    );
     let shrunk = shrunk.expect("a fake never fails").expect("the trace shows it");
     assert_eq!(shrunk.ops.iter().map(format_op).collect::<Vec<_>>(), ["SADD k1 m1", "DEL k1"]);
     assert!(shrunk.minimal && shrunk.at == 1, "{shrunk:?}");
@@ -371,9 +431,17 @@ fn shrink_long(bug: Bug, stop: Option<&AtomicBool>) -> ((usize, bool), usize) {
     let ops = parse(&lines.iter().map(String::as_str).collect::<Vec<_>>());
     let known = Known::none();
     let (header, options) = (Header::default(), Options { stop, ..Options::new(&known) });
-    let found = compare(&header, &ops, &mut reference, &mut subject, &options, &mut |_, _| {}).expect("a fake");
+    let found =
+        compare(&header, &ops, &mut Sides::pair(&mut reference, &mut subject), &options, &mut |_| {}).expect("a fake");
     let divergence = found.divergence.expect("there is one");
-    let shrunk = shrink(&header, &ops, &divergence, &mut reference, &mut subject, &options, &Limits::default());
+    let shrunk = shrink(
+        &header,
+        &ops,
+        &divergence,
+        &mut Sides::pair(&mut reference, &mut subject),
+        &options,
+        &Limits::default(),
+    );
     let shrunk = shrunk.expect("a fake never fails").expect("the trace shows it");
     ((shrunk.after, shrunk.minimal), shrunk.evaluations)
 }

@@ -76,7 +76,7 @@ fn exists(context: &mut Context<'_>) -> Outcome {
 fn keys(context: &mut Context<'_>) -> Outcome {
     let pattern = context.arg(1);
     let names = context.store.names(context.db())?.into_iter().map(|(name, _)| name);
-    Ok(Reply::Array(names.filter(|name| glob::matches(pattern, name)).map(Reply::Bulk).collect()))
+    Ok(Reply::Array(names.filter(|name| glob::selects(pattern, name)).map(Reply::Bulk).collect()))
 }
 
 /// MOVE

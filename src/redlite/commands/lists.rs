@@ -25,7 +25,7 @@ pub(super) const COMMANDS: &[Row] = &[
     ("LSET", lset),
     ("LTRIM", ltrim),
     ("RPOP", |context| pop(context, End::Tail)),
-    ("RPOPLPUSH", |context| move_item(context, End::Tail, End::Head)),
+    ("RPOPLPUSH", rpoplpush),
     ("RPUSH", |context| push(context, End::Tail)),
     ("RPUSHX", |context| push_existing(context, End::Tail)),
 ];
@@ -99,54 +99,103 @@ fn llen(context: &mut Context<'_>) -> Outcome {
 }
 
 fn lmove(context: &mut Context<'_>) -> Outcome {
-    let (from, to) = (end(context, 3)?, end(context, 4)?);
-    move_item(context, from, to)
+    let (from, to) = ends(context, 3)?;
+    let moved = move_item(context, from, to)?;
+    Ok(context.bulk_or_null(moved))
 }
 
-fn move_item(context: &mut Context<'_>, from: End, to: End) -> Outcome {
+fn rpoplpush(context: &mut Context<'_>) -> Outcome {
+    let moved = move_item(context, End::Tail, End::Head)?;
+    Ok(context.bulk_or_null(moved))
+}
+
+/// LEFT or RIGHT at `at`, and again behind it.
+pub(super) fn ends(context: &Context<'_>, at: usize) -> Result<(End, End), Failure> {
+    Ok((end(context, at)?, end(context, at + 1)?))
+}
+
+/// Moves an item from the list that is the first argument to the second; returns it, where there was one.
+pub(super) fn move_item(context: &mut Context<'_>, from: End, to: End) -> Result<Option<Vec<u8>>, Failure> {
     let Some(mut source) = find(context, context.arg(1))? else {
-        return Ok(context.null());
+        return Ok(None);
     };
     if context.arg(1) == context.arg(2) {
         let value = context.store.pop_item(&mut source, from)?;
         context.store.push_item(&mut source, to, &value)?;
         context.store.update_extent(&source)?;
-        return Ok(Reply::Bulk(value));
+        return Ok(Some(value));
     }
     let mut destination = context.store.find_or_create(context.db(), context.arg(2), Type::List)?;
     let value = context.store.pop_item(&mut source, from)?;
     context.store.push_item(&mut destination, to, &value)?;
     context.store.update_extent(&source)?;
     context.store.update_extent(&destination)?;
-    Ok(Reply::Bulk(value))
+    Ok(Some(value))
+}
+
+/// Removes the item at an end of the list of this name; returns it, where there was one.
+pub(super) fn pop_one(context: &mut Context<'_>, name: &[u8], end: End) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(mut key) = find(context, name)? else { return Ok(None) };
+    let value = context.store.pop_item(&mut key, end)?;
+    context.store.update_extent(&key)?;
+    Ok(Some(value))
+}
+
+/// A request of LMPOP or BLMPOP.
+pub(super) struct MultiPop {
+    /// Where its keys are among the arguments.
+    keys: Range<usize>,
+    end: End,
+    count: i64,
+}
+
+impl MultiPop {
+    /// Reads the request from its number of keys at `at` on.
+    pub fn parse(context: &Context<'_>, at: usize) -> Result<Self, Failure> {
+        let names = integer_from(context, at, 1, "ERR numkeys should be greater than 0")?;
+        let end_at = usize::try_from(names).ok().and_then(|names| names.checked_add(at + 1));
+        let Some(end_at) = end_at.filter(|&at| at < context.argv.len()) else {
+            return refuse(texts::SYNTAX);
+        };
+        let end = end(context, end_at)?;
+        let count = match context.argv.len() - end_at - 1 {
+            0 => 1,
+            // Redis reads the count before it sees that something follows.
+            2.. if context.is_word(end_at + 1, "COUNT") => {
+                let count = integer_from(context, end_at + 2, 1, "ERR count should be greater than 0")?;
+                if context.argv.len() > end_at + 3 {
+                    return refuse(texts::SYNTAX);
+                }
+                count
+            }
+            _ => return refuse(texts::SYNTAX),
+        };
+        Ok(Self { keys: at + 1..end_at, end, count })
+    }
+
+    /// The names of its keys.
+    pub fn keys(&self, context: &Context<'_>) -> Vec<Vec<u8>> {
+        self.keys.clone().map(|at| context.arg(at).to_vec()).collect()
+    }
+
+    /// Removes items from the first of its keys that is there; `None` where none is.
+    pub fn run(&self, context: &mut Context<'_>) -> Result<Option<Reply>, Failure> {
+        for at in self.keys.clone() {
+            let name = context.arg(at);
+            if context.looks_at(name)
+                && let Some(mut key) = find(context, name)?
+            {
+                let items = pop_items(context, &mut key, self.end, self.count)?;
+                return Ok(Some(Reply::Array(vec![Reply::bulk(name), array(items)])));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn lmpop(context: &mut Context<'_>) -> Outcome {
-    let names = integer_from(context, 1, 1, "ERR numkeys should be greater than 0")?;
-    let end_at = usize::try_from(names).ok().and_then(|names| names.checked_add(2));
-    let Some(end_at) = end_at.filter(|&at| at < context.argv.len()) else {
-        return refuse(texts::SYNTAX);
-    };
-    let end = end(context, end_at)?;
-    let count = match context.argv.len() - end_at - 1 {
-        0 => 1,
-        // Redis reads the count before it sees that something follows.
-        2.. if context.is_word(end_at + 1, "COUNT") => {
-            let count = integer_from(context, end_at + 2, 1, "ERR count should be greater than 0")?;
-            if context.argv.len() > end_at + 3 {
-                return refuse(texts::SYNTAX);
-            }
-            count
-        }
-        _ => return refuse(texts::SYNTAX),
-    };
-    for name in context.args_from(2).take(end_at - 2) {
-        if let Some(mut key) = find(context, name)? {
-            let items = pop_items(context, &mut key, end, count)?;
-            return Ok(Reply::Array(vec![Reply::bulk(name), array(items)]));
-        }
-    }
-    Ok(context.null_array())
+    let popped = MultiPop::parse(context, 1)?.run(context)?;
+    Ok(popped.unwrap_or_else(|| context.null_array()))
 }
 
 fn pop(context: &mut Context<'_>, end: End) -> Outcome {

@@ -5,11 +5,13 @@
 mod bitmaps;
 mod blocking;
 mod client;
+mod command;
 mod connection;
 mod expiry;
 mod geo;
 mod hashes;
 mod hyperloglog;
+mod info;
 mod keys;
 mod lcs;
 mod lists;
@@ -26,18 +28,20 @@ mod streams;
 mod strings;
 mod transactions;
 #[cfg(test)]
-mod transcript;
+pub(super) mod transcript;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use super::engine::Connection;
+use super::clients::{Clients, Connection};
 use super::env::Random;
 use super::failure::{Failure, refuse, texts};
 use super::number;
 use super::store::Store;
 use crate::resp::{Argv, Reply};
 use crate::spec;
+
+pub(super) use transactions::{is_queued, reject};
 
 /// What a command's function returns: a reply, or why there is none but an error.
 pub(super) type Outcome = Result<Reply, Failure>;
@@ -48,12 +52,18 @@ pub(super) struct Context<'a> {
     pub store: &'a mut Store,
     /// What the connection remembers.
     pub connection: &'a mut Connection,
+    /// The other connections.
+    pub clients: &'a mut Clients,
     /// For random picks.
     pub random: &'a mut Random,
     /// The request. Its arity has been checked.
     pub argv: &'a Argv,
     /// The command's time, in milliseconds since 1970.
     pub now_ms: i64,
+    /// True within EXEC, where no command waits.
+    pub in_exec: bool,
+    /// Of a command that waited and runs again: the key that is ready. It looks at no other.
+    pub ready_key: Option<&'a [u8]>,
 }
 
 /// A command's function.
@@ -67,6 +77,7 @@ const FAMILIES: &[&[Row]] = &[
     bitmaps::COMMANDS,
     blocking::COMMANDS,
     client::COMMANDS,
+    command::COMMANDS,
     connection::COMMANDS,
     expiry::COMMANDS,
     geo::COMMANDS,
@@ -93,32 +104,54 @@ pub(super) struct Command {
     pub spec: &'static spec::Command,
     /// Runs it.
     pub run: Run,
+    /// True where it does nothing without a subcommand.
+    is_container: bool,
+}
+
+/// By their places in the order of [`spec::commands`]; `None` for a command that Redlite lacks.
+static TABLE: LazyLock<Vec<Option<Command>>> = LazyLock::new(|| {
+    let rows: HashMap<&str, Run> = FAMILIES.iter().copied().flatten().copied().collect();
+    let command = |spec: &'static spec::Command| {
+        Some(Command { spec, run: *rows.get(spec.name)?, is_container: spec::is_container(spec) })
+    };
+    spec::commands().map(command).collect()
+});
+
+/// What `spec` says of each command that can be run.
+fn all() -> impl Iterator<Item = &'static spec::Command> {
+    TABLE.iter().flatten().map(|command| command.spec)
 }
 
 /// The command that a request names, its arity checked.
 pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
-    /// By their places in the order of [`spec::commands`]; `None` for a command that Redlite lacks.
-    static TABLE: LazyLock<Vec<Option<Command>>> = LazyLock::new(|| {
-        let rows: HashMap<&str, Run> = FAMILIES.iter().copied().flatten().copied().collect();
-        let command = |spec: &'static spec::Command| Some(Command { spec, run: *rows.get(spec.name)? });
-        spec::commands().map(command).collect()
-    });
     if argv.is_empty() {
         return refuse("ERR unknown command '', with args beginning with: ");
     }
     let Some(at) = spec::position(argv) else { return refuse(unknown_command(argv)) };
     match &TABLE[at] {
+        // Its row is found where no subcommand of that name is.
+        Some(command) if command.is_container && argv.len() > 1 => refuse(unknown_subcommand(argv)),
         Some(command) if !command.spec.accepts(argv.len()) => refuse(wrong_arity(command.spec.name)),
         Some(command) => Ok(command),
         None => refuse(unknown_command(argv)),
     }
 }
 
-/// For a container's own row: the request names no subcommand that there is.
-pub(super) fn unknown_subcommand(context: &mut Context<'_>) -> Outcome {
-    let sub = c_string(context.arg(1), 128);
-    let container = context.arg(0).to_ascii_uppercase();
-    refuse([b"ERR unknown subcommand '", sub, b"'. Try ", &container, b" HELP."].concat())
+/// Refuses a command that the connection may not send in its state.
+pub(super) fn check_state(connection: &Connection, command: &Command) -> Result<(), Failure> {
+    connection::check_authenticated(connection, command)?;
+    pubsub::check_state(connection, command)
+}
+
+/// Redis' text for a subcommand that a container does not have.
+fn unknown_subcommand(argv: &Argv) -> Vec<u8> {
+    let sub = c_string(&argv[1], 128);
+    [b"ERR unknown subcommand '", sub, b"'. Try ", &argv[0].to_ascii_uppercase(), b" HELP."].concat()
+}
+
+/// For a container's own row: it never runs, as [`find`] refuses what names no subcommand.
+pub(super) fn container(context: &mut Context<'_>) -> Outcome {
+    refuse(unknown_subcommand(context.argv))
 }
 
 /// Redis' text for a wrong number of arguments. A module's command, which has a point in its name, keeps its case.
@@ -156,6 +189,16 @@ fn c_string(bytes: &[u8], bytes_max: usize) -> &[u8] {
 }
 
 impl<'a> Context<'a> {
+    /// True where the command may wait until there is something to take.
+    pub fn may_block(&self) -> bool {
+        !self.in_exec
+    }
+
+    /// False for a key that a command which waited does not look at, as it was another that became ready.
+    pub fn looks_at(&self, name: &[u8]) -> bool {
+        self.ready_key.is_none_or(|ready| ready == name)
+    }
+
     /// The selected database.
     pub fn db(&self) -> u32 {
         self.connection.db
@@ -215,6 +258,12 @@ impl<'a> Context<'a> {
     /// Members: a set in RESP3, an array in RESP2.
     pub fn set(&self, members: Vec<Reply>) -> Reply {
         if self.connection.protocol >= 3 { Reply::Set(members) } else { Reply::Array(members) }
+    }
+
+    /// Text for people: verbatim in RESP3.
+    pub fn text(&self, text: String) -> Reply {
+        let text = text.into_bytes();
+        if self.connection.protocol >= 3 { Reply::Verbatim { format: *b"txt", text } } else { Reply::Bulk(text) }
     }
 
     /// A double: RESP3's own type, a bulk string in RESP2.

@@ -19,7 +19,7 @@ pub(super) struct Options<'a> {
 impl Options<'_> {
     /// True where the pattern lets the element through.
     pub fn matches(&self, element: &[u8]) -> bool {
-        self.pattern.is_none_or(|pattern| glob::matches(pattern, element))
+        self.pattern.is_none_or(|pattern| glob::selects(pattern, element))
     }
 }
 

@@ -154,6 +154,9 @@ fn spop_one(context: &mut Context<'_>) -> Outcome {
     Ok(context.bulk_or_null(member))
 }
 
+/// Where SPOP leaves so many times fewer members than it removes, Redis moves those that it leaves to a new set.
+const MOVE_FACTOR: i64 = 5;
+
 fn spop_many(context: &mut Context<'_>) -> Outcome {
     let count = count_or(context, 2, texts::MUST_BE_POSITIVE)?;
     let Some(mut key) = find(context, 1)?.filter(|_| count > 0) else {
@@ -167,6 +170,9 @@ fn spop_many(context: &mut Context<'_>) -> Outcome {
     let mut members = Vec::new();
     for _ in 0..count {
         members.extend(pop_member(context, &mut key)?.map(Reply::Bulk));
+    }
+    if key.length * MOVE_FACTOR <= count {
+        key.rebuild_set(&context.store.set_members(&key)?);
     }
     context.store.update_extent(&key)?;
     Ok(context.set(members))

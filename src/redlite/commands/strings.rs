@@ -3,6 +3,7 @@
 use super::expiry::{self, Expiry};
 use super::{Context, Outcome, Row, lcs, wrong_arity};
 use crate::redlite::failure::{Failure, refuse, texts};
+use crate::redlite::store::Origin;
 use crate::redlite::{long_double, number};
 use crate::resp::Reply;
 
@@ -44,14 +45,12 @@ fn check_length(start: usize, added: usize) -> Result<(), Failure> {
 
 fn append(context: &mut Context<'_>) -> Outcome {
     let (db, name, added) = (context.db(), context.arg(1), context.arg(2));
-    let (key, value) = match context.store.find_string(db, name, |value| [value, added].concat())? {
-        None => (None, added.to_vec()),
-        Some((key, value)) => {
-            check_length(value.len() - added.len(), added.len())?;
-            (Some(key), value)
-        }
+    let Some((key, value)) = context.store.find_string(db, name, |value| [value, added].concat())? else {
+        context.store.put_string(db, name, None, added, None)?;
+        return Ok(Reply::Int(added.len() as i64));
     };
-    context.store.update_string(db, name, key.as_ref(), &value)?;
+    check_length(value.len() - added.len(), added.len())?;
+    context.store.update_string(db, name, Some(&key), &value)?;
     Ok(Reply::Int(value.len() as i64))
 }
 
@@ -85,7 +84,7 @@ fn add_integer(context: &mut Context<'_>, increment: i64) -> Outcome {
     let Some(sum) = value.checked_add(increment) else {
         return refuse("ERR increment or decrement would overflow");
     };
-    context.store.update_string(db, name, key.as_ref(), sum.to_string().as_bytes())?;
+    context.store.update_string_of(Origin::Whole, db, name, key.as_ref(), sum.to_string().as_bytes())?;
     Ok(Reply::Int(sum))
 }
 
@@ -97,7 +96,7 @@ fn incrbyfloat(context: &mut Context<'_>) -> Outcome {
     };
     match sum {
         Ok(sum) => {
-            context.store.update_string(db, name, key.as_ref(), &sum)?;
+            context.store.update_string_of(Origin::Float, db, name, key.as_ref(), &sum)?;
             Ok(Reply::Bulk(sum))
         }
         Err(long_double::AddError::NotFinite) => refuse("ERR increment would produce NaN or Infinity"),

@@ -5,7 +5,7 @@ use crate::redlite::{Client, Redlite};
 use crate::resp::{Argv, Reply};
 
 /// Plays a transcript on an empty store: its replies must be those that it shows. `""` is an empty argument.
-pub(super) fn check(transcript: &str) {
+pub(in crate::redlite) fn check(transcript: &str) {
     let env = Env { clock: Clock::manual(1_700_000_000_000), random: Random::seeded(1) };
     let store = Redlite::open_in_memory_with(env).expect("SQLite has memory");
     check_on(&mut store.client(), transcript);
@@ -22,6 +22,28 @@ pub(super) fn check_on(client: &mut Client, transcript: &str) {
             [format!("> {command}"), render(&client.execute(&argv))]
         })
         .collect();
+    assert_eq!(got.join("\n"), want.join("\n"));
+}
+
+/// Plays a transcript of several clients on an empty store. A line such as `2> GET k` is a command of client 2, `2>`
+/// alone asks what has arrived there.
+pub(super) fn check_clients(transcript: &str) {
+    let env = Env { clock: Clock::manual(1_700_000_000_000), random: Random::seeded(1) };
+    let store = Redlite::open_in_memory_with(env).expect("SQLite has memory");
+    let mut clients = std::collections::BTreeMap::new();
+    let want: Vec<&str> = transcript.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let mut got = Vec::new();
+    for line in &want {
+        let Some((number, command)) = line.split_once('>').filter(|(number, _)| number.parse::<u8>().is_ok()) else {
+            continue;
+        };
+        let client = clients.entry(number).or_insert_with(|| store.client());
+        let reply = match command.trim() {
+            "" => client.poll(),
+            command => client.execute(&command.split(' ').collect()),
+        };
+        got.extend([(*line).to_owned(), render(&reply)]);
+    }
     assert_eq!(got.join("\n"), want.join("\n"));
 }
 
@@ -42,6 +64,8 @@ fn render(reply: &Reply) -> String {
                 pairs.iter().map(|(key, value)| format!("{}: {}", render(key), render(value))).collect();
             format!("{{{}}}", pairs.join(", "))
         }
+        Reply::Frames(frames) => format!("frames {}", list(frames)).trim_end().to_owned(),
+        Reply::Pending => "pending".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -25,9 +25,13 @@ impl Store {
 
     /// Gives a field this value; true where there was no such field.
     pub fn set_field(&mut self, key: &mut Key, field: &[u8], value: &[u8]) -> Result<bool, Failure> {
+        self.touch(key);
         const UPDATE: &str = "UPDATE hash_fields SET value = ?3 WHERE key_id = ?1 AND field = ?2";
         let updated = key.length > 0 && self.write(UPDATE, params![key.id, field, value])? > 0;
-        self.mark_changed(key.id);
+        self.mark_document(key.id);
+        if updated && key.outgrow_hash(field.len(), value.len()) {
+            self.write_head(key, key.head)?;
+        }
         Ok(!updated && self.add_field(key, field, value)?)
     }
 
@@ -38,9 +42,10 @@ impl Store {
              ON CONFLICT (key_id, field) DO NOTHING",
             params![key.id, field, value, key.length],
         )?;
-        key.length += added as i64;
         if added > 0 {
-            self.mark_changed(key.id);
+            self.mark_document(key.id);
+            key.length += 1;
+            key.outgrow_hash(field.len(), value.len());
         }
         Ok(added > 0)
     }
@@ -56,7 +61,7 @@ impl Store {
             return Ok(false);
         };
         key.length -= 1;
-        self.mark_changed(key.id);
+        self.mark_document(key.id);
         if ordinal != key.length {
             self.write(
                 "UPDATE hash_fields SET ordinal = ?3 WHERE key_id = ?1 AND ordinal = ?2",

@@ -82,6 +82,7 @@ impl Store {
 
     /// Gives the item at `index`, which is there, another value.
     pub fn set_item(&mut self, key: &Key, index: i64, value: &[u8]) -> Result<(), Failure> {
+        self.touch(key);
         self.write(
             "UPDATE list_items SET value = ?3 WHERE key_id = ?1 AND position = ?2",
             params![key.id, key.head + index, value],

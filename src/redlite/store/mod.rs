@@ -4,15 +4,21 @@
 //! are rows of a table of their type. Every mutation goes through [`Store::write`], which opens the command's
 //! transaction; the engine commits it. Expiry, the type check and get-or-create live in `keyspace` alone.
 
+mod encodings;
 mod hashes;
 mod keyspace;
 mod lists;
+mod ranks;
 mod schema;
 mod search;
 mod sets;
+mod signals;
 mod sorted_sets;
+mod stream_groups;
+mod streams;
 mod strings;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
@@ -20,11 +26,15 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
 
+pub(super) use encodings::Origin;
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
 pub(super) use search::{Index, Occurrence};
+pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
+pub(super) use stream_groups::{Group, Pending};
+pub(super) use streams::{Node, Stream, StreamEntry};
 
 /// The open database.
 #[derive(Debug)]
@@ -33,6 +43,8 @@ pub(super) struct Store {
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
     indexes: search::Indexes,
+    signals: signals::Signals,
+    ranks: ranks::Ranks,
 }
 
 impl Store {
@@ -60,7 +72,13 @@ impl Store {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        let mut store = Self { sqlite, now_ms: 0, indexes: search::Indexes::default() };
+        let mut store = Self {
+            sqlite,
+            now_ms: 0,
+            indexes: search::Indexes::default(),
+            signals: signals::Signals::default(),
+            ranks: ranks::Ranks::default(),
+        };
         store.load_indexes()?;
         Ok(store)
     }
@@ -114,6 +132,23 @@ impl Store {
         self.sqlite.prepare_cached(sql)?.query_map(params, read)?.collect()
     }
 
+    /// Shows `visit` the rows that `sql` finds, until it breaks.
+    fn walk(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        mut visit: impl FnMut(&Row<'_>) -> rusqlite::Result<ControlFlow<()>>,
+    ) -> rusqlite::Result<()> {
+        let mut statement = self.sqlite.prepare_cached(sql)?;
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            if visit(row)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// The id of the row that was inserted last.
     fn last_insert_id(&self) -> i64 {
         self.sqlite.last_insert_rowid()
@@ -130,6 +165,7 @@ impl Store {
 
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
+        self.ranks.clear();
         if !self.sqlite.is_autocommit() {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");

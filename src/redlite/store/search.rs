@@ -142,7 +142,7 @@ impl Store {
     }
 
     /// The key's fields changed.
-    pub(super) fn mark_changed(&mut self, key_id: i64) {
+    pub(super) fn mark_document(&mut self, key_id: i64) {
         if self.has_indexes() {
             self.indexes.changed.insert(key_id);
         }

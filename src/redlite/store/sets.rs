@@ -47,7 +47,10 @@ impl Store {
             "INSERT OR IGNORE INTO set_members (key_id, member, ordinal) VALUES (?1, ?2, ?3)",
             params![key.id, member, key.length],
         )?;
-        key.length += i64::from(added > 0);
+        if added > 0 {
+            key.length += 1;
+            key.outgrow_set(member);
+        }
         Ok(added > 0)
     }
 

@@ -1,24 +1,18 @@
 //! Members of sorted sets and their scores.
 //!
-//! A key's length is kept by what adds and removes; its caller stores it with [`Store::update_extent`].
+//! A key's length is kept by what adds and removes; its caller stores it with [`Store::update_extent`]. What depends
+//! on ranks goes through [`super::ranks`].
 //!
 //! Redis keeps a small sorted set as a compact list, which has no -0: a score of -0 becomes 0 in it. Once the set
-//! has outgrown the list it is a skip list for good, which keeps the sign. Which of the two a key is, is its
-//! `head`: 0 or [`SKIP_LIST`].
+//! has outgrown the list it is a skip list for good, which keeps the sign. Which of the two a key is, says
+//! [`Key::is_compact`].
+
+use std::ops::ControlFlow;
 
 use rusqlite::{Row, params};
 
-use super::{Key, Store, bytes};
+use super::{Key, Store, bytes, ranks};
 use crate::redlite::failure::Failure;
-
-/// A sorted set's `head` once Redis would keep it as a skip list.
-const SKIP_LIST: i64 = 1;
-
-/// Redis' default `zset-max-listpack-entries`.
-const COMPACT_MEMBERS_MAX: i64 = 128;
-
-/// Redis' default `zset-max-listpack-value`.
-const COMPACT_MEMBER_BYTES_MAX: usize = 64;
 
 /// A member of a sorted set with its score, which is no NaN.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +40,7 @@ fn is_negative_zero(score: f64) -> bool {
 /// The score as it is kept in this key.
 fn kept(key: &Key, score: f64) -> f64 {
     // Adding 0 makes -0 to 0 and leaves every other number as it is.
-    if Store::zset_is_compact(key) { score + 0.0 } else { score }
+    if key.is_compact() { score + 0.0 } else { score }
 }
 
 impl Store {
@@ -59,69 +53,102 @@ impl Store {
         )?)
     }
 
-    /// True while Redis would keep the key as a compact list.
-    pub fn zset_is_compact(key: &Key) -> bool {
-        key.head != SKIP_LIST
-    }
-
-    /// Makes the key a skip list for good, where so many members, the longest of so many bytes, are too much for
-    /// the compact list.
-    pub fn zset_prepare(key: &mut Key, members: i64, member_bytes_max: usize) {
-        if members > COMPACT_MEMBERS_MAX || member_bytes_max > COMPACT_MEMBER_BYTES_MAX {
-            key.head = SKIP_LIST;
-        }
-    }
-
     /// Adds a member that is not there.
     pub fn zset_insert(&mut self, key: &mut Key, member: &[u8], score: f64) -> Result<(), Failure> {
-        Self::zset_prepare(key, key.length + 1, member.len());
+        key.outgrow_sorted_set(key.length + 1, member.len());
         let score = kept(key, score);
         self.write(
             "INSERT INTO zset_members (key_id, member, score, negative_zero) VALUES (?1, ?2, ?3, ?4)",
             params![key.id, member, score, is_negative_zero(score)],
         )?;
         key.length += 1;
-        Ok(())
+        self.note_rank(key, member, score)
     }
 
-    /// Gives a member that is there another score.
-    pub fn zset_update(&mut self, key: &Key, member: &[u8], score: f64) -> Result<(), Failure> {
-        let score = kept(key, score);
+    /// Gives a member that is there, and has the score `old`, the score `new`.
+    pub fn zset_update(&mut self, key: &Key, member: &[u8], (old, new): (f64, f64)) -> Result<(), Failure> {
+        self.touch(key);
+        let new = kept(key, new);
         self.write(
             "UPDATE zset_members SET score = ?3, negative_zero = ?4 WHERE key_id = ?1 AND member = ?2",
-            params![key.id, member, score, is_negative_zero(score)],
+            params![key.id, member, new, is_negative_zero(new)],
         )?;
-        Ok(())
+        self.ranks.removed(key, member, old);
+        self.note_rank(key, member, new)
     }
 
     /// Removes a member; true where it was there.
     pub fn zset_remove(&mut self, key: &mut Key, member: &[u8]) -> Result<bool, Failure> {
-        let removed =
-            self.write("DELETE FROM zset_members WHERE key_id = ?1 AND member = ?2", params![key.id, member])?;
-        key.length -= removed as i64;
-        Ok(removed > 0)
+        if !self.ranks.covers(key) {
+            let removed =
+                self.write("DELETE FROM zset_members WHERE key_id = ?1 AND member = ?2", params![key.id, member])?;
+            key.length -= removed as i64;
+            return Ok(removed > 0);
+        }
+        let score = self.write_returning(
+            "DELETE FROM zset_members WHERE key_id = ?1 AND member = ?2 RETURNING score",
+            params![key.id, member],
+            |row| row.get(0),
+        )?;
+        if let Some(score) = score {
+            key.length -= 1;
+            self.ranks.removed(key, member, score);
+        }
+        Ok(score.is_some())
     }
 
     /// How many members come before this one, which has this score.
-    pub fn zset_rank(&self, key: &Key, member: &[u8], score: f64) -> Result<i64, Failure> {
-        let before = self.row(
-            "SELECT count(*) FROM zset_members WHERE key_id = ?1 AND (score, member) < (?2, ?3)",
-            params![key.id, score, member],
-            |row| row.get(0),
-        )?;
-        Ok(before.unwrap_or(0))
+    pub fn zset_rank(&mut self, key: &Key, member: &[u8], score: f64) -> Result<i64, Failure> {
+        self.rank_of(key, score, member)
+    }
+
+    /// Every member, in their order.
+    pub fn zset_members(&self, key: &Key) -> Result<Vec<Scored>, Failure> {
+        Ok(self.rows(
+            "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1 ORDER BY score, member",
+            [key.id],
+            Scored::from_row,
+        )?)
     }
 
     /// The members from the rank `start` on, at most `limit`, or all with -1; `reverse` counts from the end.
-    pub fn zset_by_rank(&self, key: &Key, start: i64, limit: i64, reverse: bool) -> Result<Vec<Scored>, Failure> {
-        let sql = if reverse {
-            "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1
-             ORDER BY score DESC, member DESC LIMIT ?3 OFFSET ?2"
+    pub fn zset_by_rank(&mut self, key: &Key, start: i64, limit: i64, reverse: bool) -> Result<Vec<Scored>, Failure> {
+        let left = (key.length - start).max(0);
+        let count = if limit < 0 { left } else { limit.min(left) };
+        // From here on ranks count from the front.
+        let from = if reverse { left - count } else { start };
+        let behind = key.length - from - count;
+        let from_end = behind < from;
+        let offset = if from_end { behind } else { from };
+        let mut members = if offset >= ranks::MEMBERS_MIN {
+            self.zset_from_rank(key, from, count)?
         } else {
-            "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1
-             ORDER BY score, member LIMIT ?3 OFFSET ?2"
+            let sql = if from_end {
+                "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1
+                 ORDER BY score DESC, member DESC LIMIT ?3 OFFSET ?2"
+            } else {
+                "SELECT member, score, negative_zero FROM zset_members WHERE key_id = ?1
+                 ORDER BY score, member LIMIT ?3 OFFSET ?2"
+            };
+            self.rows(sql, params![key.id, offset, count], Scored::from_row)?
         };
-        Ok(self.rows(sql, params![key.id, start, limit], Scored::from_row)?)
+        let is_reversed = from_end && offset < ranks::MEMBERS_MIN;
+        if is_reversed != reverse {
+            members.reverse();
+        }
+        Ok(members)
+    }
+
+    /// So many members from a rank on that is far from either end.
+    fn zset_from_rank(&mut self, key: &Key, rank: i64, count: i64) -> Result<Vec<Scored>, Failure> {
+        self.near_rank(key, rank, |store, (score, member), offset| {
+            store.rows(
+                "SELECT member, score, negative_zero FROM zset_members
+                 WHERE key_id = ?1 AND (score, member) >= (?2, ?3) ORDER BY score, member LIMIT ?5 OFFSET ?4",
+                params![key.id, score, member, offset, count],
+                Scored::from_row,
+            )
+        })
     }
 
     /// The members with scores from `low` to `high`, without the first `offset`, at most `limit`, or all with -1.
@@ -140,6 +167,19 @@ impl Store {
              ORDER BY score, member LIMIT ?5 OFFSET ?4"
         };
         Ok(self.rows(sql, params![key.id, low, high, offset, limit], Scored::from_row)?)
+    }
+
+    /// Shows `visit` the members with scores from `low` to `high`, in their order, until it breaks.
+    pub fn zset_walk_scores(
+        &self,
+        key: &Key,
+        (low, high): (f64, f64),
+        mut visit: impl FnMut(Scored) -> ControlFlow<()>,
+    ) -> Result<(), Failure> {
+        let sql = "SELECT member, score, negative_zero FROM zset_members
+                   WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3 ORDER BY score, member";
+        self.walk(sql, params![key.id, low, high], |row| Ok(visit(Scored::from_row(row)?)))?;
+        Ok(())
     }
 
     /// Of a set whose members all have this score: those from `low` to before `high`, as [`Store::zset_by_score`].
@@ -163,13 +203,17 @@ impl Store {
         Ok(self.rows(sql, params![key.id, score, low, high, offset, limit], Scored::from_row)?)
     }
 
+    /// How many members [`Store::zset_by_member`] gives without an offset and a limit.
+    pub fn zset_count_members(&mut self, key: &Key, score: f64, (low, high): (&[u8], &[u8])) -> Result<i64, Failure> {
+        Ok((self.rank_of(key, score, high)? - self.rank_of(key, score, low)?).max(0))
+    }
+
     /// How many members have scores from `low` to `high`.
-    pub fn zset_count(&self, key: &Key, (low, high): (f64, f64)) -> Result<i64, Failure> {
-        let count = self.row(
-            "SELECT count(*) FROM zset_members WHERE key_id = ?1 AND score BETWEEN ?2 AND ?3",
-            params![key.id, low, high],
-            |row| row.get(0),
-        )?;
-        Ok(count.unwrap_or(0))
+    pub fn zset_count(&mut self, key: &Key, (low, high): (f64, f64)) -> Result<i64, Failure> {
+        if low > high {
+            return Ok(0);
+        }
+        let end = if high == f64::INFINITY { key.length } else { self.rank_of(key, high.next_up(), b"")? };
+        Ok(end - self.rank_of(key, low, b"")?)
     }
 }

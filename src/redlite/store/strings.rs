@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Key, Store, Type};
+use super::{Key, Origin, Store, Type};
 use crate::redlite::failure::{Failure, refuse, texts};
 
 impl Store {
@@ -44,9 +44,10 @@ impl Store {
 
     /// Makes the key of this name a string, whatever it was.
     pub fn set_string(&mut self, db: u32, name: &[u8], value: &[u8], expires_ms: Option<i64>) -> Result<(), Failure> {
+        self.touch_name(db, name);
         let changed = self.write(
             "INSERT INTO keys (db, name, type, length, head, expires_ms, value) VALUES (?1, ?2, 0, 0, 0, ?3, ?4)
-             ON CONFLICT (db, name) DO UPDATE SET expires_ms = excluded.expires_ms, value = excluded.value
+             ON CONFLICT (db, name) DO UPDATE SET expires_ms = excluded.expires_ms, value = excluded.value, head = 0
              WHERE type = 0",
             params![db, name, expires_ms, value],
         )?;
@@ -54,6 +55,13 @@ impl Store {
             let found = self.find(db, name)?;
             self.put_string(db, name, found.as_ref(), value, expires_ms)?;
         }
+        Ok(())
+    }
+
+    /// As [`Store::set_string`], without expiry, of a string that Redis makes in place.
+    pub fn set_changed_string(&mut self, db: u32, name: &[u8], value: &[u8]) -> Result<(), Failure> {
+        self.set_string(db, name, value, None)?;
+        self.write("UPDATE keys SET head = ?3 WHERE db = ?1 AND name = ?2", params![db, name, Origin::Changed.head()])?;
         Ok(())
     }
 
@@ -68,6 +76,7 @@ impl Store {
         value: &[u8],
         expires_ms: Option<i64>,
     ) -> Result<(), Failure> {
+        self.touch_name(db, name);
         match found {
             None => self.write(
                 "INSERT INTO keys (db, name, type, length, head, expires_ms, value)
@@ -85,15 +94,37 @@ impl Store {
         Ok(())
     }
 
-    /// Gives the string of this name the value, and leaves its expiry; makes it, without expiry, where `found` is
-    /// none.
+    /// Gives the string of this name the value, changed in place, and leaves its expiry; makes it, without expiry,
+    /// where `found` is none.
     pub fn update_string(&mut self, db: u32, name: &[u8], found: Option<&Key>, value: &[u8]) -> Result<(), Failure> {
+        self.update_string_of(Origin::Changed, db, name, found, value)
+    }
+
+    /// As [`Store::update_string`], of this origin.
+    pub fn update_string_of(
+        &mut self,
+        origin: Origin,
+        db: u32,
+        name: &[u8],
+        found: Option<&Key>,
+        value: &[u8],
+    ) -> Result<(), Failure> {
         match found {
-            None => self.put_string(db, name, None, value, None),
-            Some(key) => {
-                self.write("UPDATE keys SET value = ?2 WHERE id = ?1", params![key.id, value])?;
-                Ok(())
+            None => {
+                self.touch_name(db, name);
+                self.write(
+                    "INSERT INTO keys (db, name, type, length, head, value) VALUES (?1, ?2, 0, 0, ?3, ?4)",
+                    params![db, name, origin.head(), value],
+                )?
             }
-        }
+            Some(key) => {
+                self.touch(key);
+                self.write(
+                    "UPDATE keys SET head = ?2, value = ?3 WHERE id = ?1",
+                    params![key.id, origin.head(), value],
+                )?
+            }
+        };
+        Ok(())
     }
 }

@@ -328,6 +328,7 @@ impl<'a> Replies<'a> {
             Node::Pending => Reply::Pending,
             Node::Hung => Reply::Hung,
             Node::Closed => Reply::Closed,
+            Node::Frames => Reply::Frames(self.items(depth)?),
         })
     }
 

@@ -145,13 +145,14 @@ impl BlockWriter {
             Reply::Push(items) => (Node::Push, items.len() as u64),
             Reply::Map(pairs) => (Node::Map, pairs.len() as u64),
             Reply::Attribute(pairs, _) => (Node::Attribute, pairs.len() as u64),
+            Reply::Frames(frames) => (Node::Frames, frames.len() as u64),
             Reply::Pending => (Node::Pending, 0),
             Reply::Hung => (Node::Hung, 0),
             Reply::Closed => (Node::Closed, 0),
         };
         self.nodes.push(StagedNode { node, value });
         match reply {
-            Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => {
+            Reply::Array(items) | Reply::Set(items) | Reply::Push(items) | Reply::Frames(items) => {
                 items.iter().for_each(|item| self.push_reply(item));
             }
             Reply::Map(pairs) => self.push_pairs(pairs),
@@ -222,7 +223,7 @@ fn write_node(staged: StagedNode, strings: &mut Strings, columns: &mut Columns) 
     columns[Column::Nodes].push(staged.node as u8);
     match staged.node {
         Node::Int => push_varint(staged.value, &mut columns[Column::Ints]),
-        Node::Array | Node::Set | Node::Push | Node::Map | Node::Attribute => {
+        Node::Array | Node::Set | Node::Push | Node::Map | Node::Attribute | Node::Frames => {
             push_varint(staged.value, &mut columns[Column::Lens]);
         }
         Node::Error | Node::Simple | Node::Double | Node::BigNumber | Node::BulkError => {

@@ -17,6 +17,8 @@
 //! Strings that occur twice are entries of a dictionary, which goes on from block to block until it is full. The
 //! compressor is flushed after each larger column, so that each has statistics of its own.
 //!
+//! Format 2 is format 1 with one more node of replies, frames.
+//!
 //! Each block carries a digest of its columns, so that no op of a damaged block is ever replayed.
 
 mod block_reader;
@@ -39,10 +41,10 @@ pub use writer::Writer;
 pub const MAGIC: [u8; 6] = *b"\x89dst\r\n";
 
 /// The version that this build writes. Every version up to it stays readable.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// The first release of dst that reads [`FORMAT`].
-const FORMAT_SINCE: [u8; 3] = [0, 1, 0];
+const FORMAT_SINCE: [u8; 3] = [0, 2, 0];
 
 /// Magic, format, release.
 const HEAD_BYTES: usize = 11;
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn a_changed_file_is_one_clear_error() {
         let version = |bytes: &mut Vec<u8>| bytes[6..11].copy_from_slice(&[7, 0, 0, 9, 2]);
-        let future = "the trace is in format 7; this dst reads up to format 1: use dst 0.9.2 or later";
+        let future = "the trace is in format 7; this dst reads up to format 2: use dst 0.9.2 or later";
         check(&small(), version, Limits::default(), future);
         let zero = "the trace is damaged: its first 0 ops are whole, then there is no format 0";
         check(&small(), |bytes| bytes[6] = 0, Limits::default(), zero);

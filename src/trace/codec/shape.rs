@@ -1,4 +1,5 @@
-//! What every op and every node of a reply is, as small numbers. They are part of format 1: never renumber them.
+//! What every op and every node of a reply is, as small numbers. They are part of the format: never
+//! renumber them. [`Node::Frames`] came with format 2.
 
 use crate::resp::Reply;
 use crate::trace::{Act, Op};
@@ -71,10 +72,11 @@ pub enum Node {
     Pending,
     Hung,
     Closed,
+    Frames,
 }
 
 /// By their numbers.
-pub const NODES: [Node; 24] = [
+pub const NODES: [Node; 25] = [
     Node::Ok,
     Node::Zero,
     Node::One,
@@ -99,6 +101,7 @@ pub const NODES: [Node; 24] = [
     Node::Pending,
     Node::Hung,
     Node::Closed,
+    Node::Frames,
 ];
 
 /// What an op counts against `block_bytes_max`, without its arguments: at least what it takes in memory.
@@ -129,7 +132,9 @@ pub fn reply_bytes(reply: &Reply) -> usize {
         Reply::Simple(text) | Reply::Error(text) | Reply::BulkError(text) => text.len(),
         Reply::Bulk(text) | Reply::Double(text) | Reply::BigNumber(text) => text.len(),
         Reply::Verbatim { text, .. } => 3 + text.len(),
-        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => items.iter().map(reply_bytes).sum(),
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) | Reply::Frames(items) => {
+            items.iter().map(reply_bytes).sum()
+        }
         Reply::Map(pairs) => pair_bytes(pairs),
         Reply::Attribute(pairs, reply) => pair_bytes(pairs) + reply_bytes(reply),
         _ => 0,

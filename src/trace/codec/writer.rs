@@ -139,7 +139,7 @@ const OP_BYTES_UNCHECKED: usize = 1 << 20;
 /// Refuses a reply with elements more than `levels` levels below it.
 fn check_depth(reply: &Reply, levels: usize) -> Result<(), TraceError> {
     let (pairs, items): (&[(Reply, Reply)], &[Reply]) = match reply {
-        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => (&[], items),
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) | Reply::Frames(items) => (&[], items),
         Reply::Map(pairs) => (pairs, &[]),
         Reply::Attribute(pairs, reply) => (pairs, std::slice::from_ref(&**reply)),
         _ => return Ok(()),
@@ -156,7 +156,7 @@ fn check_depth(reply: &Reply, levels: usize) -> Result<(), TraceError> {
 
 fn check_lens(reply: &Reply, limits: &Limits) -> Result<(), TraceError> {
     let elements = match reply {
-        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) => items.len(),
+        Reply::Array(items) | Reply::Set(items) | Reply::Push(items) | Reply::Frames(items) => items.len(),
         Reply::Map(pairs) | Reply::Attribute(pairs, _) => pairs.len(),
         _ => 0,
     };

@@ -1,7 +1,7 @@
 //! The text form: lossless, one op a line, made to be read in a terminal and reviewed in a diff.
 //!
 //! ```text
-//! # dst trace 1
+//! # dst trace 2
 //! seed: 5
 //! profile: mixed
 //! start_ms: 1700000000000
@@ -23,10 +23,11 @@
 //! - Acts that are no command begin with `!`: `!raw "PING\r\n"`, `!open`, `!close`, `!await`, `!advance 1500ms`,
 //!   `!restart`, `!crash`, `!fault disk_full 3`, and `!call` for a request with no words at all.
 //! - Replies stand below their op, indented by two spaces. Those of acts that are always `OK` may be left out.
-//!   Elements begin with `- ` (array), `~ ` (set), `> ` (push); a map has `% key` and `= value`; attributes are
+//!   Elements begin with `- ` (array), `~ ` (set), `> ` (push), `* ` (frames: all that arrived, where that is not one
+//!   reply; `(nothing)` where nothing did); a map has `% key` and `= value`; attributes are
 //!   `(attribute)`, `| key`, `= value` and `: reply`. A nested reply goes on behind its mark. No line holds an
 //!   index, so that one element more is one line more in a diff.
-//! - With no head (`# dst trace 1`) every line is an op of a command that Redis has. So prose is no trace.
+//! - With no head (`# dst trace 2`) every line is an op of a command that Redis has. So prose is no trace.
 
 mod parse;
 mod parse_reply;
@@ -141,6 +142,8 @@ GET a
   (pending)
 !await
   (hung)
+!await
+  (nothing)
 !raw "x"
   (closed)
 "#,
@@ -170,6 +173,11 @@ GET a
   = (integer) 3
   : - (attribute)
       : "x"
+SUBSCRIBE c d
+  * > "subscribe"
+    > "c"
+  * > "subscribe"
+    > "d"
 "#,
         );
     }
@@ -184,7 +192,7 @@ GET a
 
     #[test]
     fn the_head_is_read() {
-        let head = "# dst trace 1\nseed: 5\ngenerator: 2\nprofile: mixed\nstart_ms: -7\nrecorded_by: redis 7.0.15\nnote: \"two\\nlines\"\nreplies: yes\n\nNOCOMMAND\n  OK\n";
+        let head = "# dst trace 2\nseed: 5\ngenerator: 2\nprofile: mixed\nstart_ms: -7\nrecorded_by: redis 7.0.15\nnote: \"two\\nlines\"\nreplies: yes\n\nNOCOMMAND\n  OK\n";
         let trace = read(head.as_bytes()).expect("it is a trace");
         assert_eq!(print(&trace).expect("memory does not fail"), head);
         assert_eq!((trace.header.generator, trace.header.note.as_str()), (2, "two\nlines"));
@@ -214,13 +222,13 @@ GET a
         check("SET a 1\n  % OK\n", "line 3: expected `= ` and a value below its key, behind 2 spaces");
         check(
             "SET a 1\nBREW tea\n",
-            "line 2: `BREW` is no command of Redis (a text of other commands begins with the line `# dst trace 1`)",
+            "line 2: `BREW` is no command of Redis (a text of other commands begins with the line `# dst trace 2`)",
         );
         check(
             "# dst trace 1\nSET a 1\n",
             "line 2: expected a header line (seed: N, generator: N, profile: NAME, start_ms: N, recorded_by: NAME VERSION, note: \"TEXT\", replies: yes) or a blank line before the first op",
         );
-        check("# dst trace 7\n\n", "the trace is in format 7; this dst reads up to format 1: use a newer dst");
+        check("# dst trace 7\n\n", "the trace is in format 7; this dst reads up to format 2: use a newer dst");
     }
 
     #[test]

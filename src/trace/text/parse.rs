@@ -79,7 +79,7 @@ impl<R: BufRead> Reader<R> {
             return Ok(());
         };
         match std::str::from_utf8(format).ok().and_then(|number| number.trim().parse::<u16>().ok()) {
-            Some(FORMAT) => {}
+            Some(1..=FORMAT) => {}
             Some(format) if format > FORMAT => {
                 return Err(TraceError::FutureFormat { format, reads: FORMAT, needs: "a newer dst".into() });
             }

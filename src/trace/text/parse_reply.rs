@@ -32,7 +32,7 @@ impl Parser<'_> {
         }
         let rest = self.lines.get(self.at).and_then(|line| line.get(column..)).unwrap_or_default();
         match rest {
-            [mark @ (b'-' | b'~' | b'>'), b' ', ..] => {
+            [mark @ (b'-' | b'~' | b'>' | b'*'), b' ', ..] => {
                 let mark = *mark;
                 let mut items = Vec::new();
                 while self.take_mark(column, mark) {
@@ -41,7 +41,8 @@ impl Parser<'_> {
                 Ok(match mark {
                     b'-' => Reply::Array(items),
                     b'~' => Reply::Set(items),
-                    _ => Reply::Push(items),
+                    b'>' => Reply::Push(items),
+                    _ => Reply::Frames(items),
                 })
             }
             [b'%', b' ', ..] => Ok(Reply::Map(self.pairs(b'%', column, depth)?)),
@@ -129,6 +130,7 @@ fn parse_tagged(tag: &[u8], value: &[u8]) -> Result<Reply, String> {
         b"empty set" => Reply::Set(Vec::new()),
         b"empty push" => Reply::Push(Vec::new()),
         b"empty map" => Reply::Map(Vec::new()),
+        b"nothing" => Reply::Frames(Vec::new()),
         b"pending" => Reply::Pending,
         b"hung" => Reply::Hung,
         b"closed" => Reply::Closed,

@@ -148,6 +148,7 @@ fn write_reply(reply: &Reply, column: usize, out: &mut Vec<u8>) {
         Reply::Array(items) if !items.is_empty() => return write_items(b'-', items, column, out),
         Reply::Set(items) if !items.is_empty() => return write_items(b'~', items, column, out),
         Reply::Push(items) if !items.is_empty() => return write_items(b'>', items, column, out),
+        Reply::Frames(items) if !items.is_empty() => return write_items(b'*', items, column, out),
         Reply::Map(pairs) if !pairs.is_empty() => {
             for (at, (key, value)) in pairs.iter().enumerate() {
                 write_mark(if at == 0 { 0 } else { column }, b'%', out);
@@ -215,6 +216,7 @@ fn write_scalar(reply: &Reply, out: &mut Vec<u8>) {
         Reply::Array(_) => out.extend_from_slice(b"(empty array)"),
         Reply::Set(_) => out.extend_from_slice(b"(empty set)"),
         Reply::Push(_) => out.extend_from_slice(b"(empty push)"),
+        Reply::Frames(_) => out.extend_from_slice(b"(nothing)"),
         Reply::Map(_) | Reply::Attribute(..) => out.extend_from_slice(b"(empty map)"),
     }
 }

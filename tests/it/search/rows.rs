@@ -62,7 +62,15 @@ impl Value {
     }
 }
 
-type Row = BTreeMap<Vec<u8>, Value>;
+type Name = Vec<u8>;
+
+type Row = BTreeMap<Name, Value>;
+
+/// What rows are sorted by, and the values of those that are shown, in their order.
+struct Sorted {
+    names: Vec<Name>,
+    keys: Vec<Vec<String>>,
+}
 
 /// What must come.
 pub struct Expected {
@@ -70,8 +78,7 @@ pub struct Expected {
     /// All rows, of which a window may be shown.
     rows: Vec<Row>,
     shown: usize,
-    /// Where it is sorted: the values of the rows that are shown, in their order.
-    sorted: Option<(Vec<Vec<u8>>, Vec<Vec<String>>)>,
+    sorted: Option<Sorted>,
     /// Columns that depend on the order of documents.
     open: Vec<Vec<u8>>,
 }
@@ -94,7 +101,7 @@ pub fn answer(argv: &Argv, index: &Index, documents: &[Hash]) -> Answer {
     }
     let rows = pipeline.rows;
     let total = pipeline.total.unwrap_or(documents.len());
-    let Some((sort_by, most, window)) = pipeline.arranged else {
+    let Some(Arranged { sort_by, most, window }) = pipeline.arranged else {
         return Answer::Rows(Expected { total, shown: rows.len(), rows, sorted: None, open: pipeline.open });
     };
     let (offset, count) = window.unwrap_or((0, if sort_by.is_empty() { usize::MAX } else { most.unwrap_or(10) }));
@@ -112,7 +119,7 @@ pub fn answer(argv: &Argv, index: &Index, documents: &[Hash]) -> Answer {
     });
     let names: Vec<Vec<u8>> = sort_by.into_iter().map(|(name, _)| name).collect();
     let keys = keyed.iter().skip(offset).take(count).map(|row| keys_of(row, &names)).collect();
-    let sorted = (!names.is_empty()).then_some((names, keys));
+    let sorted = (!names.is_empty()).then_some(Sorted { names, keys });
     Answer::Rows(Expected { total, shown, rows, sorted, open: pipeline.open })
 }
 
@@ -128,7 +135,7 @@ impl Expected {
             return Err(format!("{} of {} rows, and not {} of {}", shown.len(), total, self.shown, self.total));
         }
         let got: Vec<Row> = shown.iter().map(row_of).collect();
-        if let Some((names, keys)) = &self.sorted {
+        if let Some(Sorted { names, keys }) = &self.sorted {
             let got: Vec<Vec<String>> = got.iter().map(|row| keys_of(row, names)).collect();
             if got != *keys {
                 return Err(format!("sorted by {got:?}, and not {keys:?}"));
@@ -160,7 +167,20 @@ enum Step {
     Unknown,
 }
 
-type SortBy = Vec<(Vec<u8>, bool)>;
+/// SORTBY and LIMIT.
+#[derive(Default)]
+struct Arranged {
+    sort_by: Vec<(Name, bool)>,
+    most: Option<usize>,
+    window: Option<(usize, usize)>,
+}
+
+/// A REDUCE.
+struct Reducer {
+    function: Name,
+    inputs: Vec<Name>,
+    alias: Name,
+}
 
 struct Pipeline<'a> {
     index: &'a Index,
@@ -169,7 +189,7 @@ struct Pipeline<'a> {
     columns: Vec<Vec<u8>>,
     total: Option<usize>,
     is_grouped: bool,
-    arranged: Option<(SortBy, Option<usize>, Option<(usize, usize)>)>,
+    arranged: Option<Arranged>,
     open: Vec<Vec<u8>>,
     /// True where a step uses one of them.
     uses_open: bool,
@@ -200,11 +220,11 @@ impl<'a> Pipeline<'a> {
             if words.take("SORTBY") {
                 let sort_by = self.read_sort(&mut words)?;
                 let most = if words.take("MAX") { Some(words.number()?) } else { None };
-                let window = self.arranged.take().and_then(|(before, _, window)| before.is_empty().then_some(window));
-                self.arranged = Some((sort_by, most, window.flatten()));
+                let window = self.arranged.take().and_then(|before| before.window);
+                self.arranged = Some(Arranged { sort_by, most, window });
             } else if words.take("LIMIT") {
-                let (sort_by, most, _) = self.arranged.take().unwrap_or_default();
-                self.arranged = Some((sort_by, most, Some(window(&mut words)?)));
+                let before = self.arranged.take().unwrap_or_default();
+                self.arranged = Some(Arranged { window: Some(window(&mut words)?), ..before });
             } else if self.arranged.is_some() || words.take("APPLY") || words.take("FILTER") {
                 return Some(Step::Unknown);
             } else if words.take("LOAD") {
@@ -259,8 +279,8 @@ impl<'a> Pipeline<'a> {
         Some(())
     }
 
-    fn read_sort(&mut self, words: &mut Words<'_>) -> Option<SortBy> {
-        if self.arranged.as_ref().is_some_and(|(before, ..)| !before.is_empty()) {
+    fn read_sort(&mut self, words: &mut Words<'_>) -> Option<Vec<(Name, bool)>> {
+        if self.arranged.as_ref().is_some_and(|before| !before.sort_by.is_empty()) {
             return None;
         }
         let mut counted = words.counted()?;
@@ -279,35 +299,19 @@ impl<'a> Pipeline<'a> {
         while let Some(word) = counted.next() {
             names.push(word.strip_prefix(b"@")?.to_vec());
         }
-        let mut reducers: Vec<(Vec<u8>, Vec<Vec<u8>>, Vec<u8>)> = Vec::new();
+        let mut reducers: Vec<Reducer> = Vec::new();
         while words.take("REDUCE") {
-            let function = words.next()?.to_ascii_uppercase();
-            let inputs = words.counted()?.all();
-            let joined = inputs.iter().map(|input| plain(input)).collect::<Vec<_>>().join(&b',');
-            let usual = lower(&[b"__generated_alias", &function[..], &joined].concat());
-            let alias = if words.take("AS") { words.next()?.to_vec() } else { usual };
-            if names.contains(&alias) || reducers.iter().any(|(.., other)| *other == alias) {
+            let reducer = read_reducer(words)?;
+            if names.contains(&reducer.alias) || reducers.iter().any(|other| other.alias == reducer.alias) {
                 return None;
             }
-            reducers.push((function, inputs, alias));
+            reducers.push(reducer);
         }
         for name in &names {
             self.need(name)?;
         }
-        for (function, inputs, _) in &reducers {
-            let by = inputs.get(1).is_some_and(|word| word.eq_ignore_ascii_case(b"BY"));
-            let used: Vec<&Vec<u8>> = if function == b"FIRST_VALUE" && by {
-                vec![&inputs[0], inputs.get(2)?]
-            } else {
-                inputs.iter().collect()
-            };
-            match (&function[..], used.len()) {
-                (b"COUNT", 0) | (_, 1) | (b"FIRST_VALUE", 2) => {}
-                _ => return None,
-            }
-            for input in used {
-                self.need(&plain(input))?;
-            }
+        for reducer in &reducers {
+            self.need_inputs(reducer)?;
         }
         let mut groups: Vec<(Vec<String>, Row, Vec<Row>)> = Vec::new();
         for row in std::mem::take(&mut self.rows) {
@@ -319,26 +323,40 @@ impl<'a> Pipeline<'a> {
                 None => groups.push((key, names.iter().cloned().zip(values).collect(), vec![row])),
             }
         }
-        self.rows = groups
-            .into_iter()
-            .map(|(_, mut row, members)| {
-                for (function, inputs, alias) in &reducers {
-                    let name = inputs.first().map(|input| plain(input)).unwrap_or_default();
-                    row.entry(alias.clone()).or_insert(reduce(function, &name, &members));
-                }
-                row
-            })
-            .collect();
-        self.open = reducers
-            .iter()
-            .filter(|(function, ..)| function == b"FIRST_VALUE")
-            .map(|(.., alias)| alias.clone())
-            .collect();
-        self.columns = names.into_iter().chain(reducers.into_iter().map(|(.., alias)| alias)).collect();
+        let rows = groups.into_iter().map(|(_, mut row, members)| {
+            for Reducer { function, inputs, alias } in &reducers {
+                let name = inputs.first().map(|input| plain(input)).unwrap_or_default();
+                row.insert(alias.clone(), reduce(function, &name, &members));
+            }
+            row
+        });
+        self.rows = rows.collect();
+        let is_open = |reducer: &&Reducer| reducer.function == b"FIRST_VALUE";
+        self.open = reducers.iter().filter(is_open).map(|reducer| reducer.alias.clone()).collect();
+        self.columns = names.into_iter().chain(reducers.into_iter().map(|reducer| reducer.alias)).collect();
         self.total = Some(self.rows.len());
         self.is_grouped = true;
         Some(())
     }
+
+    fn need_inputs(&mut self, Reducer { function, inputs, .. }: &Reducer) -> Option<()> {
+        let used: Vec<&Name> = match (&function[..], &inputs[..]) {
+            (b"COUNT", []) => Vec::new(),
+            (b"FIRST_VALUE", [first, word, by, ..]) if word.eq_ignore_ascii_case(b"BY") => vec![first, by],
+            (_, [only]) if function != b"COUNT" => vec![only],
+            _ => return None,
+        };
+        used.into_iter().try_for_each(|input| self.need(&plain(input)))
+    }
+}
+
+fn read_reducer(words: &mut Words<'_>) -> Option<Reducer> {
+    let function = words.next()?.to_ascii_uppercase();
+    let inputs = words.counted()?.all();
+    let joined = inputs.iter().map(|input| plain(input)).collect::<Vec<_>>().join(&b',');
+    let usual = lower(&[b"__generated_alias", &function[..], &joined].concat());
+    let alias = if words.take("AS") { words.next()?.to_vec() } else { usual };
+    Some(Reducer { function, inputs, alias })
 }
 
 fn typed(kind: &Kind, text: Vec<u8>) -> Value {

@@ -64,7 +64,7 @@ impl Input {
     fn members(&self, store: &Store) -> Result<Vec<Scored>, Failure> {
         match &self.key {
             None => Ok(Vec::new()),
-            Some(key) if key.kind == Type::SortedSet => store.zset_by_rank(key, 0, -1, false),
+            Some(key) if key.kind == Type::SortedSet => store.zset_members(key),
             Some(key) => {
                 let members = store.set_members(key)?;
                 Ok(members.into_iter().map(|member| Scored { member, score: 1.0 }).collect())
@@ -235,7 +235,7 @@ fn reply(context: &mut Context<'_>, operation: Operation) -> Outcome {
 fn store(context: &mut Context<'_>, operation: Operation) -> Outcome {
     let members = Query::parse(context, 2, operation, Purpose::Store)?.run(context.store)?;
     let longest = members.iter().map(|scored| scored.member.len()).max().unwrap_or(0);
-    store_members(context, &members, |key| Store::zset_prepare(key, members.len() as i64, longest))
+    store_members(context, context.arg(1), &members, |key| key.outgrow_sorted_set(members.len() as i64, longest))
 }
 
 pub(super) fn zunion(context: &mut Context<'_>) -> Outcome {

@@ -15,10 +15,12 @@ mod range;
 #[cfg(test)]
 mod tests;
 
+pub(super) use pop::{MultiPop, pop_one};
+
 use super::{Context, Outcome, Row, picks, scan};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
-use crate::redlite::store::{Key, Scored, Store, Type};
+use crate::redlite::store::{Key, Scored, Type};
 use crate::resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
@@ -89,10 +91,15 @@ fn score_reply(context: &Context<'_>, score: Option<f64>) -> Reply {
     score.map_or_else(|| context.null(), |score| context.double(score))
 }
 
-/// Makes the first argument a sorted set of these members, after `prepare` has seen its empty key; deletes it where
-/// there are none.
-fn store_members(context: &mut Context<'_>, members: &[Scored], prepare: impl FnOnce(&mut Key)) -> Outcome {
-    let (db, name) = (context.db(), context.arg(1));
+/// Makes the key `name` a sorted set of these members, after `prepare` has seen it empty; deletes it where there are
+/// none.
+pub(super) fn store_members(
+    context: &mut Context<'_>,
+    name: &[u8],
+    members: &[Scored],
+    prepare: impl FnOnce(&mut Key),
+) -> Outcome {
+    let db = context.db();
     if members.is_empty() {
         if let Some(old) = context.store.find(db, name)? {
             context.store.delete(&old)?;
@@ -110,17 +117,17 @@ fn store_members(context: &mut Context<'_>, members: &[Scored], prepare: impl Fn
 
 /// What ZADD may do, and what it answers.
 #[derive(Clone, Copy, Debug, Default)]
-struct AddOptions {
+pub(super) struct AddOptions {
     /// Never change a score.
-    nx: bool,
+    pub(super) nx: bool,
     /// Never add a member.
-    xx: bool,
+    pub(super) xx: bool,
     /// Change a score only to a greater one.
     gt: bool,
     /// Change a score only to a lesser one.
     lt: bool,
     /// Count changed scores too.
-    ch: bool,
+    pub(super) ch: bool,
     /// Add to the score, and answer with the new one.
     incr: bool,
 }
@@ -208,7 +215,7 @@ fn add_member(
     if score == current {
         return Ok(Added::Same(score));
     }
-    context.store.zset_update(key, member, score)?;
+    context.store.zset_update(key, member, (current, score))?;
     Ok(Added::Changed(score))
 }
 
@@ -227,6 +234,11 @@ fn add(context: &mut Context<'_>, options: AddOptions, first: usize) -> Outcome 
     for at in (first..context.argv.len()).step_by(2) {
         pairs.push((double_or(context, at, texts::NOT_FLOAT)?, context.arg(at + 1)));
     }
+    add_pairs(context, options, pairs)
+}
+
+/// Adds these pairs of score and member to the key that is the first argument.
+pub(super) fn add_pairs(context: &mut Context<'_>, options: AddOptions, pairs: Vec<(f64, &[u8])>) -> Outcome {
     let mut key = match find(context, 1)? {
         Some(key) => key,
         None if options.xx => {
@@ -305,6 +317,9 @@ fn rank(context: &mut Context<'_>, reverse: bool) -> Outcome {
     Ok(Reply::Int(if reverse { key.length - 1 - rank } else { rank }))
 }
 
+/// One member in so many is faster found by its rank than by reading them all.
+const FEW: i64 = 16;
+
 fn zrandmember(context: &mut Context<'_>) -> Outcome {
     if context.argv.len() == 2 {
         let Some(key) = find(context, 1)? else {
@@ -326,8 +341,15 @@ fn zrandmember(context: &mut Context<'_>) -> Outcome {
         return Ok(Reply::Array(Vec::new()));
     };
     let ranks = picks::ordinals(context.random, key.length, count)?;
-    let all = context.store.zset_by_rank(&key, 0, -1, false)?;
-    let picked = ranks.into_iter().filter_map(|rank| all.get(rank as usize).cloned()).collect();
+    let mut picked = Vec::with_capacity(ranks.len());
+    if ranks.len() as i64 > key.length / FEW {
+        let all = context.store.zset_members(&key)?;
+        picked.extend(ranks.into_iter().filter_map(|rank| all.get(rank as usize).cloned()));
+    } else {
+        for rank in ranks {
+            picked.append(&mut context.store.zset_by_rank(&key, rank, 1, false)?);
+        }
+    }
     Ok(members_reply(context, picked, with_scores))
 }
 
@@ -340,7 +362,7 @@ fn zscan(context: &mut Context<'_>) -> Outcome {
     };
     let options = scan::options(context, 3, false)?;
     let mut elements = Vec::new();
-    for Scored { member, score } in context.store.zset_by_rank(&key, 0, -1, false)? {
+    for Scored { member, score } in context.store.zset_members(&key)? {
         if options.matches(&member) {
             elements.push(Reply::Bulk(member));
             elements.push(Reply::Bulk(scanned_score(&key, score)));
@@ -353,7 +375,7 @@ fn zscan(context: &mut Context<'_>) -> Outcome {
 /// digits.
 fn scanned_score(key: &Key, score: f64) -> Vec<u8> {
     const INTEGER_MAX: f64 = (1u64 << 62) as f64;
-    if Store::zset_is_compact(key) && score == score.trunc() && score.abs() <= INTEGER_MAX {
+    if key.is_compact() && score == score.trunc() && score.abs() <= INTEGER_MAX {
         (score as i64).to_string().into_bytes()
     } else {
         number::format_double(score)

@@ -1,10 +1,12 @@
 //! Removing members from either end.
 
+use std::ops::Range;
+
 use super::{find, members_reply};
 use crate::redlite::commands::{Context, Outcome, sets};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
-use crate::redlite::store::{Key, Scored};
+use crate::redlite::store::{Key, Scored, Type};
 use crate::resp::Reply;
 
 pub(super) fn zpopmin(context: &mut Context<'_>) -> Outcome {
@@ -56,33 +58,72 @@ fn positive(context: &Context<'_>, at: usize, text: &'static str) -> Result<i64,
     }
 }
 
-pub(super) fn zmpop(context: &mut Context<'_>) -> Outcome {
-    let keys = positive(context, 1, "ERR numkeys should be greater than 0")? as usize;
-    let where_at = keys.saturating_add(2);
-    let reverse = match () {
-        () if context.is_word(where_at, "MIN") => false,
-        () if context.is_word(where_at, "MAX") => true,
-        () => return refuse(texts::SYNTAX),
-    };
-    let count = match context.argv.len() - where_at {
-        1 => 1,
-        3.. if context.is_word(where_at + 1, "COUNT") => {
-            positive(context, where_at + 2, "ERR count should be greater than 0")?
-        }
-        _ => return refuse(texts::SYNTAX),
-    };
-    if context.argv.len() > where_at + 3 {
-        return refuse(texts::SYNTAX);
+/// Removes the member at an end of the sorted set of this name; returns it, where there was one.
+pub(in crate::redlite::commands) fn pop_one(
+    context: &mut Context<'_>,
+    name: &[u8],
+    reverse: bool,
+) -> Result<Option<Scored>, Failure> {
+    match context.store.find_as(context.db(), name, Type::SortedSet)? {
+        Some(mut key) => Ok(pop_members(context, &mut key, 1, reverse)?.pop()),
+        None => Ok(None),
     }
-    for at in 2..where_at {
-        let Some(mut key) = find(context, at)? else {
-            continue;
+}
+
+/// A request of ZMPOP or BZMPOP.
+pub(in crate::redlite::commands) struct MultiPop {
+    /// Where its keys are among the arguments.
+    keys: Range<usize>,
+    reverse: bool,
+    count: i64,
+}
+
+impl MultiPop {
+    /// Reads the request from its number of keys at `at` on.
+    pub fn parse(context: &Context<'_>, at: usize) -> Result<Self, Failure> {
+        let keys = positive(context, at, "ERR numkeys should be greater than 0")? as usize;
+        let where_at = keys.saturating_add(at + 1);
+        let reverse = match () {
+            () if context.is_word(where_at, "MIN") => false,
+            () if context.is_word(where_at, "MAX") => true,
+            () => return refuse(texts::SYNTAX),
         };
-        let members = pop_members(context, &mut key, count, reverse)?;
-        let pairs = members
-            .into_iter()
-            .map(|Scored { member, score }| Reply::Array(vec![Reply::Bulk(member), context.double(score)]));
-        return Ok(Reply::Array(vec![Reply::bulk(context.arg(at)), Reply::Array(pairs.collect())]));
+        let count = match context.argv.len() - where_at {
+            1 => 1,
+            3.. if context.is_word(where_at + 1, "COUNT") => {
+                positive(context, where_at + 2, "ERR count should be greater than 0")?
+            }
+            _ => return refuse(texts::SYNTAX),
+        };
+        if context.argv.len() > where_at + 3 {
+            return refuse(texts::SYNTAX);
+        }
+        Ok(Self { keys: at + 1..where_at, reverse, count })
     }
-    Ok(context.null_array())
+
+    /// The names of its keys.
+    pub fn keys(&self, context: &Context<'_>) -> Vec<Vec<u8>> {
+        self.keys.clone().map(|at| context.arg(at).to_vec()).collect()
+    }
+
+    /// Removes members from the first of its keys that is there; `None` where none is.
+    pub fn run(&self, context: &mut Context<'_>) -> Result<Option<Reply>, Failure> {
+        for at in self.keys.clone() {
+            if context.looks_at(context.arg(at))
+                && let Some(mut key) = find(context, at)?
+            {
+                let members = pop_members(context, &mut key, self.count, self.reverse)?;
+                let pairs = members
+                    .into_iter()
+                    .map(|Scored { member, score }| Reply::Array(vec![Reply::Bulk(member), context.double(score)]));
+                return Ok(Some(Reply::Array(vec![Reply::bulk(context.arg(at)), Reply::Array(pairs.collect())])));
+            }
+        }
+        Ok(None)
+    }
+}
+
+pub(super) fn zmpop(context: &mut Context<'_>) -> Outcome {
+    let popped = MultiPop::parse(context, 1)?.run(context)?;
+    Ok(popped.unwrap_or_else(|| context.null_array()))
 }

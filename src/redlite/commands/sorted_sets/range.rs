@@ -81,7 +81,7 @@ impl<'a> Query<'a> {
     }
 
     /// The members in the range.
-    fn members(&self, store: &Store, key: &Key) -> Result<Vec<Scored>, Failure> {
+    fn members(&self, store: &mut Store, key: &Key) -> Result<Vec<Scored>, Failure> {
         match &self.bounds {
             Bounds::Ranks(start, stop) => match rank_span(*start, *stop, key.length) {
                 Some((start, count)) => store.zset_by_rank(key, start, count, self.reverse),
@@ -114,29 +114,52 @@ fn rank_span(start: i64, stop: i64, length: i64) -> Option<(i64, i64)> {
     (start <= stop).then(|| (start, stop - start + 1))
 }
 
+/// Where the members of a range of members are.
+#[derive(Debug)]
+enum Span {
+    /// Nowhere.
+    Nowhere,
+    /// In a set of this one score: from the first bytes to before the second.
+    OfScore(f64, Vec<u8>, Vec<u8>),
+    /// Among members of several scores.
+    Scattered,
+}
+
+/// Looks for a range of members. Redis finds nothing where the set's first or last member is outside.
+fn span(store: &mut Store, key: &Key, range: &Members<'_>) -> Result<Span, Failure> {
+    let first = store.zset_by_rank(key, 0, 1, false)?.pop();
+    let last = store.zset_by_rank(key, 0, 1, true)?.pop();
+    let (Some(first), Some(last)) = (first, last) else {
+        return Ok(Span::Nowhere);
+    };
+    if range.is_empty() || !range.reaches_low(&last.member) || !range.reaches_high(&first.member) {
+        return Ok(Span::Nowhere);
+    }
+    if first.score != last.score {
+        return Ok(Span::Scattered);
+    }
+    let (low, high) = range.half_open(&last.member);
+    Ok(Span::OfScore(first.score, low, high))
+}
+
 /// The members in a range of members.
 ///
 /// The range is meant for sets whose members all have one score. Where scores differ, Redis walks the set in its
 /// order from the first member that is within the one bound to the last that is within the other, which is what
-/// this does; and it finds nothing where the set's first or last member is outside.
+/// this does.
 fn members_between(
-    store: &Store,
+    store: &mut Store,
     key: &Key,
     range: &Members<'_>,
     (offset, limit): (i64, i64),
     reverse: bool,
 ) -> Result<Vec<Scored>, Failure> {
-    let first = store.zset_by_rank(key, 0, 1, false)?.pop();
-    let last = store.zset_by_rank(key, 0, 1, true)?.pop();
-    let (Some(first), Some(last)) = (first, last) else {
-        return Ok(Vec::new());
-    };
-    if range.is_empty() || !range.reaches_low(&last.member) || !range.reaches_high(&first.member) {
-        return Ok(Vec::new());
-    }
-    if first.score == last.score {
-        let (low, high) = range.half_open(&last.member);
-        return store.zset_by_member(key, first.score, (&low, &high), (offset, limit), reverse);
+    match span(store, key, range)? {
+        Span::Nowhere => return Ok(Vec::new()),
+        Span::OfScore(score, low, high) => {
+            return store.zset_by_member(key, score, (&low, &high), (offset, limit), reverse);
+        }
+        Span::Scattered => {}
     }
     let starts = |scored: &Scored| {
         if reverse { range.reaches_high(&scored.member) } else { range.reaches_low(&scored.member) }
@@ -144,7 +167,11 @@ fn members_between(
     let goes_on = |scored: &Scored| {
         if reverse { range.reaches_low(&scored.member) } else { range.reaches_high(&scored.member) }
     };
-    let mut walk = store.zset_by_rank(key, 0, -1, reverse)?.into_iter().skip_while(|scored| !starts(scored)).peekable();
+    let mut members = store.zset_members(key)?;
+    if reverse {
+        members.reverse();
+    }
+    let mut walk = members.into_iter().skip_while(|scored| !starts(scored)).peekable();
     if walk.peek().is_none_or(|scored| !goes_on(scored)) {
         return Ok(Vec::new());
     }
@@ -192,10 +219,10 @@ pub(super) fn zrangestore(context: &mut Context<'_>) -> Outcome {
         Some(key) => query.members(context.store, &key)?,
         None => Vec::new(),
     };
-    store_members(context, &members, |key| {
+    store_members(context, context.arg(1), &members, |key| {
         // Only of ranks does Redis know how many members there will be.
         if matches!(query.bounds, Bounds::Ranks(..)) {
-            Store::zset_prepare(key, members.len() as i64, 0);
+            key.outgrow_sorted_set(members.len() as i64, 0);
         }
     })
 }
@@ -211,8 +238,11 @@ pub(super) fn zlexcount(context: &mut Context<'_>) -> Outcome {
     let Some(key) = find(context, 1)? else {
         return Ok(Reply::Int(0));
     };
-    let members = members_between(context.store, &key, &range, (0, -1), false)?;
-    Ok(Reply::Int(members.len() as i64))
+    Ok(Reply::Int(match span(context.store, &key, &range)? {
+        Span::Nowhere => 0,
+        Span::OfScore(score, low, high) => context.store.zset_count_members(&key, score, (&low, &high))?,
+        Span::Scattered => members_between(context.store, &key, &range, (0, -1), false)?.len() as i64,
+    }))
 }
 
 pub(super) fn zremrangebyrank(context: &mut Context<'_>) -> Outcome {

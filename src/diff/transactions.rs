@@ -1,0 +1,97 @@
+//! What EXEC answers: each reply is held to the rule of the command that it belongs to.
+
+use std::collections::BTreeMap;
+
+use super::{Class, Settings, rules};
+use crate::resp::{Argv, Reply};
+use crate::trace::{Act, Op};
+
+/// What each connection has queued since its MULTI, as the reference said.
+#[derive(Debug, Default)]
+pub struct Queues {
+    of: BTreeMap<u16, Vec<Argv>>,
+}
+
+impl Queues {
+    /// Takes in an op with the reference's reply. Returns the commands that it has run, where it is an EXEC.
+    pub fn note(&mut self, op: &Op, want: &Reply) -> Option<Vec<Argv>> {
+        let Act::Call(argv) = &op.act else {
+            if matches!(op.act, Act::Close | Act::Restart | Act::Crash) {
+                self.of.remove(&op.conn);
+            }
+            return None;
+        };
+        let is = |word: &str| argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes());
+        if is("MULTI") {
+            self.of.entry(op.conn).or_default();
+            return None;
+        }
+        let queue = self.of.get_mut(&op.conn)?;
+        if is("EXEC") {
+            return self.of.remove(&op.conn);
+        }
+        match want.frames().last() {
+            Some(Reply::Simple(text)) if text == b"QUEUED" => queue.push(argv.clone()),
+            _ if is("DISCARD") || is("RESET") => drop(self.of.remove(&op.conn)),
+            _ => {}
+        }
+        None
+    }
+}
+
+/// Compares two replies to the EXEC `op`, which ran the commands of `queue`. `None` where they are the same by the
+/// rules of these commands.
+pub fn compare(settings: &Settings, op: &Op, queue: &[Argv], want: &Reply, got: &Reply) -> Option<Class> {
+    let (Some((Reply::Array(wants), want_messages)), Some((Reply::Array(gots), got_messages))) =
+        (want.frames().split_last(), got.frames().split_last())
+    else {
+        return rules::compare(settings, op, want, got);
+    };
+    if wants.len() != queue.len() || gots.len() != queue.len() || want_messages != got_messages {
+        return rules::compare(settings, op, want, got);
+    }
+    queue.iter().zip(wants.iter().zip(gots)).find_map(|(argv, (want, got))| {
+        let inner = rules::compare(settings, &Op { conn: op.conn, act: Act::Call(argv.clone()) }, want, got)?;
+        let kind = format!("{}:{}", inner.command, inner.kind);
+        Some(Class { command: rules::command_name(op, want), rule: inner.rule, kind })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(line: &str) -> Op {
+        Op::call(0, line.split(' ').collect::<Argv>())
+    }
+
+    fn array(items: &[&str]) -> Reply {
+        Reply::Array(items.iter().map(|&item| Reply::bulk(item)).collect())
+    }
+
+    /// Runs `lines` in a transaction of which the last reply is `want`, and `got`.
+    #[track_caller]
+    fn check(lines: &[&str], want: &[&str], got: &[&str], expected: &str) {
+        let mut queues = Queues::default();
+        assert_eq!(queues.note(&call("MULTI"), &Reply::ok()), None);
+        for line in lines {
+            queues.note(&call(line), &Reply::Simple(b"QUEUED".to_vec()));
+        }
+        let replies = |last: &[&str]| {
+            let before = lines.iter().skip(1).map(|_| Reply::Int(1));
+            Reply::Array(before.chain([array(last)]).collect())
+        };
+        let (want, got) = (replies(want), replies(got));
+        let queue = queues.note(&call("EXEC"), &want).expect("a transaction is open");
+        assert_eq!(queues.note(&call("EXEC"), &want), None, "it is closed by EXEC");
+        let found = compare(&Settings::default(), &call("EXEC"), &queue, &want, &got);
+        assert_eq!(found.map_or_else(|| "same".to_owned(), |class| class.to_string()), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn each_reply_has_its_own_rule() {
+        check(&["INCR n", "SMEMBERS k"], &["a", "b"], &["b", "a"], "same");
+        check(&["INCR n", "LRANGE k 0 -1"], &["a", "b"], &["b", "a"], "EXEC exact LRANGE:array-element");
+        check(&["SMEMBERS k"], &["a", "b"], &["a"], "EXEC unordered SMEMBERS:array-length");
+    }
+}

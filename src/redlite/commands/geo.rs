@@ -1,5 +1,0 @@
-//! Commands on sorted sets of positions.
-
-use super::Row;
-
-pub(super) const COMMANDS: &[Row] = &[];

@@ -1,0 +1,389 @@
+//! A connection of the trace, and what its ops have made of it.
+//!
+//! On most connections every request has one reply, and they go out in pipelines. What is here is for the others:
+//!
+//! | what the trace did | how its ops are answered from then on |
+//! |---|---|
+//! | a command that blocked | [`Reply::Pending`], until an await finds that the client waits no longer |
+//! | `SUBSCRIBE`, `UNSUBSCRIBE` and their kin | each by all that came up to the echo of a PING that is sent behind it |
+//! | raw bytes, `CLIENT REPLY OFF` | each by all that came when the server had gone round its event loop |
+//!
+//! Between two ops nobody acts: what another connection's op sends here has been sent when that op is answered.
+
+use std::time::{Duration, Instant};
+
+use super::clients::{self, Standing, UNTOLD_WAIT};
+use super::connection::{Connection, Failure};
+use super::server::Server;
+use super::{cursor, keyspace};
+use crate::resp::{Argv, Reply};
+use crate::spec;
+
+/// How replies are told apart from what else comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// Each request has one reply, and nothing else comes.
+    Plain,
+    /// Messages come, too; the echo of a PING says that all before it is there.
+    Barrier,
+    /// Nothing is known about what comes.
+    Settled,
+}
+
+/// What a request needs beyond being sent and answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Nothing,
+    /// It may have several replies, and messages follow.
+    Messages,
+    /// It may wait.
+    Wait,
+    /// It says that it and others get no reply.
+    Silence,
+    /// The connection is closed behind its reply.
+    End,
+}
+
+fn need_of(argv: &Argv) -> Need {
+    let Some(name) = argv.get(0) else { return Need::Nothing };
+    let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+    match name.first().map(|first| first | 0x20) {
+        Some(b's') if is("SUBSCRIBE") || is("SSUBSCRIBE") || is("SUNSUBSCRIBE") => Need::Messages,
+        Some(b'p') if is("PSUBSCRIBE") || is("PUNSUBSCRIBE") => Need::Messages,
+        Some(b'u') if is("UNSUBSCRIBE") => Need::Messages,
+        Some(b'q') if is("QUIT") => Need::End,
+        Some(b'c') if is("CLIENT") && silences(argv) => Need::Silence,
+        Some(b'b' | b'x' | b'w') if spec::may_block(argv) => Need::Wait,
+        _ => Need::Nothing,
+    }
+}
+
+fn silences(argv: &Argv) -> bool {
+    let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    is(1, "REPLY") && !is(2, "ON")
+}
+
+/// True for a request of this one word.
+pub(super) fn is_word(argv: &Argv, word: &str) -> bool {
+    argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes())
+}
+
+/// True where a call cannot go out with others. `in_multi` is what it will be by then on `link`, where that is open.
+pub(super) fn needs_care(argv: &Argv, in_multi: bool, link: Option<&Link>) -> bool {
+    let counts_keys = || is_word(argv, "DBSIZE") || (link.is_some_and(|it| it.counts_keys) && is_word(argv, "EXEC"));
+    need_of(argv) != Need::Nothing || (in_multi && counts_keys())
+}
+
+/// What came for one op, and how the connection then ended, if it did.
+pub(super) struct Arrival {
+    pub frames: Vec<Reply>,
+    pub failure: Option<Failure>,
+    /// True where the op itself asked for the end.
+    pub ended: bool,
+}
+
+impl From<Reply> for Arrival {
+    fn from(reply: Reply) -> Self {
+        Self { frames: vec![reply], failure: None, ended: false }
+    }
+}
+
+impl From<Failure> for Arrival {
+    fn from(failure: Failure) -> Self {
+        Self { frames: Vec::new(), failure: Some(failure), ended: false }
+    }
+}
+
+/// An open connection with its state.
+pub(super) struct Link {
+    pub connection: Connection,
+    /// True between MULTI and EXEC, where every command is queued.
+    pub in_multi: bool,
+    manner: Manner,
+    /// True from a command that blocked until an await has taken its reply.
+    waits: bool,
+    /// True where DBSIZE is queued, perhaps.
+    counts_keys: bool,
+    /// What the server calls it, once that was asked for.
+    id: Option<i64>,
+}
+
+impl Link {
+    pub fn new(connection: Connection) -> Self {
+        Self { connection, in_multi: false, manner: Manner::Plain, waits: false, counts_keys: false, id: None }
+    }
+
+    /// As after RESET.
+    pub fn forget(&mut self) {
+        (self.in_multi, self.manner, self.waits, self.counts_keys) = (false, Manner::Plain, false, false);
+    }
+
+    /// True where each request has one reply at once.
+    pub fn is_plain(&self) -> bool {
+        self.manner == Manner::Plain && !self.waits
+    }
+
+    /// True where its last command waits, as far as is known.
+    pub fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// What the server calls it, as far as is known.
+    pub fn id(&self) -> Option<i64> {
+        self.id
+    }
+
+    /// Runs one call with care.
+    pub fn call(&mut self, argv: &Argv, server: &mut Server, nonce: &str) -> Arrival {
+        if self.waits {
+            return Reply::Pending.into();
+        }
+        let need = need_of(argv);
+        if self.manner == Manner::Settled || need == Need::Silence {
+            let mut bytes = Vec::new();
+            argv.encode(&mut bytes);
+            return self.send_and_settle(&bytes, server);
+        }
+        let ended = need == Need::End;
+        match self.try_call(argv, need, server, nonce) {
+            Ok(frames) => Arrival { frames, failure: None, ended },
+            Err(Arrival { frames, failure: Some(Failure::Closed), .. }) if ended && !frames.is_empty() => {
+                Arrival { frames, failure: None, ended }
+            }
+            Err(arrival) => arrival,
+        }
+    }
+
+    fn try_call(&mut self, argv: &Argv, need: Need, server: &mut Server, nonce: &str) -> Result<Vec<Reply>, Arrival> {
+        if matches!(need, Need::Messages | Need::Wait) {
+            self.learn_id()?;
+        }
+        if need == Need::Messages {
+            self.manner = Manner::Barrier;
+        }
+        if need == Need::Wait && !self.in_multi {
+            return self.call_that_waits(argv, server, nonce);
+        }
+        if self.counts_keys && is_word(argv, "EXEC") {
+            keyspace::reap(server)?;
+            self.counts_keys = false;
+        }
+        self.counts_keys |= self.in_multi && is_word(argv, "DBSIZE");
+        let mut frames = match self.manner {
+            Manner::Barrier => self.call_with_barrier(argv, nonce)?,
+            _ => vec![self.connection.run_one(argv)?],
+        };
+        self.note_transaction(argv, frames.last());
+        if let Some(cursor_at) = spec::start_of_iteration(argv)
+            && let Some(first) = frames.pop()
+        {
+            let step = |next: &Argv| {
+                let mut frames = self.call_with_barrier(next, nonce)?;
+                frames.pop().ok_or(Arrival::from(Failure::Closed))
+            };
+            frames.push(cursor::iterate(argv, cursor_at, first, step)?);
+        }
+        Ok(frames)
+    }
+
+    /// Notes whether requests are queued from now on.
+    pub fn note_transaction(&mut self, argv: &Argv, reply: Option<&Reply>) {
+        if is_word(argv, "MULTI") {
+            self.in_multi |= reply == Some(&Reply::ok());
+        } else if is_word(argv, "EXEC") || is_word(argv, "DISCARD") {
+            self.in_multi = false;
+        } else if is_word(argv, "RESET") {
+            self.forget();
+        }
+    }
+
+    /// Asks what the server calls this client, where a plain request can ask.
+    fn learn_id(&mut self) -> Result<(), Failure> {
+        if self.id.is_none()
+            && self.manner == Manner::Plain
+            && !self.in_multi
+            && let Reply::Int(id) = self.connection.run_one(&Argv::from(["CLIENT", "ID"]))?
+        {
+            self.id = Some(id);
+        }
+        Ok(())
+    }
+
+    fn call_that_waits(&mut self, argv: &Argv, server: &mut Server, nonce: &str) -> Result<Vec<Reply>, Arrival> {
+        // What came before must not be taken for the reply.
+        let mut frames = match self.manner {
+            Manner::Barrier => self.exchange_with_barrier(Vec::new(), &format!("{nonce}-0"))?,
+            _ => Vec::new(),
+        };
+        let mut bytes = Vec::new();
+        argv.encode(&mut bytes);
+        self.connection.send(&bytes)?;
+        let started = Instant::now();
+        loop {
+            let standing = clients::standing(server, self.id)?;
+            let wait = if standing == Standing::Untold { UNTOLD_WAIT } else { Duration::ZERO };
+            if self.connection.is_readable_within(wait) {
+                frames.extend(self.take_waited_for(nonce)?);
+                return Ok(frames);
+            }
+            match standing {
+                Standing::Blocked | Standing::Untold => {
+                    self.waits = true;
+                    frames.push(Reply::Pending);
+                    return Ok(frames);
+                }
+                _ if started.elapsed() > server.deadline() => return Err(Failure::Hung.into()),
+                Standing::Free | Standing::Gone => {}
+            }
+        }
+    }
+
+    /// Takes the reply of a command that waits no longer, with what came before and after it.
+    fn take_waited_for(&mut self, nonce: &str) -> Result<Vec<Reply>, Arrival> {
+        self.waits = false;
+        if self.manner == Manner::Barrier {
+            return self.exchange_with_barrier(Vec::new(), nonce);
+        }
+        let mut reply = None;
+        self.connection.exchange_until(&[], |frame| {
+            reply = Some(frame);
+            true
+        })?;
+        Ok(reply.into_iter().collect())
+    }
+
+    /// What has arrived since the last op.
+    pub fn take(&mut self, server: &mut Server, nonce: &str) -> Arrival {
+        let taken = match self.manner {
+            Manner::Settled => return self.send_and_settle(&[], server),
+            _ if self.waits => self.take_if_served(server, nonce),
+            Manner::Barrier if !self.in_multi => self.exchange_with_barrier(Vec::new(), nonce),
+            Manner::Barrier | Manner::Plain => Ok(Vec::new()),
+        };
+        taken.map_or_else(|arrival| arrival, |frames| Arrival { frames, failure: None, ended: false })
+    }
+
+    fn take_if_served(&mut self, server: &mut Server, nonce: &str) -> Result<Vec<Reply>, Arrival> {
+        let served = match clients::standing(server, self.id)? {
+            Standing::Blocked => false,
+            Standing::Free | Standing::Gone => true,
+            Standing::Untold => self.connection.is_readable_within(UNTOLD_WAIT),
+        };
+        if served {
+            return self.take_waited_for(nonce);
+        }
+        // Messages reach a blocked client, too.
+        let mut frames = Vec::new();
+        if self.manner == Manner::Barrier {
+            self.connection.take_arrived(&mut frames)?;
+        }
+        frames.push(Reply::Pending);
+        Ok(frames)
+    }
+
+    /// Sends a request whose reply is told from messages.
+    fn call_with_barrier(&mut self, argv: &Argv, nonce: &str) -> Result<Vec<Reply>, Arrival> {
+        let mut bytes = Vec::new();
+        if is_word(argv, "MULTI") && !self.in_multi {
+            // A PING behind it would be queued, so it stands before: what follows its echo is the reply.
+            let mut frames = self.exchange_with_barrier(Vec::new(), nonce)?;
+            argv.encode(&mut bytes);
+            self.exchange_to_reply(&bytes, &mut frames)?;
+            return Ok(frames);
+        }
+        let ends = is_word(argv, "EXEC") || is_word(argv, "DISCARD") || is_word(argv, "RESET");
+        if self.in_multi && !ends {
+            let mut frames = Vec::new();
+            argv.encode(&mut bytes);
+            self.exchange_to_reply(&bytes, &mut frames)?;
+            return Ok(frames);
+        }
+        if !is_word(argv, "DBSIZE") {
+            argv.encode(&mut bytes);
+            return self.exchange_with_barrier(bytes, nonce);
+        }
+        // As in pipelines: what is expired must not be counted. The reply to that is none of the trace.
+        keyspace::reaping_request().encode(&mut bytes);
+        let mut frames = self.exchange_with_barrier(bytes, &format!("{nonce}-0"))?;
+        frames.pop();
+        let mut bytes = Vec::new();
+        argv.encode(&mut bytes);
+        frames.extend(self.exchange_with_barrier(bytes, nonce)?);
+        Ok(frames)
+    }
+
+    /// Sends `bytes` and a PING, and takes all that comes before its echo.
+    fn exchange_with_barrier(&mut self, mut bytes: Vec<u8>, nonce: &str) -> Result<Vec<Reply>, Arrival> {
+        Argv::from(["PING", nonce]).encode(&mut bytes);
+        let mut frames = Vec::new();
+        let outcome = self.connection.exchange_until(&bytes, |frame| {
+            let is_echo = match &frame {
+                Reply::Bulk(text) => text == nonce.as_bytes(),
+                // To a subscriber of RESP2.
+                Reply::Array(pong) => matches!(&pong[..], [_, Reply::Bulk(text)] if text == nonce.as_bytes()),
+                _ => false,
+            };
+            if !is_echo {
+                frames.push(frame);
+            }
+            is_echo
+        });
+        match outcome {
+            Ok(()) => Ok(frames),
+            Err(failure) => Err(Arrival { frames, failure: Some(failure), ended: false }),
+        }
+    }
+
+    /// Sends `bytes` and takes what comes, until one is no push.
+    fn exchange_to_reply(&mut self, bytes: &[u8], frames: &mut Vec<Reply>) -> Result<(), Arrival> {
+        let outcome = self.connection.exchange_until(bytes, |frame| {
+            let is_push = matches!(frame, Reply::Push(_));
+            frames.push(frame);
+            !is_push
+        });
+        outcome.map_err(|failure| Arrival { frames: std::mem::take(frames), failure: Some(failure), ended: false })
+    }
+
+    /// Sends raw bytes.
+    pub fn send_raw(&mut self, bytes: &[u8], server: &mut Server) -> Arrival {
+        if self.waits {
+            return Reply::Pending.into();
+        }
+        if self.manner != Manner::Settled {
+            // Also makes sure that the server has accepted the connection.
+            if let Err(failure) = self.learn_id() {
+                return failure.into();
+            }
+        }
+        self.send_and_settle(bytes, server)
+    }
+
+    fn send_and_settle(&mut self, bytes: &[u8], server: &mut Server) -> Arrival {
+        self.manner = Manner::Settled;
+        let mut frames = Vec::new();
+        let mut failure = self.connection.send(bytes).err();
+        // Where the server has closed the connection and lives on, it meant to: the bytes were not to its liking.
+        let mut lives = clients::settle(server, ROUNDS + bytes.len() / ROUND_BYTES).is_ok();
+        while lives && failure.is_none() {
+            // A server that answers on several threads is given a moment.
+            let more = !server.answers_in_rounds() && self.connection.is_readable_within(UNTOLD_WAIT);
+            match self.connection.take_arrived(&mut frames) {
+                Ok(bytes) if bytes >= LONG_BYTES => lives = clients::settle(server, ROUNDS).is_ok(),
+                Ok(_) if more => {}
+                Ok(_) => break,
+                Err(closed) => failure = Some(closed),
+            }
+        }
+        if !lives {
+            failure = failure.or(Some(Failure::Closed));
+        }
+        Arrival { frames, ended: lives && failure.is_some(), failure }
+    }
+}
+
+/// How often a server goes round until it has read a few bytes and answered them.
+const ROUNDS: usize = 2;
+/// It may read no more than this in one round.
+const ROUND_BYTES: usize = 1 << 10;
+/// Where so much has come, there may be more.
+const LONG_BYTES: usize = 16 << 10;
