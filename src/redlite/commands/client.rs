@@ -283,7 +283,7 @@ fn unblock(context: &mut Context<'_>) -> Outcome {
         4 if context.is_word(3, "TIMEOUT") => None,
         4 if context.is_word(3, "ERROR") => Some(Reply::error("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
         4 => return refuse("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
-        _ => return refuse_count("UNBLOCK"),
+        _ => return refuse_count(context),
     };
     let id = context.integer(2)?;
     let slot = context.clients.iter().find(|connection| connection.id == id).map(|connection| connection.slot);
@@ -298,7 +298,7 @@ fn pause(context: &mut Context<'_>) -> Outcome {
         3 => {}
         4 if context.is_word(3, "WRITE") || context.is_word(3, "ALL") => {}
         4 => return refuse("ERR CLIENT PAUSE mode must be WRITE or ALL"),
-        _ => return refuse_count("PAUSE"),
+        _ => return refuse_count(context),
     }
     timeout_ms(context, 2)?;
     Ok(Reply::ok())
@@ -313,8 +313,9 @@ pub(super) fn timeout_ms(context: &Context<'_>, at: usize) -> Result<i64, Failur
     }
 }
 
-fn refuse_count<T>(sub: &str) -> Result<T, Failure> {
-    refuse(format!("ERR unknown subcommand or wrong number of arguments for '{sub}'. Try CLIENT HELP."))
+fn refuse_count<T>(context: &Context<'_>) -> Result<T, Failure> {
+    let sub = c_string(context.arg(1), 128);
+    refuse([b"ERR unknown subcommand or wrong number of arguments for '", sub, b"'. Try CLIENT HELP."].concat())
 }
 
 #[cfg(test)]
