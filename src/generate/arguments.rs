@@ -14,7 +14,7 @@ use super::numbers::{
     TIMEOUTS, WEIGHTS, ZEROS, write_int,
 };
 use super::pools::{Gap, Pool};
-use super::search::Documents;
+use super::search::{self, Documents};
 use super::stream;
 use super::streams::{self, Ids};
 use super::swarm::{MemberStyle, Swarm, ValueProfile};
@@ -338,19 +338,7 @@ impl Arguments {
             Slot::ChannelPattern => self.push_one(CHANNEL_PATTERNS, argv),
 
             // search
-            Slot::SearchIndex
-            | Slot::KeyPrefix
-            | Slot::StopWord
-            | Slot::TextField
-            | Slot::TagField
-            | Slot::NumericField
-            | Slot::Alias
-            | Slot::Separator
-            | Slot::Query
-            | Slot::Dialect
-            | Slot::Attribute
-            | Slot::Property
-            | Slot::Expression => self.write_search(slot, argv),
+            _ if search::serves(slot) => self.write_search(slot, argv),
 
             // server
             Slot::WeightPattern | Slot::TextPattern | Slot::GetPattern => self.write_sort_pattern(slot, argv),

@@ -278,6 +278,26 @@ fn one(texts: &[&'static [u8]], stream: &mut Stream) -> &'static [u8] {
     text
 }
 
+/// True for the arguments that are written here.
+pub(super) fn serves(slot: Slot) -> bool {
+    matches!(
+        slot,
+        Slot::SearchIndex
+            | Slot::KeyPrefix
+            | Slot::StopWord
+            | Slot::TextField
+            | Slot::TagField
+            | Slot::NumericField
+            | Slot::Alias
+            | Slot::Separator
+            | Slot::Query
+            | Slot::Dialect
+            | Slot::Attribute
+            | Slot::Property
+            | Slot::Expression
+    )
+}
+
 impl Arguments {
     /// A field of a document.
     pub(super) fn write_document_field(&mut self, argv: &mut Argv) {
