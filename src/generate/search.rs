@@ -121,6 +121,8 @@ pub(super) struct Documents {
     task: Task,
     /// True where it counts up or down.
     counts: bool,
+    /// True where it is the better the more fields it has.
+    wants_many: bool,
     /// The rows of the request in hand.
     rows: Rows,
 }
@@ -184,6 +186,7 @@ impl Documents {
             current: None,
             task: Task::Ask,
             counts: false,
+            wants_many: false,
             rows: Rows::default(),
         }
     }
@@ -193,9 +196,15 @@ impl Documents {
         self.is_on
     }
 
+    /// True where the request in hand gives a document its fields, or an index.
+    pub fn wants_many(&self) -> bool {
+        self.is_on && self.wants_many
+    }
+
     /// Begins a request of this command, which `counts` up or down or does not.
     pub fn begin(&mut self, command: &str, counts: bool) {
         self.counts = counts;
+        self.wants_many = matches!(command, "FT.CREATE" | "HSET" | "HMSET");
         self.task = match command {
             "FT.CREATE" => Task::Create,
             "FT.ALTER" => Task::Alter,

@@ -129,7 +129,7 @@ impl Arguments {
             return self.shape.between(20, 160);
         }
         // A document of one field, or an index of one, is seldom found by a query.
-        if self.documents.is_on() && !matches!(nodes, [Node::Slot(_)]) {
+        if self.documents.wants_many() && !matches!(nodes, [Node::Slot(_)]) {
             return self.shape.between(1, 6);
         }
         self.draw_few()

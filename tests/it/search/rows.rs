@@ -191,7 +191,9 @@ struct Pipeline<'a> {
     is_grouped: bool,
     arranged: Option<Arranged>,
     open: Vec<Vec<u8>>,
-    /// True where a step uses one of them.
+    /// Columns of lists, which come in the order of documents.
+    lists: Vec<Name>,
+    /// True where a step uses one of either.
     uses_open: bool,
 }
 
@@ -206,6 +208,7 @@ impl<'a> Pipeline<'a> {
             is_grouped: false,
             arranged: None,
             open: Vec::new(),
+            lists: Vec::new(),
             uses_open: false,
         }
     }
@@ -240,7 +243,7 @@ impl<'a> Pipeline<'a> {
 
     /// Makes sure that the property is there.
     fn need(&mut self, name: &[u8]) -> Option<()> {
-        self.uses_open |= self.open.iter().any(|column| column == name);
+        self.uses_open |= self.open.iter().chain(&self.lists).any(|column| column == name);
         if self.columns.iter().any(|column| column == name) {
             return Some(());
         }
@@ -331,8 +334,11 @@ impl<'a> Pipeline<'a> {
             row
         });
         self.rows = rows.collect();
-        let is_open = |reducer: &&Reducer| reducer.function == b"FIRST_VALUE";
-        self.open = reducers.iter().filter(is_open).map(|reducer| reducer.alias.clone()).collect();
+        let made_by = |function: &[u8]| {
+            let made = reducers.iter().filter(|reducer| reducer.function == function);
+            made.map(|reducer| reducer.alias.clone()).collect()
+        };
+        (self.open, self.lists) = (made_by(b"FIRST_VALUE"), made_by(b"TOLIST"));
         self.columns = names.into_iter().chain(reducers.into_iter().map(|reducer| reducer.alias)).collect();
         self.total = Some(self.rows.len());
         self.is_grouped = true;
