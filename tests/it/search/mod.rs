@@ -290,11 +290,10 @@ fn searches_find_what_looking_at_every_document_finds() {
             break;
         }
     }
-    println!("{:?}", world.tally);
-    let Tally { searches, telling, aggregates, refused, .. } = world.tally;
+    let Tally { searches, telling, aggregates, refused, open } = world.tally;
     assert!(telling * 6 > searches, "only {telling} of {searches} searches tell one document from another");
     assert!(aggregates * 6 > searches, "only {aggregates} aggregations beside {searches} searches");
-    assert!(refused * 5 < (searches + aggregates) * 2, "too many are refused: {:?}", world.tally);
+    assert!(refused * 5 < (searches + aggregates + open) * 2, "too many are refused: {:?}", world.tally);
 }
 
 /// A text that may be a query.
