@@ -194,12 +194,10 @@ pub fn require_module(group: &'static Group, reference: &dyn Target) -> Result<(
     }
 }
 
-/// The first `count` operations of a seed and what must follow them, and the header of their trace.
+/// The first `count` operations of a seed, and the header of their trace.
 pub fn sequence(seed: Seed, group: &'static Group, count: u64) -> (Header, Vec<Op>) {
-    let mut generator = Generator::new(&generate::Options { seed, group });
-    let mut ops: Vec<Op> = (0..count).map(|_| generator.next_op()).collect();
-    ops.extend(generator.ending());
-    (generator.header(), ops)
+    let sequence = Generator::new(&generate::Options { seed, group }).sequence(count);
+    (sequence.header(), sequence.collect())
 }
 
 impl Totals {

@@ -7,7 +7,7 @@ use super::inputs::Input;
 use super::options::{AccessArgs, GroupArgs, redact};
 use super::{Outcome, interrupt, output};
 use crate::campaign::differential::reference_failure;
-use crate::generate::{self, Generator};
+use crate::generate::{self, Generator, Sequence};
 use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::targets::{self, Session};
@@ -69,7 +69,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         Some(path) => Source::Trace(Box::new(Input::one(path).open()?)),
         None => {
             let options = generate::Options { seed: args.seed, group: args.group.group };
-            Source::Seed { generator: Box::new(Generator::new(&options)), left: args.ops }
+            Source::Seed(Box::new(Generator::new(&options).sequence(args.ops)))
         }
     };
     let mut header = source.header();
@@ -104,7 +104,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
 
 /// Where the operations come from.
 enum Source {
-    Seed { generator: Box<Generator>, left: u64 },
+    Seed(Box<Sequence>),
     Trace(Box<Reader>),
 }
 
@@ -112,21 +112,16 @@ impl Source {
     /// Of a trace to be written: replies that were there are not taken over.
     fn header(&self) -> Header {
         match self {
-            Source::Seed { generator, .. } => generator.header(),
+            Source::Seed(sequence) => sequence.header(),
             Source::Trace(reader) => Header { recorded_by: None, ..reader.header().clone() },
         }
     }
 
     fn next_block(&mut self) -> anyhow::Result<Option<Vec<Op>>> {
         match self {
-            Source::Seed { generator, left } => {
-                let count = (*left).min(BLOCK_OPS as u64);
-                *left -= count;
-                let mut ops: Vec<Op> = (0..count).map(|_| generator.next_op()).collect();
-                if count > 0 && *left == 0 {
-                    ops.extend(generator.ending());
-                }
-                Ok((count > 0).then_some(ops))
+            Source::Seed(sequence) => {
+                let ops: Vec<Op> = sequence.take(BLOCK_OPS).collect();
+                Ok((!ops.is_empty()).then_some(ops))
             }
             Source::Trace(reader) => Ok(reader.next_block()?.map(|block| block.ops)),
         }

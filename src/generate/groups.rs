@@ -33,6 +33,8 @@ pub struct Group {
     pub(super) conns_max: u16,
     /// The most databases.
     pub(super) dbs_max: u32,
+    /// True where it sends raw bytes instead of requests.
+    pub(super) raw: bool,
     /// What the connections do, usually.
     pub(super) rates: Rates,
 }
@@ -51,6 +53,7 @@ impl Group {
             conns_min: 1,
             conns_max: 1,
             dbs_max: 3,
+            raw: false,
             rates: Rates::TURNS,
         }
     }
@@ -198,6 +201,13 @@ const GROUPS: &[Group] = &[
         ..Group::of(&[Family::Search, Family::Hashes], &[Type::Hash])
     },
     // protocol
+    Group {
+        name: "protocol",
+        about: "raw bytes: requests cut anywhere, and what is no request",
+        conns_max: 2,
+        raw: true,
+        ..Group::of(&[], &[Type::Text])
+    },
     Group {
         name: "keys",
         about: "keys of every type, databases, two connections",

@@ -21,6 +21,7 @@
 //! | `sorting` | patterns of SORT |
 //! | `server` | what the server and its connections are asked |
 //! | `hyperloglog` | elements that go to a chosen register |
+//! | `protocol` | raw bytes: requests cut anywhere, and what is none |
 //! | `mistakes` | what is wrong with a request that a server must refuse |
 
 mod arguments;
@@ -32,6 +33,7 @@ mod hyperloglog;
 mod mistakes;
 mod numbers;
 mod pools;
+mod protocol;
 mod search;
 mod server;
 mod sorting;
@@ -39,6 +41,8 @@ mod streams;
 mod swarm;
 mod walk;
 mod weights;
+
+use std::collections::VecDeque;
 
 use crate::resp::Argv;
 use crate::seed::{Seed, Stream};
@@ -48,6 +52,7 @@ use crate::trace::{Act, Header, Op, START_MS};
 use arguments::Arguments;
 use connections::{Connections, Habits, Step};
 use pools::{Gap, Wheel};
+use protocol::{Protocol, Sent};
 use swarm::Swarm;
 use walk::Plan;
 
@@ -78,6 +83,8 @@ pub struct Generator {
     choices: Stream,
     habits: Habits,
     connections: Connections,
+    /// In a group that is about the protocol.
+    protocol: Option<Protocol>,
     /// Draws when the clock moves, and by how much.
     clock: Stream,
     until_advance: Gap,
@@ -103,6 +110,7 @@ impl Generator {
             arguments: Arguments::new(group, &swarm, seed),
             choices: stream(group, seed, "commands"),
             connections: Connections::new(&habits, turns),
+            protocol: group.raw.then(|| Protocol::new(swarm.conns, stream(group, seed, "protocol"))),
             habits,
             until_advance: Gap::new(swarm.advance_mean, &mut clock),
             clock,
@@ -132,6 +140,15 @@ impl Generator {
 
     /// The next operation.
     pub fn next_op(&mut self) -> Op {
+        if let Some(protocol) = &mut self.protocol {
+            let (conn, sent) = protocol.next();
+            let act = match sent {
+                Sent::Bytes(bytes) => Act::Raw(bytes),
+                Sent::Request(argv) => Act::Call(argv),
+                Sent::Close => Act::Close,
+            };
+            return Op { conn, act };
+        }
         let step = self.connections.next();
         let conn = self.connections.current();
         if self.until_advance.is_over(&mut self.clock) && matches!(step, Step::Any | Step::Queued { .. }) {
@@ -173,9 +190,9 @@ impl Generator {
         Op { conn, act: Act::Call(argv) }
     }
 
-    /// What comes behind the last operation, so that nothing that has arrived stays unseen.
-    pub fn ending(&self) -> Vec<Op> {
-        self.connections.ending()
+    /// The first `count` operations, of which the last see to it that nothing that has arrived stays unseen.
+    pub fn sequence(self, count: u64) -> Sequence {
+        Sequence { generator: self, left: count, ending: VecDeque::new() }
     }
 
     fn advance(&mut self, ms: u64) -> Act {
@@ -189,11 +206,50 @@ impl Generator {
             let plan = self.plans[self.wheel.pick(&mut self.choices)];
             let Command { fidelity, family, .. } = plan.command;
             let loose = matches!(fidelity, Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::Cursor);
-            if !loose && !(listens && *family == Family::PubSub) {
+            if !(loose || listens && *family == Family::PubSub) {
                 return plan;
             }
         }
         plan("PING")
+    }
+}
+
+/// Operations with an end, see [`Generator::sequence`].
+pub struct Sequence {
+    generator: Generator,
+    left: u64,
+    ending: VecDeque<Op>,
+}
+
+impl Sequence {
+    /// The header of a trace of this sequence.
+    pub fn header(&self) -> Header {
+        self.generator.header()
+    }
+}
+
+impl Iterator for Sequence {
+    type Item = Op;
+
+    fn next(&mut self) -> Option<Op> {
+        self.left = self.left.checked_sub(1)?;
+        if let Some(op) = self.ending.pop_front() {
+            return Some(op);
+        }
+        if self.left > u64::from(self.generator.habits.conns) {
+            return Some(self.generator.next_op());
+        }
+        let ending = self.generator.connections.ending();
+        if (ending.len() as u64) <= self.left {
+            let op = self.generator.next_op();
+            if self.generator.connections.ending().len() as u64 <= self.left {
+                return Some(op);
+            }
+        }
+        self.ending = ending.into();
+        let spare = Op { conn: 0, act: Act::Await };
+        self.ending.resize(self.left as usize + 1, spare);
+        self.ending.pop_front()
     }
 }
 

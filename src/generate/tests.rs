@@ -254,8 +254,8 @@ fn connections_do_what_servers_can_answer() {
         ["transactions", "pubsub", "blocking", "mixed"].iter().flat_map(|group| (0..30).map(move |seed| (*group, seed)))
     {
         let options = Options { seed: Seed(seed), group: super::group(group).expect("a group") };
-        let mut generator = Generator::new(&options);
-        let ops: Vec<Op> = (0..1500).map(|_| generator.next_op()).collect();
+        let ops: Vec<Op> = Generator::new(&options).sequence(1500).collect();
+        assert_eq!(ops.len(), 1500);
         let mut told: BTreeMap<u16, Told> = BTreeMap::new();
         for op in ops {
             let conn = told.entry(op.conn).or_default();
@@ -289,12 +289,8 @@ fn connections_do_what_servers_can_answer() {
             conn.listens |= of_listening && !command.name.contains("UNSUB");
             conn.waits |= !conn.in_multi && crate::spec::may_block(argv);
         }
-        let awaited: BTreeSet<u16> = generator.ending().iter().map(|op| op.conn).collect();
-        let open = told.iter().filter(|(_, told)| told.listens || told.waits);
-        assert!(
-            open.map(|(conn, _)| conn).all(|conn| awaited.contains(conn)),
-            "{group} {seed}: {awaited:?} in the end"
-        );
+        let unseen = told.iter().filter(|(_, told)| told.waits).count();
+        assert_eq!(unseen, 0, "{group} {seed}: a connection that waits is not looked after in the end");
     }
     for (what, count) in seen {
         assert!(count > 0, "{what} never came");

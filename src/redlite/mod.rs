@@ -20,7 +20,7 @@
 //! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
 //! | [`server`] | the same store for clients on sockets |
-//! | `number`, `long_double`, `glob`, `stream_id` | how Redis reads and writes numbers and ids, and matches patterns |
+//! | `number`, `long_double`, `glob`, `qsort`, `stream_id` | how Redis reads and writes numbers and ids, matches patterns, and sorts |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::connection::Failure;
+use super::embedded_bytes::{ByteStream, Outcome, is_quit};
 use super::keyspace::{self, Requests};
 use super::server::Lease;
 use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};
@@ -131,11 +132,13 @@ struct Connection {
     client: Client,
     /// True from a command that blocked until an await has taken its reply.
     waits: bool,
+    /// From the first raw bytes on.
+    bytes: Option<ByteStream>,
 }
 
 impl Connection {
     fn new(store: &Redlite) -> Self {
-        Self { client: store.client(), waits: false }
+        Self { client: store.client(), waits: false, bytes: None }
     }
 
     /// Takes note of a reply of its client's.
@@ -174,6 +177,11 @@ impl EmbeddedSession {
     /// Runs one command, and an iteration to its end.
     fn call(&mut self, conn: u16, argv: &Argv) -> Reply {
         let connection = self.connections.entry(conn).or_insert_with(|| Connection::new(&self.store));
+        if connection.bytes.is_some() {
+            let mut bytes = Vec::new();
+            argv.encode(&mut bytes);
+            return self.send(conn, &bytes);
+        }
         if connection.waits {
             return Reply::Pending;
         }
@@ -186,33 +194,61 @@ impl EmbeddedSession {
         if is_quit(argv) {
             self.connections.remove(&conn);
         }
-        outcome.unwrap_or_else(|failure| {
-            // A server would have lost the connection, too. What the command did is rolled back by the next one.
-            self.connections.remove(&conn);
-            if self.notes.len() < NOTES_MAX {
-                self.notes.push(format!("Redlite panicked at {argv:?}"));
+        outcome.unwrap_or_else(|failure| self.lose(conn, &failure, &format!("{argv:?}")))
+    }
+
+    /// Runs what raw bytes say, as far as it is whole.
+    fn send(&mut self, conn: u16, bytes: &[u8]) -> Reply {
+        let connection = self.connections.entry(conn).or_insert_with(|| Connection::new(&self.store));
+        if connection.waits {
+            return Reply::Pending;
+        }
+        let Connection { client, bytes: stream, .. } = connection;
+        let stream = stream.get_or_insert_default();
+        let mut frames = Vec::new();
+        stream.note(client.poll(), &mut frames);
+        match stream.run(bytes, frames, |argv| catch(|| (self.execute)(client, argv))) {
+            Ok(Outcome { frames, closed: false }) => Reply::from_frames(frames),
+            Ok(Outcome { frames, closed: true }) => {
+                self.connections.remove(&conn);
+                Reply::Frames(frames)
             }
-            failure.reply()
-        })
+            Err(failure) => self.lose(conn, &failure, &format!("\"{}\"", bytes.escape_ascii())),
+        }
+    }
+
+    /// What has arrived since the last op.
+    fn take(&mut self, conn: u16) -> Reply {
+        match self.connections.get_mut(&conn) {
+            None => Reply::Frames(Vec::new()),
+            Some(connection) if connection.bytes.is_some() => self.send(conn, &[]),
+            Some(connection) => {
+                let reply = connection.client.poll();
+                connection.answer(reply)
+            }
+        }
+    }
+
+    /// A server would have lost the connection, too. What the command did is rolled back by the next one.
+    fn lose(&mut self, conn: u16, failure: &Failure, what: &str) -> Reply {
+        self.connections.remove(&conn);
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(format!("Redlite panicked at {what}"));
+        }
+        failure.reply()
     }
 
     fn perform(&mut self, op: &Op) -> Result<Reply, TargetError> {
         match &op.act {
             Act::Call(argv) => return Ok(self.call(op.conn, argv)),
-            Act::Raw(_) => return Err(TargetError::NoRaw),
+            Act::Raw(bytes) => return Ok(self.send(op.conn, bytes)),
             Act::Open => {
                 self.connection(op.conn);
             }
             Act::Close => {
                 self.connections.remove(&op.conn);
             }
-            Act::Await => {
-                let connection = self.connections.get_mut(&op.conn);
-                return Ok(connection.map_or(Reply::Frames(Vec::new()), |it| {
-                    let reply = it.client.poll();
-                    it.answer(reply)
-                }));
-            }
+            Act::Await => return Ok(self.take(op.conn)),
             Act::Advance { ms } => {
                 self.clock.set(self.clock.now_ms().saturating_add_unsigned(*ms));
                 self.store.expire_waits();
@@ -287,11 +323,6 @@ fn iterate(
         frames.push(cursor::iterate(argv, cursor_at, first, run)?);
     }
     Ok(Reply::Frames(frames))
-}
-
-/// True for the request that ends its connection.
-fn is_quit(argv: &Argv) -> bool {
-    argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"QUIT"))
 }
 
 /// A panic counts as a lost connection: the campaign that found it goes on.

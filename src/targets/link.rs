@@ -391,6 +391,6 @@ impl Link {
 /// How often a server goes round until it has read a few bytes and answered them.
 const ROUNDS: usize = 2;
 /// It may read no more than this in one round.
-const ROUND_BYTES: usize = 1 << 10;
+const ROUND_BYTES: usize = 8 << 10;
 /// Where so much has come, there may be more.
 const LONG_BYTES: usize = 16 << 10;

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `mod.rs` | the table of targets: [`rows`] |
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
+//! | `embedded_bytes` | raw bytes for an embedded store, read as Redlite's server reads them |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
 //! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
@@ -21,6 +22,7 @@ mod clock;
 mod connection;
 mod cursor;
 mod embedded;
+mod embedded_bytes;
 mod exec;
 mod guard;
 mod keyspace;
@@ -333,9 +335,6 @@ pub enum TargetError {
         /// The fault's name.
         fault: String,
     },
-    /// Raw bytes on a target without a connection.
-    #[error("the trace sends raw bytes, and an embedded store has no connection to send them on; use a server")]
-    NoRaw,
     /// The recording is at its end.
     #[error("the recording holds no reply to this op: only the ops that it was made of can be replayed on it")]
     NotRecorded,

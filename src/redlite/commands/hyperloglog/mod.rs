@@ -42,9 +42,9 @@ fn pfadd(context: &mut Context<'_>) -> Outcome {
     });
     if is_changed {
         sketch.forget_count();
-        let update = |store: &mut Store| store.update_string(db, name, key.as_ref(), sketch.as_bytes());
         // What was added before the broken part was found stays, but is no change for those who watch.
-        if added.is_ok() { update(context.store)? } else { context.store.untouched(update)? }
+        let update = if added.is_ok() { Store::update_string } else { Store::update_string_untold };
+        update(context.store, db, name, key.as_ref(), sketch.as_bytes())?;
     } else if let Some(key) = &key {
         context.store.mark_changed(key)?;
     }
@@ -133,6 +133,36 @@ mod tests {
             27
             "#,
         );
+    }
+
+    #[test]
+    fn a_sketch_becomes_dense_where_it_would_be_long() {
+        let numbers = |from: u32, to: u32| (from..=to).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
+        let (few, many) = (numbers(1, 800), numbers(801, 2000));
+        check(&format!(
+            r#"
+            > PFADD k {few}
+            1
+            > STRLEN k
+            1570
+            > PFCOUNT k
+            802
+            > PFADD k {many}
+            1
+            > STRLEN k
+            12304
+            > PFCOUNT k
+            2006
+            > PFADD other x y z
+            1
+            > PFMERGE other k
+            OK
+            > STRLEN other
+            12304
+            > PFCOUNT other k
+            2009
+            "#
+        ));
     }
 
     #[test]
