@@ -14,6 +14,7 @@
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
+//! | `search` | documents, queries and expressions |
 //! | `streams` | arguments of commands on streams |
 //! | `bitmaps` | bits, and fields of bits |
 //! | `geo` | positions and distances among them |
@@ -33,6 +34,7 @@ mod mistakes;
 mod numbers;
 mod pools;
 mod protocol;
+mod search;
 mod server;
 mod sorting;
 mod streams;

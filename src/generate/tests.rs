@@ -113,7 +113,8 @@ fn every_option_of_every_syntax_comes_and_is_left_out() {
             wanted.insert(format!("{} longer", command.name));
         }
     }
-    for (command, argv) in requests("mixed", 0..100, 2000).into_iter().chain(requests("keys", 0..100, 2000)) {
+    let drawn = ["mixed", "keys", "search"].into_iter().flat_map(|group| requests(group, 0..100, 2000));
+    for (command, argv) in drawn {
         let Some(command) = command else { continue };
         for arg in argv.iter().skip(1) {
             wanted.remove(&format!("{}/{}", command.name, arg.to_ascii_uppercase().escape_ascii()));

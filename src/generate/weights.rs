@@ -106,7 +106,12 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("BZPOPMAX", 0),
     ("BZPOPMIN", 0),
     // search
-
+    ("FT.SEARCH", 1200),
+    ("FT.AGGREGATE", 800),
+    ("FT.CREATE", 180),
+    ("FT.ALTER", 30),
+    ("FT.DROPINDEX", 30),
+    ("FT._LIST", 20),
     // server
     ("SORT", 300),
     ("SORT_RO", 100),
@@ -248,5 +253,18 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] =
-    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "XADD", "XGROUP CREATE", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] = &[
+    "SET",
+    "INCRBY",
+    "RPUSH",
+    "HSET",
+    "SADD",
+    "ZADD",
+    "SETBIT",
+    "PFADD",
+    "GEOADD",
+    "XADD",
+    "XGROUP CREATE",
+    "FT.CREATE",
+    "DEL",
+];

@@ -54,6 +54,11 @@ pub enum Family {
 }
 
 impl Family {
+    /// The module that a server must have for these commands; `None` where every Redis knows them.
+    pub fn module(self) -> Option<&'static Module> {
+        (self == Family::Search).then_some(&SEARCH_MODULE)
+    }
+
     /// As the command line and reports name it.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,6 +82,17 @@ impl Family {
         }
     }
 }
+
+/// An extension that not every Redis has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Module {
+    /// As people call it.
+    pub name: &'static str,
+    /// A command without arguments that a server with the module answers with something else than an error.
+    pub probe: &'static str,
+}
+
+const SEARCH_MODULE: Module = Module { name: "RediSearch", probe: "FT._LIST" };
 
 /// Where a command's keys are among its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod coverage;
 mod generate;
 mod house;
 mod reference;
+mod search;
 mod serve;
 mod simulator;
 mod spec;
