@@ -10,7 +10,7 @@ pub struct Difference {
     pub db: u32,
     /// The key.
     pub key: Vec<u8>,
-    /// `missing-key`, `extra-key`, `type`, `value`, `expiry`, or [`UNREADABLE`] for all keys at once.
+    /// `missing-key`, `extra-key`, `type`, `value`, `details`, `expiry`, or [`UNREADABLE`] for all keys at once.
     pub kind: &'static str,
     /// What the reference holds: the value, the type's name, or when the key expires in milliseconds since 1970; a
     /// null where it holds none of it.
@@ -69,11 +69,35 @@ fn difference(settings: &Settings, want: Option<&Entry>, got: Option<&Entry>) ->
     if want.value != got.value {
         return found("value", want.value.clone(), got.value.clone());
     }
+    if let (Some(want), Some(got)) = (&want.details, &got.details)
+        && !same_details(settings, want, got)
+    {
+        return found("details", want.clone(), got.clone());
+    }
     if !same_expiry(settings, want.expires_ms, got.expires_ms) {
         let reply = |expires_ms: Option<i64>| expires_ms.map_or(Reply::NullBulk, Reply::Int);
         return found("expiry", reply(want.expires_ms), reply(got.expires_ms));
     }
     None
+}
+
+/// Times of deliveries are left out where a clock is real.
+fn same_details(settings: &Settings, want: &Reply, got: &Reply) -> bool {
+    want == got
+        || matches!(settings.clock, ClockSkew::Real { .. }) && without_times(want.clone()) == without_times(got.clone())
+}
+
+/// What XINFO STREAM FULL says without the times in it: those behind `seen-time`, and those of pending entries, which
+/// are `[id, consumer, time, deliveries]` or `[id, time, deliveries]`.
+fn without_times(details: Reply) -> Reply {
+    let Reply::Array(mut items) = details else { return details };
+    if let [Reply::Bulk(_), .., time @ Reply::Int(_), Reply::Int(_)] = &mut items[..] {
+        *time = Reply::NullBulk;
+    }
+    if let Some(at) = items.iter().position(|item| item.as_bytes() == Some(b"seen-time")) {
+        items.truncate(at);
+    }
+    Reply::Array(items.into_iter().map(without_times).collect())
 }
 
 fn same_expiry(settings: &Settings, want: Option<i64>, got: Option<i64>) -> bool {
@@ -99,6 +123,7 @@ mod tests {
             key: key.into(),
             kind: if value.starts_with('[') { "list" } else { "string" }.into(),
             value: Reply::bulk(value),
+            details: None,
             expires_ms: expires.and_then(|at| at.parse().ok()),
         }
     }
@@ -159,5 +184,27 @@ mod tests {
         check_with(settings, "0/a=1@5", "0/a=1@1055", "");
         check_with(settings, "0/a=1@5", "0/a=1@1056", "0/a expiry");
         check_with(settings, "0/a=1@5", "0/a=1", "0/a expiry");
+    }
+
+    #[test]
+    fn details_are_compared_where_both_tell_them() {
+        /// A stream with a consumer that was seen at `seen`, and an entry delivered at `delivered` to it.
+        fn stream(seen: i64, delivered: i64, deliveries: i64) -> Keyspace {
+            let pending = Reply::Array(vec![Reply::bulk("1-1"), Reply::Int(delivered), Reply::Int(deliveries)]);
+            let consumer = vec![Reply::bulk("pending"), pending, Reply::bulk("seen-time"), Reply::Int(seen)];
+            let mut keyspace = keyspace("0/s=x");
+            keyspace.entries[0].details = Some(Reply::Array(vec![Reply::bulk("consumers"), Reply::Array(consumer)]));
+            keyspace
+        }
+        let kinds = |settings: &Settings, got: &Keyspace| -> Vec<&str> {
+            differences(settings, &stream(1, 2, 3), got).iter().map(|found| found.kind).collect()
+        };
+        let exact = Settings::default();
+        let real = Settings { clock: ClockSkew::Real { ahead_ms: 0, tolerance_ms: 50 }, ..exact };
+        assert_eq!(kinds(&exact, &stream(1, 2, 3)), [""; 0]);
+        assert_eq!(kinds(&exact, &stream(9, 2, 3)), ["details"]);
+        assert_eq!(kinds(&real, &stream(9, 9, 3)), [""; 0]);
+        assert_eq!(kinds(&real, &stream(9, 9, 4)), ["details"]);
+        assert_eq!(kinds(&exact, &keyspace("0/s=x")), [""; 0]);
     }
 }

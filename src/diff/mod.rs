@@ -42,7 +42,14 @@ impl Keyspace {
     /// What stands for a keyspace that a store does not tell: it differs from every one that was read, also from
     /// an empty one. `instead` is what came in its place.
     pub fn unreadable(instead: Reply) -> Self {
-        let entry = Entry { db: 0, key: Vec::new(), kind: UNREADABLE.to_owned(), value: instead, expires_ms: None };
+        let entry = Entry {
+            db: 0,
+            key: Vec::new(),
+            kind: UNREADABLE.to_owned(),
+            value: instead,
+            details: None,
+            expires_ms: None,
+        };
         Self { entries: vec![entry] }
     }
 
@@ -63,10 +70,15 @@ pub struct Entry {
     /// Its name.
     #[serde(with = "serde_bytes")]
     pub key: Vec<u8>,
-    /// What TYPE answers: `string`, `list`, `hash`, `set`, `zset`.
+    /// What TYPE answers: `string`, `list`, `hash`, `set`, `zset`, `stream`.
     pub kind: String,
-    /// Its value: GET, LRANGE 0 -1, HGETALL sorted by field as pairs, SMEMBERS sorted, ZRANGE 0 -1 WITHSCORES.
+    /// Its value: GET, LRANGE 0 -1, HGETALL sorted by field as pairs, SMEMBERS sorted, ZRANGE 0 -1 WITHSCORES,
+    /// XRANGE - +.
     pub value: Reply,
+    /// What else it has, where the store tells it: of a stream its counters and its groups, as XINFO STREAM FULL has
+    /// them. It is compared where both stores tell it.
+    #[serde(default)]
+    pub details: Option<Reply>,
     /// When it expires, in milliseconds since 1970.
     pub expires_ms: Option<i64>,
 }

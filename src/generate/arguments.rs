@@ -15,6 +15,7 @@ use super::numbers::{
 };
 use super::pools::{Gap, Pool};
 use super::stream;
+use super::streams::{self, Ids};
 use super::swarm::{MemberStyle, Swarm, ValueProfile};
 use super::walk::Plan;
 
@@ -105,43 +106,6 @@ const TYPE_NAMES: &[&[u8]] =
 /// What ECHO and PING say.
 const TEXTS: &[&[u8]] = &[b"hello", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
 
-/// What SORT sorts by: keys that are numbers where elements are, fields of hashes, and what names one key for all.
-const WEIGHT_PATTERNS: &[&[u8]] = &[
-    b"num:*",
-    b"num:*",
-    b"num:*",
-    b"hash:*->f1",
-    b"hash:*->f3",
-    b"nosort",
-    b"num:1",
-    b"nosuch:*",
-    b"#",
-    b"*",
-    b"str:*",
-    b"list:*",
-    b"hash:*->",
-];
-
-const TEXT_PATTERNS: &[&[u8]] =
-    &[b"str:*", b"str:*", b"num:*", b"hash:*->f0", b"hash:*->f1", b"nosuch:*", b"*", b"hash:*->nosuch", b"set:*"];
-
-const GET_PATTERNS: &[&[u8]] =
-    &[b"#", b"#", b"num:*", b"str:*", b"hash:*->f0", b"hash:*->f1", b"nosuch:*", b"str:1", b"*", b"hash:*->", b"#*"];
-
-/// Ids that no connection has: commands on connections must not meet dst's own.
-const NO_CLIENTS: &[&[u8]] = &[b"99999999999", b"99999999999", b"9223372036854775807", b"4611686018427387904"];
-
-/// What connections are called; the last three are refused.
-const CLIENT_NAMES: &[&[u8]] = &[b"worker", b"worker-1", b"", b"caf\xc3\xa9", b"a b", b"x\n!~\x7f", b"a\n"];
-
-const COMMAND_NAMES: &[&[u8]] = &[b"get", b"SET", b"zadd", b"xgroup", b"client|list", b"nosuch", b"config|nosuch", b""];
-
-/// Parameters whose values are the same on every server, and patterns.
-const PARAMETERS: &[&[u8]] =
-    &[b"maxmemory-policy", b"databases", b"list-max-*", b"MAXMEMORY", b"nosuch", b"hash-*-entries"];
-
-const SECTIONS: &[&[u8]] = &[b"server", b"keyspace", b"memory", b"clients", b"all", b"default", b"nosuch", b"STATS"];
-
 /// Names of channels; that of one looks like a pattern.
 const CHANNELS: &[&[u8]] = &[b"c:1", b"c:1", b"c:1", b"c:2", b"c:2", b"c:3", b"news", b"", b"\0\xff\r\n", b"c:[1]"];
 
@@ -169,7 +133,7 @@ pub(super) struct Arguments {
     /// Draws options and repetitions.
     pub(super) shape: Stream,
     /// Draws keys.
-    keys: Stream,
+    pub(super) keys: Stream,
     /// Draws all other arguments.
     pub(super) values: Stream,
 
@@ -201,13 +165,13 @@ pub(super) struct Arguments {
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
     /// Its last key.
-    last_key: PooledKey,
+    pub(super) last_key: PooledKey,
     /// Its first key.
     first_key: Option<PooledKey>,
     /// What its first key is to be.
     pinned: Option<PooledKey>,
     /// True where it may wait for ever.
-    for_ever: bool,
+    pub(super) for_ever: bool,
     /// The key that was emptied for one that waits.
     drained: Option<PooledKey>,
     /// Keys that were waited for last.
@@ -216,6 +180,8 @@ pub(super) struct Arguments {
     /// Its last type of a bit field.
     pub(super) field: FieldType,
     pub(super) until_flood: Gap,
+    /// Ids of entries of streams, and groups.
+    pub(super) ids: Ids,
 }
 
 /// A key: index of its pool, index in it.
@@ -232,7 +198,7 @@ impl Arguments {
             fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
-            places: Places::new(&mut stream(group, seed, "places")),
+            places: Places::new(swarm.members, &mut stream(group, seed, "places")),
             group_types: group.types,
             types: swarm.types.clone(),
             dbs: swarm.dbs,
@@ -249,6 +215,7 @@ impl Arguments {
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
+            ids: Ids::new(&mut stream(group, seed, "ids")),
             first_key: None,
             pinned: None,
             for_ever: false,
@@ -294,6 +261,7 @@ impl Arguments {
             | Family::Connection
             | Family::Server => *self.keys.pick(&self.types),
         };
+        self.begin_stream(plan);
     }
 
     /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
@@ -354,6 +322,7 @@ impl Arguments {
             Slot::Distance => self.write_distance(argv),
 
             // streams
+            _ if streams::serves(slot) => self.write_stream_slot(slot, argv),
 
             // blocking
             Slot::Timeout => self.write_timeout(argv),
@@ -364,15 +333,15 @@ impl Arguments {
             // search
 
             // server
-            Slot::WeightPattern => self.push_one(WEIGHT_PATTERNS, argv),
-            Slot::TextPattern => self.push_one(TEXT_PATTERNS, argv),
-            Slot::GetPattern => self.push_one(GET_PATTERNS, argv),
-            Slot::ClientId => self.push_one(NO_CLIENTS, argv),
-            Slot::ClientName => self.push_one(CLIENT_NAMES, argv),
-            Slot::CommandName => self.push_one(COMMAND_NAMES, argv),
-            Slot::Parameter => self.push_one(PARAMETERS, argv),
-            Slot::Section => self.push_one(SECTIONS, argv),
-            Slot::Replicas => argv.push(b"0"),
+            Slot::WeightPattern | Slot::TextPattern | Slot::GetPattern => self.write_sort_pattern(slot, argv),
+            Slot::ClientId
+            | Slot::ClientName
+            | Slot::CommandName
+            | Slot::KeyedCommand
+            | Slot::Parameter
+            | Slot::Setting
+            | Slot::Section
+            | Slot::Replicas => self.write_server_word(slot, argv),
             //
             _ => self.write_integer(slot, argv),
         }
@@ -390,7 +359,13 @@ impl Arguments {
         } else {
             self.usual as usize
         };
-        let key = (pool, self.key_pools[pool].pick(&mut self.keys));
+        let key = match self.ids.next_key {
+            Some(key) if pool == Type::Stream as usize => {
+                self.choose_next_key();
+                (pool, key)
+            }
+            _ => (pool, self.key_pools[pool].pick(&mut self.keys)),
+        };
         self.push_key(key, argv);
     }
 
@@ -415,10 +390,10 @@ impl Arguments {
     }
 
     /// Takes note of a request that may wait; true where it may do so for ever.
-    pub(super) fn note_wait(&mut self, plan: &Plan) -> bool {
+    pub(super) fn note_wait(&mut self) -> bool {
         self.awaited_at = (self.awaited_at + 1) % self.awaited.len();
         self.awaited[self.awaited_at] = self.first_key.unwrap_or(self.last_key);
-        self.for_ever || plan.command.family == Family::Streams
+        self.for_ever
     }
 
     /// Makes a key that is waited for the first of the next request, and names a command that adds to it.
@@ -430,6 +405,7 @@ impl Arguments {
             Type::List if self.keys.chance(1, 2) => "LPUSH",
             Type::List => "RPUSH",
             Type::SortedSet => "ZADD",
+            Type::Stream => "XADD",
             _ => "SET",
         }
     }
@@ -453,7 +429,9 @@ impl Arguments {
         if self.until_huge.is_over(&mut self.values) {
             write_huge(argv);
         } else {
-            argv.push(self.members.draw(&mut self.values));
+            let index = self.members.pick(&mut self.values);
+            let index = if self.usual == Type::Geo { self.places.member(index, &mut self.values) } else { index };
+            argv.push(self.members.get(index));
         }
     }
 
@@ -597,6 +575,9 @@ impl Arguments {
             // geo
 
             // streams
+            (Slot::MaxLength, Reach::Near) => (0, 8),
+            (Slot::TrimLimit, Reach::Near) => (0, 3),
+            (Slot::Entries | Slot::Deliveries, Reach::Near) => (0, 9),
 
             // search
 

@@ -101,13 +101,17 @@ pub(super) struct Places {
     points: Vec<Point>,
     /// The latitude that goes with the longitude drawn last.
     latitude: i64,
+    /// How many members come again and again.
+    members: usize,
 }
 
 impl Places {
-    /// Draws them.
-    pub fn new(stream: &mut Stream) -> Self {
+    /// Draws them, for sorted sets of so many members at most.
+    pub fn new(members: u32, stream: &mut Stream) -> Self {
         let centres = (0..stream.between(1, 3)).map(|_| *stream.pick(CENTRES)).collect();
-        let mut places = Self { centres, spread: *stream.pick(SPREADS), points: Vec::new(), latitude: 0 };
+        // Large sets are to become large.
+        let members = if members > 100 { members as usize } else { 4 };
+        let mut places = Self { centres, spread: *stream.pick(SPREADS), points: Vec::new(), latitude: 0, members };
         places.points = (0..stream.between(4, 24)).map(|_| places.near_centre(stream)).collect();
         places
     }
@@ -119,6 +123,12 @@ impl Places {
             (value + by).clamp(-max, max)
         };
         (moved(longitude, LONGITUDE_MAX), moved(latitude, LATITUDE_MAX))
+    }
+
+    /// The index of a member, from one drawn as in any sorted set: positions are asked for by the names of their
+    /// members, and most of these are to be there.
+    pub fn member(&self, index: usize, stream: &mut Stream) -> usize {
+        if stream.chance(3, 4) { index % self.members } else { index }
     }
 
     fn draw(&self, stream: &mut Stream) -> Point {

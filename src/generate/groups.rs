@@ -145,7 +145,13 @@ const GROUPS: &[Group] = &[
     // geo
     Group { name: "geo", about: "sorted sets of positions", ..Group::of(&[Family::Geo], &[Type::Geo]) },
     // streams
-
+    Group {
+        name: "streams",
+        about: "streams and their consumer groups, up to three connections",
+        advance_mean: 20,
+        conns_max: 3,
+        ..Group::of(&[Family::Streams], &[Type::Stream])
+    },
     // transactions
     Group {
         name: "transactions",

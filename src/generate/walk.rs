@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub places_bits: bool,
     /// True where it combines sorted sets, and takes sets as well.
     pub takes_sets: bool,
+    /// True where it is about a consumer group of a stream.
+    pub of_group: bool,
     /// True where it sorts: lists, sets and sorted sets.
     pub sorts: bool,
 }
@@ -38,6 +40,7 @@ impl Plan {
             scores: contains(tree, Slot::Score),
             places_bits: contains(tree, Slot::BitOffset) || contains(tree, Slot::FieldOffset),
             takes_sets: combines && command.name != "ZMPOP",
+            of_group: contains(tree, Slot::Group),
             sorts: contains(tree, Slot::WeightPattern),
         }
     }
@@ -63,6 +66,7 @@ impl Arguments {
     fn walk(&mut self, nodes: &'static [Node], in_16: u64, argv: &mut Argv) {
         for node in nodes {
             match node {
+                Node::Token("*") => self.write_clock_id(argv),
                 Node::Token(word) => self.write_word(word, argv),
                 Node::Slot(slot) => self.write_slot(*slot, argv),
                 Node::Options(parts) => self.walk_options(parts, in_16, argv),
@@ -71,7 +75,11 @@ impl Arguments {
                     self.walk(if self.may_walk(chosen) { chosen } else { &alternatives[0] }, in_16, argv);
                 }
                 Node::Repeat(nodes) => {
-                    for _ in 0..self.draw_times(nodes) {
+                    let times = self.draw_times(nodes);
+                    if matches!(nodes.first(), Some(Node::Slot(Slot::Key))) {
+                        self.numkeys = times;
+                    }
+                    for _ in 0..times {
                         self.walk(nodes, in_16, argv);
                     }
                 }
@@ -84,9 +92,14 @@ impl Arguments {
         }
     }
 
-    /// False for ranges by name among members of several scores, see [`super::swarm::Swarm::one_score`].
+    /// False for ranges by name among members of several scores, see [`super::swarm::Swarm::one_score`], and for ids of
+    /// the clock in a seed with small ids.
     fn may_walk(&self, alternative: &Sequence) -> bool {
-        self.one_score || !matches!(alternative.first(), Some(Node::Slot(Slot::LexBound)))
+        match alternative.first() {
+            Some(Node::Slot(Slot::LexBound)) => self.one_score,
+            Some(Node::Token("*")) => !self.ids.is_small,
+            _ => true,
+        }
     }
 
     /// Takes each part or leaves it, from any of them on and around. One draw decides all: eight bits where to
@@ -102,7 +115,7 @@ impl Arguments {
         let first = ((bits & 0xff) as usize * parts.len()) >> 8;
         bits >>= 8;
         for part in parts.iter().cycle().skip(first).take(parts.len()) {
-            if bits & 0xf < in_16 {
+            if bits & 0xf < chances_in_16(part, in_16) {
                 self.walk(part, in_16.max(NESTED_OPTIONS_IN_16), argv);
             }
             bits >>= 4;
@@ -140,5 +153,16 @@ impl Arguments {
             let cased = |(at, byte): (usize, u8)| if mixed && at % 2 == 0 { byte } else { byte.to_ascii_lowercase() };
             out.extend(word.bytes().enumerate().map(cased));
         });
+    }
+}
+
+/// How often an option comes among those that come `in_16` times in 16.
+fn chances_in_16(option: &Sequence, in_16: u64) -> u64 {
+    match option.first() {
+        // A connection that waits does nothing else.
+        Some(Node::Token("BLOCK")) => 1,
+        // It makes the data that the rest of a sequence is about.
+        Some(Node::Token("MKSTREAM")) => 10,
+        _ => in_16,
     }
 }

@@ -46,7 +46,7 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("HELLO", 0),
     ("QUIT", 0),
     ("RESET", 0),
-    ("INFO", 0),
+    ("INFO", 4),
     ("QUIT", 0),
     ("RESET", 0),
     // bitmaps
@@ -60,13 +60,27 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("PFCOUNT", 200),
     ("PFMERGE", 150),
     // geo
-    ("GEOADD", 900),
-    ("GEOSEARCH", 300),
+    ("GEOADD", 1500),
+    ("GEODIST", 250),
+    ("GEOSEARCH", 400),
     ("GEORADIUS", 200),
     ("GEORADIUSBYMEMBER", 150),
-    ("GEOSEARCHSTORE", 60),
+    ("GEOSEARCHSTORE", 120),
     // streams
-
+    ("XADD", 1200),
+    ("XREADGROUP", 500),
+    ("XGROUP CREATE", 400),
+    ("XCLAIM", 150),
+    ("XAUTOCLAIM", 150),
+    ("XPENDING", 150),
+    ("XINFO STREAM", 150),
+    ("XINFO GROUPS", 150),
+    ("XDEL", 80),
+    ("XTRIM", 60),
+    ("XSETID", 40),
+    ("XGROUP DESTROY", 30),
+    ("XGROUP SETID", 60),
+    ("XGROUP DELCONSUMER", 30),
     // transactions: what is 0 comes where a connection is ready for it
     ("DISCARD", 0),
     ("EXEC", 0),
@@ -100,6 +114,50 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("OBJECT FREQ", 10),
     ("OBJECT IDLETIME", 10),
     ("OBJECT REFCOUNT", 10),
+    ("AUTH", 8),
+    ("CLIENT CACHING", 0),
+    ("CLIENT GETNAME", 30),
+    ("CLIENT GETREDIR", 4),
+    ("CLIENT ID", 4),
+    ("CLIENT INFO", 4),
+    ("CLIENT KILL", 8),
+    ("CLIENT LIST", 8),
+    ("CLIENT NO-EVICT", 8),
+    // What waits for the server, or gets no reply, has no place in a sequence of requests and replies.
+    ("CLIENT PAUSE", 0),
+    ("CLIENT REPLY", 0),
+    ("CLIENT SETNAME", 30),
+    ("CLIENT TRACKING", 0),
+    ("CLIENT TRACKINGINFO", 4),
+    ("CLIENT UNBLOCK", 8),
+    ("CLIENT UNPAUSE", 4),
+    ("COMMAND", 0),
+    ("COMMAND COUNT", 2),
+    ("COMMAND DOCS", 2),
+    ("COMMAND GETKEYS", 20),
+    ("COMMAND INFO", 2),
+    ("COMMAND LIST", 2),
+    ("CONFIG GET", 10),
+    ("CONFIG RESETSTAT", 2),
+    ("CONFIG REWRITE", 2),
+    ("CONFIG SET", 20),
+    ("DEBUG", 0),
+    ("LATENCY DOCTOR", 2),
+    ("LATENCY GRAPH", 2),
+    ("LATENCY HISTOGRAM", 2),
+    ("LATENCY HISTORY", 2),
+    ("LATENCY LATEST", 2),
+    ("LATENCY RESET", 4),
+    ("MEMORY DOCTOR", 2),
+    ("MEMORY MALLOC-STATS", 1),
+    ("MEMORY PURGE", 2),
+    ("MEMORY STATS", 2),
+    ("MEMORY USAGE", 10),
+    ("SLOWLOG GET", 2),
+    ("SLOWLOG LEN", 2),
+    ("SLOWLOG RESET", 2),
+    ("TIME", 10),
+    ("WAIT", 10),
 ];
 
 /// What a group has of families that are not its own: keys of other types to be wrong about, and what happens to
@@ -111,9 +169,11 @@ pub(super) const BACKGROUND: &[(&str, u32)] = &[
     ("HSET", 20),
     ("SADD", 20),
     ("ZADD", 20),
+    ("XADD", 10),
     ("DEL", 40),
     ("TYPE", 20),
     ("EXISTS", 20),
+    ("OBJECT ENCODING", 15),
     ("EXPIRE", 20),
     ("PEXPIRE", 10),
     ("TTL", 10),
@@ -165,7 +225,11 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("GEOPOS", 20),
     ("GEOSEARCH", 20),
     // streams
-
+    ("XADD", 80),
+    ("XLEN", 20),
+    ("XDEL", 20),
+    ("XGROUP CREATE", 20),
+    ("XREADGROUP", 20),
     // transactions
 
     // channels
@@ -185,4 +249,4 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
 pub(super) const ALWAYS_ON: &[&str] =
-    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "DEL"];
+    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "XADD", "XGROUP CREATE", "DEL"];

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::channels::Channels;
+use super::config::Config;
 use super::store::Store;
 use super::waits::{Wait, Waits};
 use crate::resp::{Argv, Reply};
@@ -25,6 +26,18 @@ pub(in crate::redlite) struct Connection {
     pub is_authenticated: bool,
     /// What CLIENT SETNAME gave it; empty without.
     pub name: Vec<u8>,
+    /// What it is connected from and to; empty within a process.
+    pub addresses: Addresses,
+    /// When it came, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// When it sent its last command, in milliseconds since 1970.
+    pub active_ms: i64,
+    /// The last command that it sent.
+    pub last_command: Option<&'static str>,
+    /// What CLIENT NO-EVICT said.
+    pub is_spared: bool,
+    /// What CLIENT REPLY said.
+    pub reply_mode: ReplyMode,
     /// Its open transaction, between MULTI and EXEC.
     pub transaction: Option<Transaction>,
     /// What WATCH named.
@@ -41,6 +54,29 @@ pub(in crate::redlite) struct Connection {
     pub is_closing: bool,
     /// What is to be sent to it.
     pub outbox: VecDeque<Reply>,
+}
+
+/// Both ends of a connection, as CLIENT LIST shows them.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// The client's end, such as `127.0.0.1:50000`.
+    pub peer: String,
+    /// The server's end.
+    pub local: String,
+}
+
+/// Whether a connection gets replies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::redlite) enum ReplyMode {
+    /// It does.
+    #[default]
+    On,
+    /// It does not.
+    Off,
+    /// Not to this command, nor to the next.
+    SkipNext,
+    /// Not to this command.
+    Skip,
 }
 
 /// Commands that wait for EXEC.
@@ -76,7 +112,7 @@ impl Subscriptions {
 }
 
 impl Connection {
-    fn new(slot: Slot, id: i64) -> Self {
+    fn new(slot: Slot, id: i64, now_ms: i64) -> Self {
         Self {
             slot,
             id,
@@ -84,6 +120,12 @@ impl Connection {
             protocol: 2,
             is_authenticated: false,
             name: Vec::new(),
+            addresses: Addresses::default(),
+            created_ms: now_ms,
+            active_ms: now_ms,
+            last_command: None,
+            is_spared: false,
+            reply_mode: ReplyMode::On,
             transaction: None,
             watches: Vec::new(),
             is_dirty: false,
@@ -106,7 +148,12 @@ impl Connection {
 pub(in crate::redlite) struct Clients {
     slots: Vec<Option<Box<Connection>>>,
     free: Vec<Slot>,
-    last_id: i64,
+    /// The id of the newest connection: as many there have been.
+    pub last_id: i64,
+    /// How many commands were run.
+    pub commands_run: u64,
+    /// The parameters that CONFIG tells.
+    pub config: Config,
     /// What AUTH has to say; without it, nothing needs to be said.
     pub password: Option<Vec<u8>>,
     /// Who is subscribed to what.
@@ -123,13 +170,13 @@ pub(in crate::redlite) struct Clients {
 
 impl Clients {
     /// A new connection.
-    pub fn add(&mut self) -> Slot {
+    pub fn add(&mut self, now_ms: i64) -> Slot {
         self.last_id += 1;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1
         });
-        let mut connection = Connection::new(slot, self.last_id);
+        let mut connection = Connection::new(slot, self.last_id, now_ms);
         connection.is_authenticated = self.password.is_none();
         self.slots[slot] = Some(Box::new(connection));
         slot
@@ -188,6 +235,31 @@ impl Clients {
         self.stir(slot);
     }
 
+    /// Closes another connection: what it has not been sent yet, it does not get.
+    pub fn close(&mut self, slot: Slot) {
+        let Some(mut connection) = self.take(slot) else { return };
+        self.forget_interests(&mut connection);
+        connection.outbox.clear();
+        connection.is_closing = true;
+        self.uncommitted.retain(|(issued, _)| *issued != slot);
+        self.put_back(connection);
+        self.stir(slot);
+    }
+
+    /// Ends the wait of another connection with this reply, or with the one to a wait that was too long; false where it
+    /// does not wait.
+    pub fn unblock(&mut self, slot: Slot, reply: Option<Reply>) -> bool {
+        let Some(mut connection) = self.take(slot) else { return false };
+        let wait = connection.wait.take();
+        if let Some(wait) = &wait {
+            self.waits.remove(slot, wait);
+            self.answer(&mut connection, reply.unwrap_or_else(|| wait.timed_out.clone()));
+        }
+        self.put_back(connection);
+        self.stir(slot);
+        wait.is_some()
+    }
+
     /// Notes that there is something to do for a connection.
     pub fn stir(&mut self, slot: Slot) {
         let Some(connection) = self.get_mut(slot) else { return };
@@ -205,6 +277,12 @@ impl Clients {
 
     /// Puts a reply into a connection's outbox. The connection may be out of the table.
     pub fn answer(&mut self, connection: &mut Connection, reply: Reply) {
+        match connection.reply_mode {
+            ReplyMode::On => {}
+            ReplyMode::Off => return,
+            ReplyMode::SkipNext => return connection.reply_mode = ReplyMode::Skip,
+            ReplyMode::Skip => return connection.reply_mode = ReplyMode::On,
+        }
         let mut issue = |frame| {
             self.uncommitted.push((connection.slot, connection.outbox.len()));
             connection.outbox.push_back(frame);

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::clients::{Clients, Connection, Slot};
+use super::clients::{Addresses, Clients, Connection, Slot};
 use super::commands::{self, Command, Context};
 use super::env::{Clock, Env, Random};
 use super::failure::Failure;
-use super::store::{Ready, Store};
+use super::store::{Ready, Store, Type};
 use crate::resp::{Argv, Reply};
 
 /// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
@@ -75,7 +75,10 @@ impl Redlite {
 
     /// A connection to the store: its own database number, protocol, transaction and subscriptions.
     pub fn client(&self) -> Client {
-        let slot = lock(&self.engine).clients.add();
+        let mut engine = lock(&self.engine);
+        let now_ms = engine.clock.now_ms();
+        let slot = engine.clients.add(now_ms);
+        drop(engine);
         Client { engine: Arc::clone(&self.engine), slot }
     }
 
@@ -227,6 +230,13 @@ impl Client {
         lock(&self.engine).take_reply(self.slot)
     }
 
+    /// Says what the client is connected from and to: CLIENT LIST shows it.
+    pub fn set_addresses(&self, addresses: Addresses) {
+        if let Some(connection) = lock(&self.engine).clients.get_mut(self.slot) {
+            connection.addresses = addresses;
+        }
+    }
+
     /// Where it stands in the table of connections.
     pub fn slot(&self) -> Slot {
         self.slot
@@ -277,8 +287,13 @@ impl Engine {
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
         let checked =
             commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
+        self.clients.commands_run += 1;
+        connection.active_ms = now_ms;
         let command = match checked {
-            Ok(command) => command,
+            Ok(command) => {
+                connection.last_command = Some(command.spec.name);
+                command
+            }
             Err(failure) => return Err(commands::reject(connection, &mut self.clients, argv, failure)),
         };
         if commands::is_queued(connection, command) {
@@ -347,38 +362,47 @@ impl Engine {
     }
 
     fn serve_key(&mut self, ready: &Ready, now_ms: i64) -> Result<(), Failure> {
+        let is_stream = self.store.find(ready.db, &ready.name)?.is_some_and(|key| key.kind == Type::Stream);
         for _ in 0..self.clients.waits.count(ready.db, &ready.name) {
             let Some(key) = self.store.find(ready.db, &ready.name)? else { break };
-            let first = self.clients.waits.rotate(ready.db, &ready.name);
-            let Some(mut connection) = first.and_then(|slot| self.clients.take(slot)) else { break };
-            let Some(wait) = connection.wait.take() else {
-                self.clients.put_back(connection);
-                continue;
-            };
-            let outcome = match commands::find(&wait.argv) {
-                Ok(command) if wait.kind == key.kind => {
-                    self.run_command(command, &mut connection, &wait.argv, now_ms, Some(&ready.name))
-                }
-                Ok(_) => Err(Failure::Blocked(Box::new(wait.clone()))),
-                Err(failure) => Err(failure),
-            };
-            if let Err(Failure::Blocked(_)) = outcome {
-                connection.wait = Some(wait);
-                self.clients.put_back(connection);
-            } else {
-                self.clients.waits.remove(connection.slot, &wait);
-                let slot = connection.slot;
-                self.settle(connection, outcome);
-                self.clients.stir(slot);
+            let Some(first) = self.clients.waits.rotate(ready.db, &ready.name) else { break };
+            self.serve(first, ready, key.kind, now_ms);
+        }
+        if !is_stream {
+            for slot in self.clients.waits.waiting_for(ready.db, &ready.name) {
+                self.serve(slot, ready, Type::Stream, now_ms);
             }
         }
         Ok(())
     }
 
+    /// Runs again what a connection waits with, where it waits for a key of this kind.
+    fn serve(&mut self, slot: Slot, ready: &Ready, kind: Type, now_ms: i64) {
+        let Some(mut connection) = self.clients.take(slot) else { return };
+        let Some(wait) = connection.wait.take() else {
+            return self.clients.put_back(connection);
+        };
+        let outcome = match commands::find(&wait.argv) {
+            Ok(command) if wait.kind == kind => {
+                self.run_command(command, &mut connection, &wait.argv, now_ms, Some(&ready.name))
+            }
+            Ok(_) => Err(Failure::Blocked(Box::new(wait.clone()))),
+            Err(failure) => Err(failure),
+        };
+        if let Err(Failure::Blocked(_)) = outcome {
+            connection.wait = Some(wait);
+            self.clients.put_back(connection);
+        } else {
+            self.clients.waits.remove(slot, &wait);
+            self.settle(connection, outcome);
+            self.clients.stir(slot);
+        }
+    }
+
     fn expire_waits(&mut self) {
         let now_ms = self.clock.now_ms();
         while let Some(slot) = self.clients.waits.first_timed_out(now_ms) {
-            let Some(mut connection) = self.clients.take(slot) else { return };
+            let Some(mut connection) = self.clients.take(slot) else { break };
             if let Some(wait) = connection.wait.take() {
                 self.clients.waits.remove(slot, &wait);
                 self.clients.answer(&mut connection, wait.timed_out);
@@ -386,6 +410,21 @@ impl Engine {
             self.clients.put_back(connection);
             self.clients.stir(slot);
         }
+        if let Err(failure) = self.expire_awaited(now_ms) {
+            self.undo(&failure.into_reply());
+        }
+    }
+
+    /// A stream whose time is over is gone also for those who wait as consumers of its groups.
+    fn expire_awaited(&mut self, now_ms: i64) -> Result<(), Failure> {
+        self.store.set_now(now_ms);
+        self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
+        for (db, name) in self.clients.waits.keys() {
+            self.store.find(db, &name)?;
+        }
+        self.clients.mark_dirty(&mut self.store);
+        self.serve_ready(now_ms);
+        Ok(())
     }
 
     /// What there is to take by an embedder: one frame as it is.

@@ -14,11 +14,12 @@
 //! | [`env`] | the clock and the randomness: the only places where they come from |
 //! | `engine` | one command from request to reply: look up, check arity, run, commit |
 //! | `clients` | what each connection remembers, and what waits to be sent to it |
+//! | `config` | the parameters that CONFIG tells and sets |
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
 //! | [`server`] | the same store for clients on sockets |
-//! | `number`, `long_double`, `glob` | how Redis reads and writes numbers, and matches patterns |
+//! | `number`, `long_double`, `glob`, `stream_id` | how Redis reads and writes numbers and ids, and matches patterns |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
 
@@ -26,6 +27,7 @@ mod channels;
 mod client;
 mod clients;
 mod commands;
+mod config;
 mod engine;
 pub mod env;
 mod failure;
@@ -35,8 +37,9 @@ mod number;
 mod qsort;
 pub mod server;
 mod store;
+mod stream_id;
 mod waits;
 
 pub use client::{ClientError, RedliteClient};
-pub use clients::Slot;
+pub use clients::{Addresses, Slot};
 pub use engine::{Batch, Client, OpenError, Redlite, State};

@@ -2,11 +2,13 @@
 //!
 //! Redis 7.0 (`blocked.c`): a key that comes to be while somebody waits for it is ready. After the command, or the
 //! whole EXEC, the ready keys are served in the order in which they became ready, and for each key those that wait
-//! for it in the order in which they came. A connection that waits for another type of key goes to the end.
+//! for it in the order in which they came. A connection that waits for another type of key goes to the end. A stream
+//! that is no more is ready, too: those who wait as consumers of one of its groups are told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::clients::Slot;
+use super::failure::Failure;
 use super::store::Type;
 use crate::resp::{Argv, Reply};
 
@@ -25,6 +27,14 @@ pub(in crate::redlite) struct Wait {
     pub argv: Argv,
     /// What it is answered when the time is over.
     pub timed_out: Reply,
+}
+
+impl Wait {
+    /// A wait that only time ends, or another client.
+    pub fn for_nothing(db: u32, until_ms: Option<i64>, argv: Argv, timed_out: Reply) -> Failure {
+        let (keys, kind) = (Vec::new(), Type::String);
+        Failure::Blocked(Box::new(Wait { db, keys, kind, until_ms, argv, timed_out }))
+    }
 }
 
 type Name = (u32, Vec<u8>);
@@ -81,6 +91,16 @@ impl Waits {
         let queue = self.queues.get_mut(&(db, key.to_vec()))?;
         queue.rotate_left(1);
         queue.back().copied()
+    }
+
+    /// Who waits for a key, the first to be served first.
+    pub fn waiting_for(&self, db: u32, key: &[u8]) -> Vec<Slot> {
+        self.queues.get(&(db, key.to_vec())).map(|queue| queue.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// The keys that somebody waits for.
+    pub fn keys(&self) -> Vec<(u32, Vec<u8>)> {
+        self.queues.keys().cloned().collect()
     }
 
     /// The keys of these databases that somebody waits for.

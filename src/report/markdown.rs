@@ -74,7 +74,7 @@ fn write_checks(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
 fn write_finding(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     let commands = if finding.also.is_empty() { String::new() } else { format!(" (also {})", finding.also.join(", ")) };
     writeln!(out, "\n## {}{commands}\n", finding.class)?;
-    writeln!(out, "{} times, first in {}.\n\n```diff", finding.count, finding.found_in)?;
+    writeln!(out, "{}×, first in {}.\n\n```diff", finding.count, finding.found_in)?;
     writeln!(out, "{}\n```", finding.diff.trim_end())?;
     if !finding.notes.is_empty() {
         writeln!(out, "\n```text\n{}\n```", finding.notes.join("\n"))?;

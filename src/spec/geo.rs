@@ -10,11 +10,13 @@ const ADD: &str = "key [NX | XX] [CH] (longitude latitude member)...";
 const SOME: &str = "key (member... | [member])";
 /// What is stored cannot come with details.
 const RADIUS: &str = "key longitude latitude distance (M | KM | FT | MI) [COUNT count [ANY]] [ASC | DESC] \
-                      [[WITHCOORD] [WITHDIST] [WITHHASH] | STORE destination | STOREDIST destination]";
+                      [WITHCOORD [WITHDIST] [WITHHASH] | WITHDIST [WITHHASH] | WITHHASH | STORE destination | \
+                      STOREDIST destination]";
 const RADIUS_RO: &str = "key longitude latitude distance (M | KM | FT | MI) [COUNT count [ANY]] [ASC | DESC] \
                          [WITHCOORD] [WITHDIST] [WITHHASH]";
 const RADIUS_BY_MEMBER: &str = "key member distance (M | KM | FT | MI) [COUNT count [ANY]] [ASC | DESC] \
-                                [[WITHCOORD] [WITHDIST] [WITHHASH] | STORE destination | STOREDIST destination]";
+                                [WITHCOORD [WITHDIST] [WITHHASH] | WITHDIST [WITHHASH] | WITHHASH | STORE destination | \
+                                STOREDIST destination]";
 const RADIUS_BY_MEMBER_RO: &str = "key member distance (M | KM | FT | MI) [COUNT count [ANY]] [ASC | DESC] \
                                    [WITHCOORD] [WITHDIST] [WITHHASH]";
 const SEARCH: &str = "key (FROMMEMBER member | FROMLONLAT longitude latitude) \

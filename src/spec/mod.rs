@@ -110,6 +110,8 @@ pub enum Keys {
         /// What follows the first of each of these words is a key.
         words: [&'static str; 2],
     },
+    /// Behind the word `STREAMS`: the first half of the arguments, of which the second half are ids.
+    Streams,
 }
 
 impl Keys {
@@ -148,6 +150,9 @@ pub enum Fidelity {
     TimeLeft,
     /// A time since 1970, moved where the clock is not dst's (`EXPIRETIME`).
     UnixTime,
+    /// Exact where the clock is dst's; elsewhere the times in it, and the ids of entries made of times, may differ
+    /// (`XADD`).
+    Clocked,
     /// A fact about the server itself (`INFO`, `TIME`): only the kind of the reply.
     ServerFact,
 }
@@ -215,6 +220,10 @@ impl Command {
                 let end = first.saturating_add(count).min(argv.len());
                 (destination.filter(|&at| at < argv.len()), (first..end).step_by(1))
             }
+            Keys::Streams => {
+                let first = position_of_streams(argv).map_or(argv.len(), |at| at + 1);
+                (None, (first..first + (argv.len() - first) / 2).step_by(1))
+            }
             Keys::Named { first, from, words } => {
                 named = words.map(|word| value_of(argv, from, word));
                 named.sort_unstable();
@@ -239,7 +248,7 @@ pub fn start_of_iteration(argv: &Argv) -> Option<usize> {
     let command = lookup_request(argv).filter(|command| command.fidelity == Fidelity::Cursor)?;
     let at = match command.keys {
         Keys::Range { first, .. } | Keys::Named { first, .. } => first + 1,
-        Keys::None | Keys::Counted { .. } | Keys::Sorted => 1,
+        Keys::None | Keys::Counted { .. } | Keys::Sorted | Keys::Streams => 1,
     };
     zero(at).then_some(at)
 }
@@ -264,6 +273,22 @@ fn reads_as_zero(arg: &[u8]) -> bool {
     match number {
         [] => true,
         [b'+' | b'-', digits @ ..] | digits => !digits.is_empty() && digits.iter().all(|&digit| digit == b'0'),
+    }
+}
+
+/// Where the word `STREAMS` is in a request of XREAD or XREADGROUP: the values of options before it may be this word,
+/// too.
+fn position_of_streams(argv: &Argv) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let is_word = |word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+        match argv.get(at)? {
+            _ if is_word("STREAMS") => return Some(at),
+            _ if is_word("GROUP") => at += 3,
+            _ if is_word("BLOCK") || is_word("COUNT") => at += 2,
+            _ if is_word("NOACK") => at += 1,
+            _ => return None,
+        }
     }
 }
 
@@ -302,7 +327,7 @@ mod tests {
     #[track_caller]
     fn check(request: &str, keys: &[&str]) {
         let argv: Argv = request.split(' ').collect();
-        let command = lookup(&argv[0]).unwrap_or_else(|| panic!("{request}: unknown command"));
+        let command = lookup_request(&argv).unwrap_or_else(|| panic!("{request}: unknown command"));
         let want: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes()).collect();
         assert_eq!(command.keys(&argv), want, "{request}");
     }
@@ -317,6 +342,8 @@ mod tests {
         check("ZUNIONSTORE d 2 a b WEIGHTS 1 2", &["d", "a", "b"]);
         check("ZRANGESTORE d s 0 -1", &["d", "s"]);
         check("KEYS *", &[]);
+        check("XREAD COUNT 1 STREAMS a b 0 $", &["a", "b"]);
+        check("XREADGROUP GROUP streams NOACK NOACK STREAMS a >", &["a"]);
         check("SORT l BY STORE STORE x STORE y LIMIT 1 STORE GET STORE", &["l", "y"]);
         check("OBJECT ENCODING k", &["k"]);
         check("GEORADIUS k 1 2 3 m COUNT 2", &["k"]);
@@ -335,6 +362,9 @@ mod tests {
         check("ZUNIONSTORE d", &["d"]);
         check("ZUNIONSTORE d x a b", &["d"]);
         check("ZUNIONSTORE", &[]);
+        check("XREAD STREAMS", &[]);
+        check("XREAD STREAMS a b 0", &["a"]);
+        check("XREADGROUP GROUP STREAMS STREAMS a >", &[]);
         // Found by COMMAND GETKEYS where no well-formed request has them.
         check("GEORADIUS k 1 2 3 m STOREDIST a STORE b STORE c", &["k", "a", "b"]);
         check("GEORADIUS k 1 2 3 STORE x", &["k"]);

@@ -9,6 +9,7 @@
 //! | `(LEFT \| RIGHT)`, `(score member)...` | parentheses group |
 //! | `member...` | one or more of what stands before the dots |
 //! | `numkeys key...` | the number says how many keys follow; a `weight...` after them has as many |
+//! | `key... read-id...` | there are as many `read-id` or `group-id` as keys before them |
 //!
 //! ```
 //! use redlite_dst::spec::syntax::{Node, Slot, parse};
@@ -108,6 +109,44 @@ pub enum Slot {
     /// `distance` in the unit that follows, at least 0.
     Distance,
     // streams
+    /// `id` of a stream's entry, that may be there.
+    EntryId,
+    /// `new-id`: an id for an entry to come, also `ms-*`.
+    NewId,
+    /// `min-id`: an id before which entries go.
+    MinId,
+    /// `range-start`: `-` or an id, also open `(1-1` or a time alone.
+    RangeStart,
+    /// `range-end`: `+` or an id, also open `(1-1` or a time alone.
+    RangeEnd,
+    /// `read-id`: an id after which to read, or `$`; one for each key.
+    ReadId,
+    /// `group-id`: `>`, or an id after which to read again; one for each key.
+    GroupId,
+    /// `start-id`: an id after which a group begins to read.
+    StartId,
+    /// `group`: a consumer group of a stream.
+    Group,
+    /// `consumer` of a group.
+    Consumer,
+    /// `max-length`: how many entries are left.
+    MaxLength,
+    /// `trim-limit`: how many entries go at most; 0 for all.
+    TrimLimit,
+    /// `entries`: a number of entries that a stream or a group counts.
+    Entries,
+    /// `deliveries` of a pending entry.
+    Deliveries,
+    /// `claims`: how many entries to claim, at least 1.
+    Claims,
+    /// `min-idle`: milliseconds since a delivery.
+    MinIdle,
+    /// `idle`: milliseconds since a delivery.
+    Idle,
+    /// `past-unix-milliseconds`: a time in the past.
+    PastUnixMilliseconds,
+    /// `block`: milliseconds to wait; 0 for ever.
+    Block,
 
     // blocking
     /// `timeout` in seconds, with a fraction; 0 is for ever.
@@ -133,8 +172,12 @@ pub enum Slot {
     ClientName,
     /// `command-name`: of a command.
     CommandName,
+    /// `keyed-command`: the name of a command with keys.
+    KeyedCommand,
     /// `parameter` of the configuration.
     Parameter,
+    /// `setting` of the parameter before it: the one that it has.
+    Setting,
     /// `section` of INFO.
     Section,
     /// `replicas`: how many of them are waited for: none.
@@ -188,7 +231,25 @@ const WORDS: &[(&str, Slot)] = &[
     ("latitude", Slot::Latitude),
     ("distance", Slot::Distance),
     // streams
-
+    ("id", Slot::EntryId),
+    ("new-id", Slot::NewId),
+    ("min-id", Slot::MinId),
+    ("range-start", Slot::RangeStart),
+    ("range-end", Slot::RangeEnd),
+    ("read-id", Slot::ReadId),
+    ("group-id", Slot::GroupId),
+    ("start-id", Slot::StartId),
+    ("group", Slot::Group),
+    ("consumer", Slot::Consumer),
+    ("max-length", Slot::MaxLength),
+    ("trim-limit", Slot::TrimLimit),
+    ("entries", Slot::Entries),
+    ("deliveries", Slot::Deliveries),
+    ("claims", Slot::Claims),
+    ("min-idle", Slot::MinIdle),
+    ("idle", Slot::Idle),
+    ("past-unix-milliseconds", Slot::PastUnixMilliseconds),
+    ("block", Slot::Block),
     // blocking
     ("timeout", Slot::Timeout),
     // channels
@@ -203,7 +264,9 @@ const WORDS: &[(&str, Slot)] = &[
     ("client-id", Slot::ClientId),
     ("client-name", Slot::ClientName),
     ("command-name", Slot::CommandName),
+    ("keyed-command", Slot::KeyedCommand),
     ("parameter", Slot::Parameter),
+    ("setting", Slot::Setting),
     ("section", Slot::Section),
     ("replicas", Slot::Replicas),
 ];
@@ -221,7 +284,7 @@ pub enum Node {
     Choice(Box<[Sequence]>),
     /// The sequence once or more.
     Repeat(Sequence),
-    /// The sequence as often as the last `numkeys` said.
+    /// The sequence as often as the last `numkeys` said, or as there are keys.
     Counted(Sequence),
 }
 
@@ -348,7 +411,7 @@ fn repeat_last(nodes: &mut Vec<Node>) -> Result<(), SyntaxError> {
         Some(Node::Slot(Slot::Key)) if nodes.last() == Some(&Node::Slot(Slot::Numkeys)) => {
             Node::Counted([Node::Slot(Slot::Key)].into())
         }
-        Some(Node::Slot(Slot::Weight)) => Node::Counted([Node::Slot(Slot::Weight)].into()),
+        Some(node @ Node::Slot(Slot::Weight | Slot::ReadId | Slot::GroupId)) => Node::Counted([node].into()),
         Some(Node::Choice(mut alternatives)) if alternatives.len() == 1 => {
             Node::Repeat(std::mem::take(&mut alternatives[0]))
         }

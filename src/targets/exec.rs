@@ -1,12 +1,13 @@
-//! `exec:COMMAND`: any server that a command starts. Its clock is real.
+//! `exec:COMMAND`: any server that a command starts. Its clock is real; with `frozen:COMMAND` it is dst's, where the
+//! server takes the time from the C library and is linked dynamically.
 
 use std::path::Path;
 
-use super::clock::Clock;
+use super::clock::{Clock, FrozenClock};
 use super::process::{Launch, ServerDir};
 use super::real_time::RealTime;
 use super::server::Server;
-use super::spawned::find_program;
+use super::spawned::{find_program, tells};
 use super::wire::WireSession;
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::trace::{Header, TargetInfo};
@@ -14,24 +15,37 @@ use crate::trace::{Header, TargetInfo};
 /// A server that dst starts for each session.
 struct Exec {
     launch: Launch,
+    is_frozen: bool,
     options: TargetOptions,
 }
 
-/// Splits the command as a shell does; no shell runs it.
+/// `exec:COMMAND`
 pub(super) fn command(text: &str, options: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
-    let bad = |why| TargetError::BadCommand { command: text.to_owned(), why };
-    let mut words = shlex::split(text).ok_or_else(|| bad("a quote is not closed"))?;
-    if words.is_empty() {
-        return Err(bad("there is no command"));
+    Ok(Box::new(Exec::new(text, false, options)?))
+}
+
+/// `frozen:COMMAND`
+pub(super) fn frozen(text: &str, options: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
+    Ok(Box::new(Exec::new(text, true, options)?))
+}
+
+impl Exec {
+    /// Splits the command as a shell does; no shell runs it.
+    fn new(text: &str, is_frozen: bool, options: &TargetOptions) -> Result<Self, TargetError> {
+        let bad = |why| TargetError::BadCommand { command: text.to_owned(), why };
+        let mut words = shlex::split(text).ok_or_else(|| bad("a quote is not closed"))?;
+        if words.is_empty() {
+            return Err(bad("there is no command"));
+        }
+        let program = words.remove(0);
+        if !words.iter().any(|word| word.contains("{port}") || word.contains("{socket}")) {
+            return Err(bad("it must hold {port} or {socket}, where the server shall listen"));
+        }
+        // A program that is not there is named in the error only where it is run directly.
+        let setpriv = find_program(&program, options).and_then(|_| find_program("setpriv", options));
+        let launch = Launch { program: program.into(), args: words, setpriv, clean_up: None, env: Vec::new() };
+        Ok(Self { launch, is_frozen, options: options.clone() })
     }
-    let program = words.remove(0);
-    if !words.iter().any(|word| word.contains("{port}") || word.contains("{socket}")) {
-        return Err(bad("it must hold {port} or {socket}, where the server shall listen"));
-    }
-    // A program that is not there is named in the error only where it is run directly.
-    let setpriv = find_program(&program, options).and_then(|_| find_program("setpriv", options));
-    let launch = Launch { program: program.into(), args: words, setpriv, clean_up: None, env: Vec::new() };
-    Ok(Box::new(Exec { launch, options: options.clone() }))
 }
 
 impl Target for Exec {
@@ -42,16 +56,22 @@ impl Target for Exec {
     }
 
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
-        let mut server = Server::start(self.launch.clone(), ServerDir::new()?, self.options.reply_deadline)?;
+        let dir = ServerDir::new()?;
+        let mut launch = self.launch.clone();
+        let frozen = if self.is_frozen { FrozenClock::new(&dir, header.start_ms, &mut launch.env)? } else { None };
+        let mut server = Server::start(launch, dir, self.options.reply_deadline)?;
+        if self.is_frozen && !tells(&mut server, header.start_ms) {
+            return Err(TargetError::OwnClock { server: self.info().name });
+        }
         if !self.options.allow_flush {
             server.refuse_data()?;
         }
-        let clock = Clock::Real(RealTime::new(header.start_ms));
+        let clock = frozen.map_or_else(|| Clock::Real(RealTime::new(header.start_ms)), Clock::Frozen);
         Ok(Box::new(WireSession::open(server, clock, header)?))
     }
 
     fn has_real_clock(&self) -> bool {
-        true
+        !self.is_frozen
     }
 }
 

@@ -23,6 +23,8 @@ struct Kind {
     command: &'static str,
     args: &'static [&'static str],
     order: Order,
+    /// True for a stream, which has more than its value: XINFO tells of it.
+    has_details: bool,
 }
 
 impl Kind {
@@ -31,6 +33,12 @@ impl Kind {
         let mut argv = Argv::from([self.command.as_bytes(), key]);
         self.args.iter().for_each(|arg| argv.push(arg.as_bytes()));
         argv
+    }
+
+    /// Asks for all that is known of `key`, where that is more than its value.
+    fn details_request(&self, key: &[u8]) -> Option<Argv> {
+        let details: [&[u8]; 6] = [b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"];
+        self.has_details.then(|| Argv::from(details))
     }
 }
 
@@ -44,12 +52,18 @@ enum Order {
 
 /// The types of Redis' keyspace. A value of another type is left out (`NullBulk`).
 const KINDS: &[Kind] = &[
-    Kind { name: "string", command: "GET", args: &[], order: Order::AsItIs },
-    Kind { name: "list", command: "LRANGE", args: &["0", "-1"], order: Order::AsItIs },
-    Kind { name: "hash", command: "HGETALL", args: &[], order: Order::Pairs },
-    Kind { name: "set", command: "SMEMBERS", args: &[], order: Order::Elements },
-    Kind { name: "zset", command: "ZRANGE", args: &["0", "-1", "WITHSCORES"], order: Order::AsItIs },
-    Kind { name: "stream", command: "XRANGE", args: &["-", "+"], order: Order::AsItIs },
+    Kind { name: "string", command: "GET", args: &[], order: Order::AsItIs, has_details: false },
+    Kind { name: "list", command: "LRANGE", args: &["0", "-1"], order: Order::AsItIs, has_details: false },
+    Kind { name: "hash", command: "HGETALL", args: &[], order: Order::Pairs, has_details: false },
+    Kind { name: "set", command: "SMEMBERS", args: &[], order: Order::Elements, has_details: false },
+    Kind {
+        name: "zset",
+        command: "ZRANGE",
+        args: &["0", "-1", "WITHSCORES"],
+        order: Order::AsItIs,
+        has_details: false,
+    },
+    Kind { name: "stream", command: "XRANGE", args: &["-", "+"], order: Order::AsItIs, has_details: true },
 ];
 
 /// A key and where it is.
@@ -113,7 +127,10 @@ pub fn reading_ops(keyspace: &Keyspace) -> Vec<Op> {
             push(Argv::from([b"TYPE", entry.key.as_slice()]));
             push(Argv::from([b"PEXPIRETIME", entry.key.as_slice()]));
             let kind = KINDS.iter().find(|kind| kind.name == entry.kind);
-            kind.into_iter().for_each(|kind| push(kind.request(&entry.key)));
+            if let Some(kind) = kind {
+                push(kind.request(&entry.key));
+                kind.details_request(&entry.key).into_iter().for_each(&mut push);
+            }
         }
     }
     ops
@@ -351,17 +368,30 @@ fn read_values(server: &mut impl Requests, entries: Vec<(Name, String, Option<i6
     let values = run_on_each(server, &names, |name, requests| {
         if let Some(Some(kind)) = kinds.next() {
             requests.push(kind.request(&name.key));
+            requests.extend(kind.details_request(&name.key));
         }
     })?;
     let mut values = values.into_iter();
     let entries = entries.into_iter().map(|(name, kind, expires_ms)| {
-        let value = match kind_of(&kind) {
+        let row = kind_of(&kind);
+        let value = match row {
             Some(row) => values.next().map_or(Reply::NullBulk, |value| in_order(value, row.order)),
             None => Reply::NullBulk,
         };
-        Entry { db: name.db, key: name.key, kind, value, expires_ms }
+        let details = row.filter(|row| row.has_details).and_then(|_| values.next()).and_then(stream_details);
+        Entry { db: name.db, key: name.key, kind, value, details, expires_ms }
     });
     Ok(entries.collect())
+}
+
+/// What XINFO STREAM FULL says, but for the entries, which are the value, and for how the server keeps them. `None`
+/// where it does not know the command.
+fn stream_details(info: Reply) -> Option<Reply> {
+    const LEFT_OUT: [&[u8]; 3] = [b"entries", b"radix-tree-keys", b"radix-tree-nodes"];
+    let Reply::Array(items) = info else { return None };
+    let (pairs, _) = items.as_chunks::<2>();
+    let told = pairs.iter().filter(|[name, _]| name.as_bytes().is_none_or(|name| !LEFT_OUT.contains(&name)));
+    Some(Reply::Array(told.flatten().cloned().collect()))
 }
 
 fn in_order(value: Reply, order: Order) -> Reply {

@@ -172,6 +172,7 @@ pub fn rows() -> &'static [Row] {
         Row { prefix: "rediss://", form: "rediss://…", about: "the same with TLS: not built in", make: remote::tls_url },
         Row { prefix: "unix:", form: "unix:PATH", about: "a running server on a unix socket, which must be empty", make: remote::unix_socket },
         Row { prefix: "exec:", form: "exec:COMMAND", about: "any server: COMMAND starts it on {port} (or {socket}), with its files in {dir}", make: exec::command },
+        Row { prefix: "frozen:", form: "frozen:COMMAND", about: "as exec, with its clock in dst's hand", make: exec::frozen },
     ]
 }
 
@@ -260,6 +261,15 @@ pub enum TargetError {
         command: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// A server that takes its time from elsewhere than `frozen:` can hold.
+    #[error(
+        "{server} does not tell the time that dst gives it, so its clock cannot be held: it is linked statically, or \
+         does not ask the C library (or this dst was built without its shim). Use exec:COMMAND"
+    )]
+    OwnClock {
+        /// The server's program.
+        server: String,
     },
     /// A URL that cannot be used.
     #[error("{url}: {why}")]

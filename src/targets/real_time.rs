@@ -69,6 +69,7 @@ const ROWS: &[Row] = &[
     Row { name: "SET", in_ms: "SET", unit: Unit::Milliseconds, place: Some(EX_OPTIONS) },
     Row { name: "GETEX", in_ms: "GETEX", unit: Unit::Milliseconds, place: Some(EX_OPTIONS) },
     Row { name: "RESTORE", in_ms: "RESTORE", unit: Unit::Milliseconds, place: Some(Place::AtWith(2, "ABSTTL")) },
+    Row { name: "XCLAIM", in_ms: "XCLAIM", unit: Unit::Milliseconds, place: Some(Place::After(&[("TIME", "TIME", Unit::Milliseconds)])) },
     Row { name: "EXPIRETIME", in_ms: "PEXPIRETIME", unit: Unit::Seconds, place: None },
     Row { name: "PEXPIRETIME", in_ms: "PEXPIRETIME", unit: Unit::Milliseconds, place: None },
 ];
@@ -174,6 +175,9 @@ impl RealTime {
     /// The request in the server's time, or `None` where it has no time since 1970.
     pub fn move_request(&self, argv: &Argv) -> Option<Moved> {
         let name = argv.get(0)?;
+        if name.eq_ignore_ascii_case(b"XADD") {
+            return Some(Moved { argv: name_entry(self.trace_ms, argv)?, reply: None });
+        }
         let row = ROWS.iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))?;
         move_by(self.shift_ms(), row, argv)
     }
@@ -183,6 +187,25 @@ impl RealTime {
 fn system_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// XADD with the id of the trace's clock in the place of `*`, which would take that of the server's. Where the stream's
+/// last id is of a later time, `*` follows it and this is refused: no request does both.
+fn name_entry(trace_ms: i64, argv: &Argv) -> Option<Argv> {
+    let mut at = 2;
+    loop {
+        let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+        at += match () {
+            () if is(at, "*") => break,
+            () if is(at, "NOMKSTREAM") => 1,
+            () if is(at, "LIMIT") => 2,
+            () if (is(at, "MAXLEN") || is(at, "MINID")) && (is(at + 1, "~") || is(at + 1, "=")) => 3,
+            () if is(at, "MAXLEN") || is(at, "MINID") => 2,
+            () => return None,
+        };
+    }
+    let id = format!("{trace_ms}-*");
+    Some(argv.iter().enumerate().map(|(here, arg)| if here == at { id.as_bytes() } else { arg }).collect())
 }
 
 fn move_by(shift_ms: i64, row: &Row, argv: &Argv) -> Option<Moved> {
@@ -207,8 +230,12 @@ fn move_by(shift_ms: i64, row: &Row, argv: &Argv) -> Option<Moved> {
             *time = move_time(time, row.unit, shift_ms)?;
         }
         Place::After(options) => {
-            // Behind the command, the key and, for SET, the value, which may look like an option.
-            let first = if is(&args[0], "SET") { 3 } else { 2 };
+            // Behind the command, the key and what else comes first, which may look like an option.
+            let first = match &args[0] {
+                name if is(name, "SET") => 3,
+                name if is(name, "XCLAIM") => 5,
+                _ => 2,
+            };
             let find = |at: usize| options.iter().find(|(name, ..)| is(&args[at], name)).map(|option| (at, option));
             let (at, (_, in_ms, unit)) = (first..args.len().checked_sub(1)?).find_map(find)?;
             args[at + 1] = move_time(&args[at + 1], *unit, shift_ms)?;
@@ -290,6 +317,21 @@ mod tests {
         check("SET k exat GET pxat 100", "SET k exat GET PXAT 1600");
         check("GETEX k PXAT 100", "GETEX k PXAT 1600");
         check("RESTORE k 100 payload ABSTTL", "RESTORE k 1600 payload ABSTTL");
+        check("XCLAIM k TIME 100 0 1-1 TIME 100", "XCLAIM k TIME 100 0 1-1 TIME 1600");
+    }
+
+    #[test]
+    fn entries_get_ids_of_the_clock_of_the_trace() {
+        let check = |request: &str, expected: &str| {
+            let named = name_entry(7, &request.split(' ').collect());
+            let expected = (!expected.is_empty()).then(|| expected.split(' ').collect::<Argv>());
+            assert_eq!(named, expected, "{request}");
+        };
+        check("XADD k * f v", "XADD k 7-* f v");
+        check("XADD k nomkstream MAXLEN ~ 5 LIMIT 3 * * *", "XADD k nomkstream MAXLEN ~ 5 LIMIT 3 7-* * *");
+        check("XADD k MINID * 1-1 f v", "");
+        check("XADD k 1-1 * *", "");
+        check("XADD k MAXLEN", "");
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Target for Spawned {
 }
 
 /// True where TIME answers `now_ms`.
-fn tells(server: &mut Server, now_ms: i64) -> bool {
+pub(super) fn tells(server: &mut Server, now_ms: i64) -> bool {
     let time = server.run(&[Argv::from(["TIME"])]).ok().and_then(|mut replies| replies.pop());
     let seconds = Reply::bulk(now_ms.div_euclid(1000).to_string());
     let microseconds = Reply::bulk((now_ms.rem_euclid(1000) * 1000).to_string());

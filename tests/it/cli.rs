@@ -390,7 +390,13 @@ fn the_matrix_tells_what_each_command_came_to() {
 #[test]
 fn commands_that_a_server_lacks_are_one_finding_and_the_others_are_still_compared() {
     let place = Place::new();
-    let run = place.run(&format!("dst oracle --seeds 4 --ops 50 --shrinks 1 --errors code --subject {}", flawed()));
-    run.check(1, &["commands are unsupported by the subject", "SELECT exact ok/error", "1-minimal"]);
-    assert!(!run.stdout.contains("flaky"), "{}", run.stdout);
+    let line = format!("dst oracle --seeds 4 --ops 50 --shrinks 1 --errors code --subject {} --format", flawed());
+    place.run(&format!("{line} console")).check(1, &["commands are unsupported by the subject", "1-minimal"]);
+    let report: serde_json::Value =
+        serde_json::from_str(&place.run(&format!("{line} json")).stdout).expect("the report is JSON");
+    let findings = report["findings"].as_array().expect("there are findings");
+    let (unsupported, others): (Vec<_>, Vec<_>) = findings.iter().partition(|it| it["class"]["kind"] == "unsupported");
+    assert_eq!((unsupported.len(), others.is_empty()), (1, false), "{report:#}");
+    assert!(unsupported[0]["also"].as_array().is_some_and(|also| also.len() > 10), "{report:#}");
+    assert_eq!(report["flaky"], serde_json::json!([]), "{report:#}");
 }

@@ -8,7 +8,7 @@ use redlite_dst::resp::Argv;
 use redlite_dst::seed::Seed;
 use redlite_dst::spec::left_out::LEFT_OUT;
 use redlite_dst::spec::syntax::words;
-use redlite_dst::spec::{Command, Fidelity, Keys, commands, lookup_request};
+use redlite_dst::spec::{Command, Family, Fidelity, Keys, commands, lookup_request};
 
 use crate::reference::Reference;
 
@@ -36,7 +36,7 @@ fn key_range(command: &Command) -> [i64; 3] {
     match command.keys {
         Keys::Range { first, last, step } => [first as i64, last as i64, step as i64],
         Keys::Counted { destination: Some(at), .. } => [at as i64, at as i64, 1],
-        Keys::Counted { destination: None, .. } | Keys::None => [0, 0, 0],
+        Keys::Counted { destination: None, .. } | Keys::Streams | Keys::None => [0, 0, 0],
         Keys::Named { first, .. } => [first as i64, first as i64, 1],
         Keys::Sorted => [1, 1, 1],
     }
@@ -60,15 +60,21 @@ fn hints_fidelity(hints: &BTreeSet<String>) -> Hint {
     }
 }
 
-/// Redis hints nothing for an absolute time, for HELLO, and that HSCAN's and SPOP's replies are as random as SCAN's.
+/// Redis hints nothing for an absolute time, for the names of channels, for the times in XINFO STREAM, for HELLO and
+/// SORT, and that HSCAN's and SPOP's replies are as random as SCAN's.
 fn fidelity_of_hints(command: &Command) -> Hint {
     match command.fidelity {
-        Fidelity::Exact | Fidelity::UnixTime => Hint::Deterministic,
+        Fidelity::Exact | Fidelity::UnixTime | Fidelity::Sorted => Hint::Deterministic,
+        Fidelity::Unordered if command.family == Family::PubSub => Hint::Deterministic,
         Fidelity::Unordered | Fidelity::UnorderedPairs => Hint::AnyOrder,
         Fidelity::ServerFact if command.name == "HELLO" => Hint::Deterministic,
-        Fidelity::Cursor | Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::TimeLeft | Fidelity::ServerFact => {
-            Hint::AnyOutput
-        }
+        Fidelity::Clocked if command.name == "XINFO STREAM" => Hint::Deterministic,
+        Fidelity::Cursor
+        | Fidelity::RandomPick
+        | Fidelity::RandomPop
+        | Fidelity::TimeLeft
+        | Fidelity::Clocked
+        | Fidelity::ServerFact => Hint::AnyOutput,
     }
 }
 

@@ -236,6 +236,7 @@ fn the_keyspace_holds_every_type_in_canonical_order() {
         key: key.into(),
         kind: kind.to_owned(),
         value,
+        details: None,
         expires_ms,
     };
     let expected = Keyspace {
@@ -602,8 +603,14 @@ fn the_embedded_store_answers_and_tells_its_keyspace() {
             "GET k => nil",
         ],
     );
-    let entry =
-        Entry { db: 3, key: b"k".to_vec(), kind: "string".to_owned(), value: Reply::bulk("w"), expires_ms: None };
+    let entry = Entry {
+        db: 3,
+        key: b"k".to_vec(),
+        kind: "string".to_owned(),
+        value: Reply::bulk("w"),
+        details: None,
+        expires_ms: None,
+    };
     assert_eq!(session.keyspace().expect("a keyspace"), Some(Keyspace { entries: vec![entry] }));
     session.reset(&header()).expect("a reset");
     assert_eq!(session.keyspace().expect("a keyspace"), Some(Keyspace::default()));

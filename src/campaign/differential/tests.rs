@@ -134,6 +134,7 @@ impl Session for Fake {
             key: key.clone().into(),
             kind: "set".into(),
             value: Reply::Array(set.iter().map(|member| Reply::bulk(member.as_str())).collect()),
+            details: None,
             expires_ms: None,
         });
         Ok(Some(Keyspace { entries: entries.collect() }))

@@ -1,9 +1,10 @@
 //! Connection and server commands.
 
 use super::{Command, Context, Outcome, Row};
-use crate::redlite::clients::Connection;
+use crate::redlite::clients::{Connection, ReplyMode};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
+use crate::redlite::store::Type;
 use crate::resp::Reply;
 
 /// How many databases there are: Redis' default.
@@ -44,6 +45,9 @@ fn check_flush_option(context: &Context<'_>) -> Result<(), Failure> {
 fn flushall(context: &mut Context<'_>) -> Outcome {
     check_flush_option(context)?;
     context.store.clear_all()?;
+    for (db, name) in context.clients.waits.keys() {
+        context.store.signal_ready(db, &name, Type::Stream);
+    }
     Ok(Reply::ok())
 }
 
@@ -54,7 +58,7 @@ fn flushdb(context: &mut Context<'_>) -> Outcome {
 }
 
 /// The version of Redis whose answers are given.
-const REDIS_VERSION: &str = "7.0.15";
+pub(super) const REDIS_VERSION: &str = "7.0.15";
 
 fn hello(context: &mut Context<'_>) -> Outcome {
     let protocol = match context.argv.get(1).map(number::parse_integer) {
@@ -97,7 +101,7 @@ fn hello(context: &mut Context<'_>) -> Outcome {
 }
 
 /// Gives the connection a name: printable characters without a space.
-fn set_name(context: &mut Context<'_>, name: &[u8]) -> Result<(), Failure> {
+pub(super) fn set_name(context: &mut Context<'_>, name: &[u8]) -> Result<(), Failure> {
     if !name.iter().all(u8::is_ascii_graphic) {
         return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
     }
@@ -157,6 +161,8 @@ fn reset(context: &mut Context<'_>) -> Outcome {
     context.connection.db = 0;
     context.connection.protocol = 2;
     context.connection.name.clear();
+    context.connection.is_spared = false;
+    context.connection.reply_mode = ReplyMode::On;
     context.connection.is_authenticated = context.clients.password.is_none();
     Ok(Reply::Simple(b"RESET".to_vec()))
 }
@@ -207,9 +213,9 @@ fn swapdb(context: &mut Context<'_>) -> Outcome {
             touch_swapped(context, left, right)?;
             context.store.swap(left, right)?;
             for (db, name) in context.clients.waits.keys_of([left, right]) {
-                if let Some(key) = context.store.find(db, &name)? {
-                    context.store.signal_ready(db, &name, key.kind);
-                }
+                // A stream that was there may be gone.
+                let kind = context.store.find(db, &name)?.map_or(Type::Stream, |key| key.kind);
+                context.store.signal_ready(db, &name, kind);
             }
             Ok(Reply::ok())
         }

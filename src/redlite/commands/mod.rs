@@ -5,11 +5,13 @@
 mod bitmaps;
 mod blocking;
 mod client;
+mod command;
 mod connection;
 mod expiry;
 mod geo;
 mod hashes;
 mod hyperloglog;
+mod info;
 mod keys;
 mod lcs;
 mod lists;
@@ -75,6 +77,7 @@ const FAMILIES: &[&[Row]] = &[
     bitmaps::COMMANDS,
     blocking::COMMANDS,
     client::COMMANDS,
+    command::COMMANDS,
     connection::COMMANDS,
     expiry::COMMANDS,
     geo::COMMANDS,
@@ -105,16 +108,22 @@ pub(super) struct Command {
     is_container: bool,
 }
 
+/// By their places in the order of [`spec::commands`]; `None` for a command that Redlite lacks.
+static TABLE: LazyLock<Vec<Option<Command>>> = LazyLock::new(|| {
+    let rows: HashMap<&str, Run> = FAMILIES.iter().copied().flatten().copied().collect();
+    let command = |spec: &'static spec::Command| {
+        Some(Command { spec, run: *rows.get(spec.name)?, is_container: spec::is_container(spec) })
+    };
+    spec::commands().map(command).collect()
+});
+
+/// What `spec` says of each command that can be run.
+fn all() -> impl Iterator<Item = &'static spec::Command> {
+    TABLE.iter().flatten().map(|command| command.spec)
+}
+
 /// The command that a request names, its arity checked.
 pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
-    /// By their places in the order of [`spec::commands`]; `None` for a command that Redlite lacks.
-    static TABLE: LazyLock<Vec<Option<Command>>> = LazyLock::new(|| {
-        let rows: HashMap<&str, Run> = FAMILIES.iter().copied().flatten().copied().collect();
-        let command = |spec: &'static spec::Command| {
-            Some(Command { spec, run: *rows.get(spec.name)?, is_container: spec::is_container(spec) })
-        };
-        spec::commands().map(command).collect()
-    });
     if argv.is_empty() {
         return refuse("ERR unknown command '', with args beginning with: ");
     }
@@ -248,6 +257,12 @@ impl<'a> Context<'a> {
     /// Members: a set in RESP3, an array in RESP2.
     pub fn set(&self, members: Vec<Reply>) -> Reply {
         if self.connection.protocol >= 3 { Reply::Set(members) } else { Reply::Array(members) }
+    }
+
+    /// Text for people: verbatim in RESP3.
+    pub fn text(&self, text: String) -> Reply {
+        let text = text.into_bytes();
+        if self.connection.protocol >= 3 { Reply::Verbatim { format: *b"txt", text } } else { Reply::Bulk(text) }
     }
 
     /// A double: RESP3's own type, a bulk string in RESP2.

@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<'_, S> {
             return if buffers.output.is_empty() { Poll::Ready(End::Orderly) } else { Poll::Pending };
         }
         // The executor wakes this task when it has run what is queued.
-        while !buffers.is_queued && !(buffers.is_blocked && buffers.input.len() >= BLOCKED_INPUT_BYTES_MAX) {
+        while !(buffers.is_queued || buffers.is_blocked && buffers.input.len() >= BLOCKED_INPUT_BYTES_MAX) {
             match self.poll_read(&mut buffers, context) {
                 Poll::Ready(Ok(1..)) if buffers.is_blocked => {}
                 Poll::Ready(Ok(1..)) => {

@@ -23,7 +23,7 @@ const STRANGER_ARG_BYTES_MAX: i64 = 16384;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The client is told.
-    #[error("Protocol error: {}", .0.escape_ascii())]
+    #[error("Protocol error: {}", String::from_utf8_lossy(.0))]
     Protocol(Vec<u8>),
     /// The request is larger than any that is served. The client is told nothing.
     #[error("the request is larger than {REQUEST_BYTES_MAX} bytes")]
@@ -283,7 +283,7 @@ mod tests {
         check(b"*1\r\n$536870913\r\n", "Protocol error: invalid bulk length");
         check(b"*1\r\n$-1\r\n", "Protocol error: invalid bulk length");
         check(b"*1\r\n#1\r\n", "Protocol error: expected '$', got '#'");
-        check(b"*1\r\n\r\n", r"Protocol error: expected \'$\', got \'\r\'");
+        check(b"*1\r\n\r\n", "Protocol error: expected '$', got '\r'");
         check(b"*1\n$4\nPING\n", "");
     }
 

@@ -67,6 +67,7 @@ impl Key {
             (Type::Hash | Type::SortedSet, _) => "listpack",
             (Type::Set, _) => "intset",
             // types
+            (Type::Stream, _) => "stream",
         }
     }
 
@@ -116,6 +117,14 @@ impl Store {
     /// Makes a sorted set one that has outgrown its compact form.
     pub fn expand_sorted_set(&mut self, key: &Key) -> Result<(), Failure> {
         if key.is_compact() {
+            self.write_head(key, EXPANDED)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a command was about to change a string in place, whether it did or not.
+    pub fn mark_changed(&mut self, key: &Key) -> Result<(), Failure> {
+        if key.head != EXPANDED {
             self.write_head(key, EXPANDED)?;
         }
         Ok(())

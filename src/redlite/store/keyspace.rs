@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Store, bytes};
+use super::{Store, bytes, streams};
 use crate::redlite::failure::{Failure, refuse, texts};
 
 /// What a key holds. The number is what the file stores.
@@ -13,6 +13,7 @@ pub(in crate::redlite) enum Type {
     Hash = 2,
     Set = 3,
     SortedSet = 4,
+    Stream = 5,
 }
 
 /// How the elements of a type are kept. One row a type, in the order of their numbers.
@@ -20,44 +21,45 @@ struct TypeRow {
     kind: Type,
     /// What TYPE answers.
     name: &'static str,
-    /// Deletes the elements of the key ?1; empty where the key's row is all there is.
-    delete: &'static str,
+    /// Deletes the elements of the key ?1; none where the key's row is all there is.
+    delete: &'static [&'static str],
     /// Gives the key ?2 the elements of the key ?1.
-    copy: &'static str,
-    /// Empties the table.
-    clear: &'static str,
+    copy: &'static [&'static str],
+    /// Empties the tables.
+    clear: &'static [&'static str],
 }
 
-static TYPES: [TypeRow; 5] = [
-    TypeRow { kind: Type::String, name: "string", delete: "", copy: "", clear: "DELETE FROM keys" },
+static TYPES: [TypeRow; 6] = [
+    TypeRow { kind: Type::String, name: "string", delete: &[], copy: &[], clear: &["DELETE FROM keys"] },
     TypeRow {
         kind: Type::List,
         name: "list",
-        delete: "DELETE FROM list_items WHERE key_id = ?1",
-        copy: "INSERT INTO list_items SELECT ?2, position, value FROM list_items WHERE key_id = ?1",
-        clear: "DELETE FROM list_items",
+        delete: &["DELETE FROM list_items WHERE key_id = ?1"],
+        copy: &["INSERT INTO list_items SELECT ?2, position, value FROM list_items WHERE key_id = ?1"],
+        clear: &["DELETE FROM list_items"],
     },
     TypeRow {
         kind: Type::Hash,
         name: "hash",
-        delete: "DELETE FROM hash_fields WHERE key_id = ?1",
-        copy: "INSERT INTO hash_fields SELECT ?2, field, value, ordinal FROM hash_fields WHERE key_id = ?1",
-        clear: "DELETE FROM hash_fields",
+        delete: &["DELETE FROM hash_fields WHERE key_id = ?1"],
+        copy: &["INSERT INTO hash_fields SELECT ?2, field, value, ordinal FROM hash_fields WHERE key_id = ?1"],
+        clear: &["DELETE FROM hash_fields"],
     },
     TypeRow {
         kind: Type::Set,
         name: "set",
-        delete: "DELETE FROM set_members WHERE key_id = ?1",
-        copy: "INSERT INTO set_members SELECT ?2, member, ordinal FROM set_members WHERE key_id = ?1",
-        clear: "DELETE FROM set_members",
+        delete: &["DELETE FROM set_members WHERE key_id = ?1"],
+        copy: &["INSERT INTO set_members SELECT ?2, member, ordinal FROM set_members WHERE key_id = ?1"],
+        clear: &["DELETE FROM set_members"],
     },
     TypeRow {
         kind: Type::SortedSet,
         name: "zset",
-        delete: "DELETE FROM zset_members WHERE key_id = ?1",
-        copy: "INSERT INTO zset_members SELECT ?2, member, score, negative_zero FROM zset_members WHERE key_id = ?1",
-        clear: "DELETE FROM zset_members",
+        delete: &["DELETE FROM zset_members WHERE key_id = ?1"],
+        copy: &["INSERT INTO zset_members SELECT ?2, member, score, negative_zero FROM zset_members WHERE key_id = ?1"],
+        clear: &["DELETE FROM zset_members"],
     },
+    TypeRow { kind: Type::Stream, name: "stream", delete: streams::DELETE, copy: streams::COPY, clear: streams::CLEAR },
 ];
 
 impl Type {
@@ -89,7 +91,7 @@ impl Type {
 pub(in crate::redlite) struct Key {
     pub id: i64,
     pub kind: Type,
-    /// Elements; of a string 0.
+    /// Elements; of a string and of a stream 0.
     pub length: i64,
     /// Of a list: the position of its first element. Of any other type: how Redis would keep it, see `encodings`.
     pub head: i64,
@@ -201,8 +203,8 @@ impl Store {
     pub(super) fn delete_elements(&mut self, key: &Key) -> Result<(), Failure> {
         // SQLite gives the id of a key that is gone to another.
         self.ranks.forget(key.id);
-        let elements = key.kind.row().delete;
-        if !elements.is_empty() {
+        self.signal_gone(key)?;
+        for elements in key.kind.row().delete {
             self.write(elements, [key.id])?;
         }
         Ok(())
@@ -220,6 +222,7 @@ impl Store {
         self.touch(key);
         self.touch_name(db, name);
         self.signal_ready(db, name, key.kind);
+        self.signal_gone(key)?;
         self.write("UPDATE keys SET db = ?2, name = ?3 WHERE id = ?1", params![key.id, db, name])?;
         Ok(())
     }
@@ -234,8 +237,7 @@ impl Store {
             params![key.id, db, name],
         )?;
         let copy_id = self.last_insert_id();
-        let elements = key.kind.row().copy;
-        if !elements.is_empty() {
+        for elements in key.kind.row().copy {
             self.write(elements, [key.id, copy_id])?;
         }
         Ok(())
@@ -249,6 +251,23 @@ impl Store {
             |row| row.get(0),
         )?;
         Ok(count.unwrap_or(0))
+    }
+
+    /// The databases that hold keys: each one's number, its keys, those of them that expire, and for how long these have
+    /// left on average, in milliseconds.
+    pub fn count_databases(&self) -> Result<Vec<[i64; 4]>, Failure> {
+        Ok(self.rows(
+            "SELECT db, count(*), count(expires_ms), ifnull(CAST(avg(expires_ms - ?1) AS INTEGER), 0) FROM keys
+             WHERE expires_ms IS NULL OR expires_ms >= ?1 GROUP BY db ORDER BY db",
+            [self.now_ms],
+            |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?]),
+        )?)
+    }
+
+    /// About how many bytes everything takes.
+    pub fn count_bytes(&self) -> Result<i64, Failure> {
+        const PAGES: &str = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        Ok(self.row(PAGES, [], |row| row.get(0))?.unwrap_or(0))
     }
 
     /// Every key's name and type.
@@ -306,8 +325,8 @@ impl Store {
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
         self.touch_all();
         self.ranks.clear();
-        for row in &TYPES {
-            self.write(row.clear, [])?;
+        for table in TYPES.iter().flat_map(|row| row.clear) {
+            self.write(table, [])?;
         }
         Ok(())
     }

@@ -13,6 +13,8 @@ mod schema;
 mod sets;
 mod signals;
 mod sorted_sets;
+mod stream_groups;
+mod streams;
 mod strings;
 
 use std::ops::ControlFlow;
@@ -29,6 +31,8 @@ pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
 pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
+pub(super) use stream_groups::{Group, Pending};
+pub(super) use streams::{Node, Stream, StreamEntry};
 
 /// The open database.
 #[derive(Debug)]

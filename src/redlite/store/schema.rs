@@ -16,7 +16,7 @@ const TABLES: &str = "
         db         INTEGER NOT NULL,
         name       BLOB    NOT NULL,
         type       INTEGER NOT NULL,
-        length     INTEGER NOT NULL,  -- elements; of a string 0
+        length     INTEGER NOT NULL,  -- elements; of a string and of a stream 0
         head       INTEGER NOT NULL,  -- of a list: the position of its first element; else its encoding
         expires_ms INTEGER,
         value      BLOB               -- of a string
@@ -59,6 +59,63 @@ const TABLES: &str = "
         PRIMARY KEY (key_id, member)
     ) WITHOUT ROWID;
     CREATE INDEX zset_scores ON zset_members (key_id, score, member, negative_zero);
+
+    -- Ids of entries are 16 bytes in the order of the ids.
+    CREATE TABLE streams (
+        key_id         INTEGER PRIMARY KEY,
+        length         INTEGER NOT NULL,  -- may be 0: a stream without entries stays
+        last_id        BLOB    NOT NULL,
+        max_deleted_id BLOB    NOT NULL,
+        entries_added  INTEGER NOT NULL
+    );
+
+    CREATE TABLE stream_entries (
+        key_id INTEGER NOT NULL,
+        id     BLOB    NOT NULL,
+        items  BLOB    NOT NULL,  -- fields and values in turn
+        PRIMARY KEY (key_id, id)
+    ) WITHOUT ROWID;
+
+    -- How Redis packs entries together, which shows where it trims approximately. A node holds the entries from its
+    -- id to its last_id.
+    CREATE TABLE stream_nodes (
+        key_id  INTEGER NOT NULL,
+        id      BLOB    NOT NULL,
+        last_id BLOB    NOT NULL,  -- of an entry that may be deleted
+        live    INTEGER NOT NULL,
+        deleted INTEGER NOT NULL,
+        bytes   INTEGER NOT NULL,
+        fields  BLOB    NOT NULL,  -- the fields of its first entry
+        PRIMARY KEY (key_id, id)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE stream_groups (
+        key_id       INTEGER NOT NULL,
+        name         BLOB    NOT NULL,
+        last_id      BLOB    NOT NULL,
+        entries_read INTEGER NOT NULL,  -- -1 where it is not known
+        PRIMARY KEY (key_id, name)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE stream_consumers (
+        key_id     INTEGER NOT NULL,
+        group_name BLOB    NOT NULL,
+        name       BLOB    NOT NULL,
+        seen_ms    INTEGER NOT NULL,
+        PRIMARY KEY (key_id, group_name, name)
+    ) WITHOUT ROWID;
+
+    -- Entries that a consumer got and did not acknowledge.
+    CREATE TABLE stream_pending (
+        key_id       INTEGER NOT NULL,
+        group_name   BLOB    NOT NULL,
+        id           BLOB    NOT NULL,
+        consumer     BLOB    NOT NULL,
+        delivered_ms INTEGER NOT NULL,
+        deliveries   INTEGER NOT NULL,
+        PRIMARY KEY (key_id, group_name, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX stream_pending_by_consumer ON stream_pending (key_id, group_name, consumer, id);
 ";
 
 /// True for a file that is still empty, false for one that holds a store. Changes nothing.

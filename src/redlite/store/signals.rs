@@ -1,8 +1,9 @@
 //! What the store tells of its changes: keys that were touched, for those who watch them, and keys that came to be,
 //! for those who wait for them. Nothing is noted while nobody watches or waits.
 
-use super::{Key, Store, Type};
+use super::{Key, Store, Type, bytes};
 use crate::redlite::clients::Watch;
+use crate::redlite::failure::Failure;
 
 /// What is noted.
 #[derive(Debug, Default)]
@@ -85,12 +86,24 @@ impl Store {
 
     /// Notes that there is something to take from the key of this name.
     pub fn signal_ready(&mut self, db: u32, name: &[u8], kind: Type) {
-        if self.signals.is_awaited && matches!(kind, Type::List | Type::SortedSet) {
+        if self.signals.is_awaited && matches!(kind, Type::List | Type::SortedSet | Type::Stream) {
             let ready = Ready { db, name: name.to_vec() };
             if !self.signals.ready.contains(&ready) {
                 self.signals.ready.push(ready);
             }
         }
+    }
+
+    /// Notes that a stream is about to leave its name: those who wait as consumers of its groups wait in vain.
+    pub(super) fn signal_gone(&mut self, key: &Key) -> Result<(), Failure> {
+        if self.signals.is_awaited && key.kind == Type::Stream {
+            let name =
+                self.row("SELECT db, name FROM keys WHERE id = ?1", [key.id], |row| Ok((row.get(0)?, bytes(row, 1)?)))?;
+            if let Some((db, name)) = name {
+                self.signal_ready(db, &name, Type::Stream);
+            }
+        }
+        Ok(())
     }
 
     /// What was touched since this was last asked.

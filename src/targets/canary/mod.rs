@@ -9,12 +9,14 @@
 
 mod bitmaps;
 mod expiry;
+mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
 mod sets;
 mod sorted_sets;
+mod streams;
 mod strings;
 
 use std::sync::Arc;
@@ -48,8 +50,10 @@ const FAMILIES: &[&[Canary]] = &[
     hashes::CANARIES,
     sets::CANARIES,
     sorted_sets::CANARIES,
+    geo::CANARIES,
     bitmaps::CANARIES,
     hyperloglog::CANARIES,
+    streams::CANARIES,
     keys::CANARIES,
     expiry::CANARIES,
 ];

@@ -209,26 +209,28 @@ fn read(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
 
 fn change(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
     let (db, name) = (context.db(), context.arg(1));
-    let (key, old) = context.store.find_string(db, name, <[u8]>::to_vec)?.unzip();
-    let old = old.unwrap_or_default();
-    let mut value = old.clone();
+    let (key, value) = context.store.find_string(db, name, <[u8]>::to_vec)?.unzip();
+    let mut value = value.unwrap_or_default();
     // The string grows for all operations at once, whether they fail or not.
     let written = operations.iter().filter(|operation| operation.writes());
-    let has_grown = grow(&mut value, written.map(|operation| operation.field.end_bytes()).max().unwrap_or(0));
-    let mut has_changed = false;
+    let bytes = written.map(|operation| operation.field.end_bytes()).max().unwrap_or(0);
+    let has_grown = grow(&mut value, bytes);
+    let mut is_changed = false;
     let mut replies = Vec::with_capacity(operations.len());
     for operation in operations {
         let before = operation.field.read(&value);
-        let reply = operation.run(&mut value);
-        let is_new = has_grown || operation.field.read(&value) != before;
-        has_changed |= operation.writes() && reply.is_some() && is_new;
-        replies.push(reply.map_or_else(|| context.null(), Reply::Int));
+        let answer = operation.run(&mut value);
+        let is_done = operation.writes() && answer.is_some();
+        is_changed |= is_done && (has_grown || operation.field.read(&value) != before);
+        replies.push(answer.map_or_else(|| context.null(), Reply::Int));
     }
-    if has_changed {
+    if is_changed {
         context.store.update_string(db, name, key.as_ref(), &value)?;
-    } else if value != old {
+    } else if has_grown {
         // Redis does not tell those who watch the key that the string has grown.
         context.store.untouched(|store| store.update_string(db, name, key.as_ref(), &value))?;
+    } else if let Some(key) = &key {
+        context.store.mark_changed(key)?;
     }
     Ok(Reply::Array(replies))
 }

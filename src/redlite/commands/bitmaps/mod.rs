@@ -64,6 +64,8 @@ fn setbit(context: &mut Context<'_>) -> Outcome {
     if has_grown || was_set != is_set {
         value[at] = if is_set { value[at] | mask } else { value[at] & !mask };
         context.store.update_string(db, name, key.as_ref(), &value)?;
+    } else if let Some(key) = &key {
+        context.store.mark_changed(key)?;
     }
     Ok(Reply::Int(was_set.into()))
 }

@@ -9,7 +9,7 @@ mod sparse;
 
 use super::{Context, Outcome, Row};
 use crate::redlite::failure::{Failure, refuse};
-use crate::redlite::store::Key;
+use crate::redlite::store::{Key, Store};
 use crate::resp::Reply;
 
 use sketch::{Corrupted, Registers, Sketch};
@@ -42,9 +42,12 @@ fn pfadd(context: &mut Context<'_>) -> Outcome {
     });
     if is_changed {
         sketch.forget_count();
-        context.store.update_string(db, name, key.as_ref(), sketch.as_bytes())?;
+        let update = |store: &mut Store| store.update_string(db, name, key.as_ref(), sketch.as_bytes());
+        // What was added before the broken part was found stays, but is no change for those who watch.
+        if added.is_ok() { update(context.store)? } else { context.store.untouched(update)? }
+    } else if let Some(key) = &key {
+        context.store.mark_changed(key)?;
     }
-    // What was added before the broken part was found stays.
     added?;
     Ok(Reply::Int(is_changed.into()))
 }
@@ -62,6 +65,7 @@ fn pfcount(context: &mut Context<'_>) -> Outcome {
     let (db, name) = (context.db(), context.arg(1));
     let Some((key, mut sketch)) = find(context, name)? else { return Ok(Reply::Int(0)) };
     if let Some(count) = sketch.remembered_count() {
+        context.store.mark_changed(&key)?;
         return Ok(Reply::Int(count as i64));
     }
     let count = sketch.count()?;

@@ -1,5 +1,0 @@
-//! Commands on streams.
-
-use super::Row;
-
-pub(super) const COMMANDS: &[Row] = &[];
