@@ -16,8 +16,10 @@ impl Queues {
     /// Takes in an op with the reference's reply. Returns the commands that it has run, where it is an EXEC.
     pub fn note(&mut self, op: &Op, want: &Reply) -> Option<Vec<Argv>> {
         let Act::Call(argv) = &op.act else {
-            if matches!(op.act, Act::Close | Act::Restart | Act::Crash) {
-                self.of.remove(&op.conn);
+            match op.act {
+                Act::Close => drop(self.of.remove(&op.conn)),
+                Act::Restart | Act::Crash => self.of.clear(),
+                _ => {}
             }
             return None;
         };
@@ -25,6 +27,9 @@ impl Queues {
         if is("MULTI") {
             self.of.entry(op.conn).or_default();
             return None;
+        }
+        if argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"QUIT")) {
+            self.of.remove(&op.conn);
         }
         let queue = self.of.get_mut(&op.conn)?;
         if is("EXEC") {

@@ -204,7 +204,7 @@ impl Generator {
             let plan = self.plans[self.wheel.pick(&mut self.choices)];
             let Command { fidelity, family, .. } = plan.command;
             let loose = matches!(fidelity, Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::Cursor);
-            if !loose && !(listens && *family == Family::PubSub) {
+            if !(loose || listens && *family == Family::PubSub) {
                 return plan;
             }
         }

@@ -95,6 +95,13 @@ pub(in crate::redlite) struct Watch {
     pub key_id: Option<i64>,
 }
 
+impl Watch {
+    /// True where it is of the key of this name.
+    pub fn is_of(&self, db: u32, name: &[u8]) -> bool {
+        self.db == db && self.name == name
+    }
+}
+
 /// What a connection is subscribed to.
 #[derive(Debug, Default)]
 pub(in crate::redlite) struct Subscriptions {
@@ -335,7 +342,9 @@ impl Clients {
         }
         for &slot in &self.watching {
             if let Some(connection) = self.slots[slot].as_deref_mut() {
-                connection.is_dirty |= connection.watches.iter().any(|watch| touched.concerns(watch));
+                for watch in &mut connection.watches {
+                    connection.is_dirty |= touched.tell(watch);
+                }
             }
         }
     }

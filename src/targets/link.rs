@@ -63,6 +63,13 @@ fn silences(argv: &Argv) -> bool {
     is(1, "REPLY") && !is(2, "ON")
 }
 
+/// True for a request whose reply tells of keys that have expired and are still there: when Redis removes them by
+/// itself is a matter of its timer.
+pub(super) fn sees_expired(argv: &Argv) -> bool {
+    let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    is_word(argv, "DBSIZE") || (is(0, "MEMORY") && is(1, "USAGE"))
+}
+
 /// True for a request of this one word.
 pub(super) fn is_word(argv: &Argv, word: &str) -> bool {
     argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes())
@@ -70,7 +77,7 @@ pub(super) fn is_word(argv: &Argv, word: &str) -> bool {
 
 /// True where a call cannot go out with others. `in_multi` is what it will be by then on `link`, where that is open.
 pub(super) fn needs_care(argv: &Argv, in_multi: bool, link: Option<&Link>) -> bool {
-    let counts_keys = || is_word(argv, "DBSIZE") || (link.is_some_and(|it| it.counts_keys) && is_word(argv, "EXEC"));
+    let counts_keys = || sees_expired(argv) || (link.is_some_and(|it| it.counts_keys) && is_word(argv, "EXEC"));
     need_of(argv) != Need::Nothing || (in_multi && counts_keys())
 }
 
@@ -102,7 +109,7 @@ pub(super) struct Link {
     manner: Manner,
     /// True from a command that blocked until an await has taken its reply.
     waits: bool,
-    /// True where DBSIZE is queued, perhaps.
+    /// True where DBSIZE or its like is queued, perhaps.
     counts_keys: bool,
     /// What the server calls it, once that was asked for.
     id: Option<i64>,
@@ -168,7 +175,7 @@ impl Link {
             keyspace::reap(server)?;
             self.counts_keys = false;
         }
-        self.counts_keys |= self.in_multi && is_word(argv, "DBSIZE");
+        self.counts_keys |= self.in_multi && sees_expired(argv);
         let mut frames = match self.manner {
             Manner::Barrier => self.call_with_barrier(argv, nonce)?,
             _ => vec![self.connection.run_one(argv)?],
@@ -298,7 +305,7 @@ impl Link {
             self.exchange_to_reply(&bytes, &mut frames)?;
             return Ok(frames);
         }
-        if !is_word(argv, "DBSIZE") {
+        if !sees_expired(argv) {
             argv.encode(&mut bytes);
             return self.exchange_with_barrier(bytes, nonce);
         }

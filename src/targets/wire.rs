@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::clock::Clock;
 use super::connection::{Broken, Dialogue, Failure};
 use super::guard::Guard;
-use super::link::{Arrival, Link, is_word, needs_care};
+use super::link::{Arrival, Link, is_word, needs_care, sees_expired};
 use super::real_time::{RealTime, ReplyTime};
 use super::server::Server;
 use super::{Session, TargetError, clients, cursor, describe_count, keyspace};
@@ -465,18 +465,14 @@ struct Calls<'a> {
 impl Calls<'_> {
     /// Encodes what must go before `argv`; returns the number of replies to it.
     ///
-    /// DBSIZE counts keys that have expired and are not yet reaped, and when Redis reaps is a matter of its timer.
-    /// A SCAN of everything reaps them all.
+    /// A SCAN of everything reaps the keys that have expired: DBSIZE counts them, too.
     fn prepare(&mut self, argv: &Argv, out: &mut Vec<u8>) -> usize {
-        if argv.len() != 1 {
-            return 0;
-        }
-        let is = |name: &[u8]| argv[0].eq_ignore_ascii_case(name);
-        if is(b"MULTI") {
+        let is = |word: &str| is_word(argv, word);
+        if is("MULTI") {
             self.in_multi = true;
-        } else if is(b"EXEC") || is(b"DISCARD") || is(b"RESET") {
+        } else if is("EXEC") || is("DISCARD") || is("RESET") {
             self.in_multi = false;
-        } else if is(b"DBSIZE") && !self.in_multi {
+        } else if !self.in_multi && sees_expired(argv) {
             Argv::from(["SCAN", "0", "COUNT", "1000000000"]).encode(out);
             self.marks.push_back((self.encoded, Mark::DiscardOne));
             return 1;

@@ -3,7 +3,7 @@
 //! Order of checks, error texts and the fields of CLIENT LIST: redis-server 7.0.15, probed.
 
 use super::connection::set_name;
-use super::{Context, Outcome, Row, c_string, container};
+use super::{Context, Outcome, Row, c_string, container, refuse_subcommand};
 use crate::redlite::clients::{Connection, ReplyMode};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::number;
@@ -74,7 +74,7 @@ fn tracking(context: &mut Context<'_>) -> Outcome {
     while at < context.argv.len() {
         let has_value = ["REDIRECT", "PREFIX"].iter().any(|word| context.is_word(at, word));
         let is_known = ["BCAST", "OPTIN", "OPTOUT", "NOLOOP"].iter().any(|word| context.is_word(at, word));
-        if !is_known && !(has_value && at + 1 < context.argv.len()) {
+        if !(is_known || has_value && at + 1 < context.argv.len()) {
             return refuse(texts::SYNTAX);
         }
         at += 1 + usize::from(has_value);
@@ -283,7 +283,7 @@ fn unblock(context: &mut Context<'_>) -> Outcome {
         4 if context.is_word(3, "TIMEOUT") => None,
         4 if context.is_word(3, "ERROR") => Some(Reply::error("UNBLOCKED client unblocked via CLIENT UNBLOCK")),
         4 => return refuse("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
-        _ => return refuse_count("UNBLOCK"),
+        _ => return refuse_subcommand(context),
     };
     let id = context.integer(2)?;
     let slot = context.clients.iter().find(|connection| connection.id == id).map(|connection| connection.slot);
@@ -298,7 +298,7 @@ fn pause(context: &mut Context<'_>) -> Outcome {
         3 => {}
         4 if context.is_word(3, "WRITE") || context.is_word(3, "ALL") => {}
         4 => return refuse("ERR CLIENT PAUSE mode must be WRITE or ALL"),
-        _ => return refuse_count("PAUSE"),
+        _ => return refuse_subcommand(context),
     }
     timeout_ms(context, 2)?;
     Ok(Reply::ok())
@@ -311,10 +311,6 @@ pub(super) fn timeout_ms(context: &Context<'_>, at: usize) -> Result<i64, Failur
         Some(timeout_ms) => Ok(timeout_ms),
         None => refuse("ERR timeout is not an integer or out of range"),
     }
-}
-
-fn refuse_count<T>(sub: &str) -> Result<T, Failure> {
-    refuse(format!("ERR unknown subcommand or wrong number of arguments for '{sub}'. Try CLIENT HELP."))
 }
 
 #[cfg(test)]

@@ -209,6 +209,7 @@ fn swapdb(context: &mut Context<'_>) -> Outcome {
     let left = index(1, "ERR invalid first DB index")?;
     let right = index(2, "ERR invalid second DB index")?;
     match (database(left), database(right)) {
+        (Some(left), Some(right)) if left == right => Ok(Reply::ok()),
         (Some(left), Some(right)) => {
             touch_swapped(context, left, right)?;
             context.store.swap(left, right)?;

@@ -369,7 +369,10 @@ fn ltrim(context: &mut Context<'_>) -> Outcome {
         return Ok(Reply::ok());
     };
     let kept = span(start, stop, key.length);
-    if kept != (0..key.length) {
+    if kept == (0..key.length) {
+        // Nothing changes, and Redis says that something did.
+        context.store.touch(&key);
+    } else {
         let length = key.length;
         context.store.remove_end(&mut key, kept.end..length)?;
         context.store.remove_end(&mut key, 0..kept.start)?;

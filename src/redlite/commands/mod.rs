@@ -149,6 +149,15 @@ fn unknown_subcommand(argv: &Argv) -> Vec<u8> {
     [b"ERR unknown subcommand '", sub, b"'. Try ", &argv[0].to_ascii_uppercase(), b" HELP."].concat()
 }
 
+/// Refuses a subcommand whose arguments are not understood, in Redis' words.
+pub(super) fn refuse_subcommand<T>(context: &Context<'_>) -> Result<T, Failure> {
+    let sub = c_string(context.arg(1), 128);
+    let container = context.arg(0).to_ascii_uppercase();
+    let text: [&[u8]; 5] =
+        [b"ERR unknown subcommand or wrong number of arguments for '", sub, b"'. Try ", &container, b" HELP."];
+    refuse(text.concat())
+}
+
 /// For a container's own row: it never runs, as [`find`] refuses what names no subcommand.
 pub(super) fn container(context: &mut Context<'_>) -> Outcome {
     refuse(unknown_subcommand(context.argv))

@@ -2,7 +2,7 @@
 //!
 //! Forms of messages, counts and nulls: redis-server 7.0.15, probed.
 
-use super::{Command, Context, Outcome, Row, container};
+use super::{Command, Context, Outcome, Row, container, refuse_subcommand};
 use crate::redlite::channels::Space;
 use crate::redlite::clients::Connection;
 use crate::redlite::failure::{Failure, refuse};
@@ -154,8 +154,7 @@ fn spublish(context: &mut Context<'_>) -> Outcome {
 
 fn active(context: &mut Context<'_>, space: Space) -> Outcome {
     if context.argv.len() > 3 {
-        let sub = String::from_utf8_lossy(context.arg(1)).into_owned();
-        return refuse(format!("ERR unknown subcommand or wrong number of arguments for '{sub}'. Try PUBSUB HELP."));
+        return refuse_subcommand(context);
     }
     let pattern = context.argv.get(2);
     let is_wanted = |name: &&[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name));

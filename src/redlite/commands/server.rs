@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::client::timeout_ms;
-use super::{Context, Outcome, Row, c_string, container, info};
+use super::{Context, Outcome, Row, c_string, container, info, refuse_subcommand};
 use crate::redlite::config;
 use crate::redlite::failure::{refuse, texts};
 use crate::redlite::number;
@@ -74,6 +74,9 @@ fn latency_graph(context: &mut Context<'_>) -> Outcome {
 }
 
 fn slowlog_get(context: &mut Context<'_>) -> Outcome {
+    if context.argv.len() > 3 {
+        return refuse_subcommand(context);
+    }
     match context.argv.get(2).map(number::parse_integer) {
         None | Some(Some(-1..)) => nothing(context),
         Some(_) => refuse("ERR count should be greater than or equal to -1"),
@@ -133,10 +136,7 @@ fn debug(context: &mut Context<'_>) -> Outcome {
             Ok(Reply::ok())
         }
         3 if context.is_word(1, "SET-ACTIVE-EXPIRE") => Ok(Reply::ok()),
-        _ => {
-            let sub = c_string(context.arg(1), 128);
-            refuse([b"ERR unknown subcommand or wrong number of arguments for '", sub, b"'. Try DEBUG HELP."].concat())
-        }
+        _ => refuse_subcommand(context),
     }
 }
 

@@ -133,7 +133,7 @@ fn getex(context: &mut Context<'_>) -> Outcome {
     };
     match options.expires_ms(context)? {
         Some(expires_ms) => expiry::expire_at(context, &key, expires_ms)?,
-        None if options.is_persist => context.store.set_expiry(&key, None)?,
+        None if options.is_persist && key.expires_ms.is_some() => context.store.set_expiry(&key, None)?,
         None => {}
     }
     Ok(Reply::Bulk(value))

@@ -20,6 +20,8 @@ pub(in crate::redlite) struct Touched {
     ids: Vec<i64>,
     /// Keys that were made.
     names: Vec<(u32, Vec<u8>)>,
+    /// Keys that were made without a word, with their ids.
+    untold: Vec<(u32, Vec<u8>, i64)>,
     /// True where every key was deleted.
     all: bool,
 }
@@ -34,15 +36,17 @@ pub(in crate::redlite) struct Ready {
 impl Touched {
     /// True where nothing was touched.
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty() && self.names.is_empty() && !self.all
+        self.ids.is_empty() && self.names.is_empty() && self.untold.is_empty() && !self.all
     }
 
-    /// True where what is watched was touched.
-    pub fn concerns(&self, watch: &Watch) -> bool {
-        match watch.key_id {
-            Some(id) if self.all || self.ids.contains(&id) => true,
-            _ => self.names.iter().any(|(db, name)| *db == watch.db && *name == watch.name),
+    /// Takes in that what is watched was touched. A key that was not there when it was watched is known from the moment
+    /// it is made without a word.
+    pub fn tell(&self, watch: &mut Watch) -> bool {
+        if watch.key_id.is_none() {
+            watch.key_id = self.untold.iter().find(|(db, name, _)| watch.is_of(*db, name)).map(|&(_, _, id)| id);
         }
+        self.names.iter().any(|(db, name)| watch.is_of(*db, name))
+            || watch.key_id.is_some_and(|id| self.all || self.ids.contains(&id))
     }
 }
 
@@ -59,11 +63,20 @@ impl Store {
         self.touch_id(key.id);
     }
 
-    /// Makes a change that nobody who watches the key is told of.
-    pub fn untouched<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> T {
+    /// As [`Store::update_string`], and nobody who watches the key is told.
+    pub fn update_string_untold(
+        &mut self,
+        db: u32,
+        name: &[u8],
+        found: Option<&Key>,
+        value: &[u8],
+    ) -> Result<(), Failure> {
         let is_watching = std::mem::take(&mut self.signals.is_watching);
-        let outcome = change(self);
+        let outcome = self.update_string(db, name, found, value);
         self.signals.is_watching = is_watching;
+        if is_watching && found.is_none() {
+            self.signals.touched.untold.push((db, name.to_vec(), self.last_insert_id()));
+        }
         outcome
     }
 

@@ -228,7 +228,7 @@ fn change(context: &mut Context<'_>, operations: &[Operation]) -> Outcome {
         context.store.update_string(db, name, key.as_ref(), &value)?;
     } else if has_grown {
         // Redis does not tell those who watch the key that the string has grown.
-        context.store.untouched(|store| store.update_string(db, name, key.as_ref(), &value))?;
+        context.store.update_string_untold(db, name, key.as_ref(), &value)?;
     } else if let Some(key) = &key {
         context.store.mark_changed(key)?;
     }

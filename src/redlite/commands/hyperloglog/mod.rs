@@ -42,9 +42,9 @@ fn pfadd(context: &mut Context<'_>) -> Outcome {
     });
     if is_changed {
         sketch.forget_count();
-        let update = |store: &mut Store| store.update_string(db, name, key.as_ref(), sketch.as_bytes());
         // What was added before the broken part was found stays, but is no change for those who watch.
-        if added.is_ok() { update(context.store)? } else { context.store.untouched(update)? }
+        let update = if added.is_ok() { Store::update_string } else { Store::update_string_untold };
+        update(context.store, db, name, key.as_ref(), sketch.as_bytes())?;
     } else if let Some(key) = &key {
         context.store.mark_changed(key)?;
     }

@@ -1,6 +1,7 @@
 //! XGROUP: making, moving and removing groups and consumers.
 
-use super::{INVALID_ID, any_id, find, id_at, printed, refuse_arguments};
+use super::{INVALID_ID, any_id, find, id_at, printed};
+use crate::redlite::commands::refuse_subcommand;
 use crate::redlite::commands::{Context, Outcome};
 use crate::redlite::failure::{Failure, refuse};
 use crate::redlite::store::{Group, Stream, Type};
@@ -31,7 +32,7 @@ impl Options {
                 };
                 at += 2;
             } else {
-                return refuse_arguments(context);
+                return refuse_subcommand(context);
             }
         }
         Ok(options)
@@ -68,7 +69,7 @@ pub(super) fn create(context: &mut Context<'_>) -> Outcome {
     let options = Options::parse(context, true)?;
     let found = if options.is_create { find(context, 2)? } else { Some(require_stream(context)?) };
     if context.argv.len() > 8 {
-        return refuse_arguments(context);
+        return refuse_subcommand(context);
     }
     let last_id = if context.is_word(4, "$") {
         found.as_ref().map_or(StreamId::MIN, |stream| stream.last_id)
@@ -90,7 +91,7 @@ pub(super) fn set_id(context: &mut Context<'_>) -> Outcome {
     let options = Options::parse(context, false)?;
     let (stream, mut group) = require_group(context)?;
     if context.argv.len() > 7 {
-        return refuse_arguments(context);
+        return refuse_subcommand(context);
     }
     group.last_id = if context.is_word(4, "$") {
         stream.last_id

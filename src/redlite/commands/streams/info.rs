@@ -1,7 +1,8 @@
 //! XINFO.
 
 use super::progress::Extent;
-use super::{entries_reply, entry_reply, find, groups, id_reply, limit_or_all, nodes, refuse_arguments};
+use super::{entries_reply, entry_reply, find, groups, id_reply, limit_or_all, nodes};
+use crate::redlite::commands::refuse_subcommand;
 use crate::redlite::commands::{Context, Outcome};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::redlite::store::{Group, Pending, Stream};
@@ -73,7 +74,7 @@ fn parse_full(context: &Context<'_>) -> Result<Option<i64>, Failure> {
             let count = context.integer(5)?;
             Ok(Some(if count < 0 { FULL_COUNT } else { count }))
         }
-        _ => refuse_arguments(context),
+        _ => refuse_subcommand(context),
     }
 }
 

@@ -156,15 +156,6 @@ fn limit_or_all(count: i64) -> i64 {
     if count == 0 { -1 } else { count }
 }
 
-/// Redis' text for a subcommand whose arguments it does not understand.
-fn refuse_arguments<T>(context: &Context<'_>) -> Result<T, Failure> {
-    let sub = c_string(context.arg(1), 128);
-    let name = context.arg(0).to_ascii_uppercase();
-    let text: [&[u8]; 5] =
-        [b"ERR unknown subcommand or wrong number of arguments for '", sub, b"'. Try ", &name, b" HELP."];
-    refuse(text.concat())
-}
-
 fn xlen(context: &mut Context<'_>) -> Outcome {
     Ok(Reply::Int(find(context, 1)?.map_or(0, |stream| stream.length)))
 }

@@ -79,8 +79,8 @@ fn until_ms(context: &Context<'_>, at: usize) -> Result<Option<i64>, Failure> {
         None => refuse("ERR timeout is not an integer or out of range"),
         Some(..0) => refuse("ERR timeout is negative"),
         Some(0) => Ok(None),
-        // Redis lets it overflow.
-        Some(ms) => Ok(Some(context.now_ms.wrapping_add(ms))),
+        // Where the moment is beyond 64 bits, Redis never comes to it.
+        Some(ms) => Ok(context.now_ms.checked_add(ms)),
     }
 }
 
