@@ -13,7 +13,7 @@ use redlite_dst::trace::{Act, Header, Op};
 
 const START_MS: i64 = 1_700_000_000_000;
 
-fn header() -> Header {
+pub fn header() -> Header {
     Header { start_ms: START_MS, ..Header::default() }
 }
 
@@ -25,7 +25,7 @@ fn target(spec: &str) -> Box<dyn Target> {
     targets::parse(spec, &options()).unwrap_or_else(|error| panic!("{spec}: {error}"))
 }
 
-fn open(spec: &str) -> Box<dyn Session> {
+pub fn open(spec: &str) -> Box<dyn Session> {
     target(spec).open(&header()).unwrap_or_else(|error| panic!("{spec}: {error}"))
 }
 
@@ -70,7 +70,7 @@ fn text(reply: &Reply) -> String {
 }
 
 /// Replays `lines` in one call: each is an op, ` => `, and its reply.
-fn check(session: &mut dyn Session, lines: &[&str]) {
+pub fn check(session: &mut dyn Session, lines: &[&str]) {
     let pairs = lines.iter().map(|line| line.split_once(" => ").unwrap_or_else(|| panic!("no reply in {line:?}")));
     let (ops, expected): (Vec<Op>, Vec<&str>) = pairs.map(|(line, reply)| (op(line), reply)).unzip();
     let mut replies = Vec::new();
@@ -636,81 +636,4 @@ fn an_embedded_file_keeps_its_data_over_a_restart_and_is_refused_with_data() {
     let allowed = TargetOptions { allow_flush: true, ..options() };
     let mut session = targets::parse(&spec, &allowed).and_then(|target| target.open(&header())).expect("a session");
     check(&mut *session, &["GET k => nil"]);
-}
-
-/// What has more than one reply at once, or none, on a server and embedded alike.
-fn check_on_both(lines: &[&str]) {
-    for spec in ["redis", "redlite"] {
-        check(&mut *open(spec), lines);
-    }
-}
-
-#[test]
-fn a_subscriber_takes_all_that_came_until_its_own_reply() {
-    check_on_both(&[
-        "1> SUBSCRIBE a b => [\"subscribe\" \"a\" 1] + [\"subscribe\" \"b\" 2]",
-        "PUBLISH a x => 1",
-        "PUBLISH b y => 1",
-        "1> await => [\"message\" \"a\" \"x\"] + [\"message\" \"b\" \"y\"]",
-        "1> await => ",
-        "PUBLISH a z => 1",
-        "1> UNSUBSCRIBE b => [\"message\" \"a\" \"z\"] + [\"unsubscribe\" \"b\" 1]",
-        "1> RESET => +RESET",
-        "PUBLISH a z => 0",
-        "1> SET k v => +OK",
-    ]);
-}
-
-#[test]
-fn a_blocked_client_is_pending_until_it_is_served_or_its_time_is_over() {
-    check_on_both(&[
-        "1> BLPOP l 0 => Pending",
-        "1> await => Pending",
-        "1> GET k => Pending",
-        "2> BLPOP l 0 => Pending",
-        "RPUSH l a => 1",
-        "2> await => Pending",
-        "1> await => [\"l\" \"a\"]",
-        "1> BLPOP m 1 => Pending",
-        "advance 1000 => +OK",
-        "1> await => Pending",
-        "advance 1 => +OK",
-        "1> await => NullArray",
-        "1> BLPOP l 0 => Pending",
-        "2> close => +OK",
-        "RPUSH l b => 1",
-        "LLEN l => 0",
-        "1> await => [\"l\" \"b\"]",
-        "MULTI => +OK",
-        "BLPOP l 0 => +QUEUED",
-        "EXEC => [NullArray]",
-    ]);
-}
-
-#[test]
-fn a_client_that_is_gone_takes_nothing_in_the_next_trace() {
-    for spec in ["redis", "redlite"] {
-        let mut session = open(spec);
-        for _ in 0..20 {
-            check(
-                &mut *session,
-                &["1> BLPOP l 0 => Pending", "2> SUBSCRIBE a => [\"subscribe\" \"a\" 1]", "BLPOP l 0 => Pending"],
-            );
-            session.reset(&header()).expect("a reset");
-            check(&mut *session, &["RPUSH l a => 1", "LLEN l => 1", "PUBLISH a x => 0"]);
-            session.reset(&header()).expect("a reset");
-        }
-    }
-}
-
-#[test]
-fn raw_bytes_are_answered_by_all_that_they_bring() {
-    check_on_both(&[
-        "raw PING\\r\\nPING\\r\\n => +PONG + +PONG",
-        "raw PI => ",
-        "raw NG\\r\\n => +PONG",
-        "PING => +PONG",
-        "raw *1\\r\\n$x\\r\\n => -ERR Protocol error: invalid bulk length + Closed",
-        "PING => +PONG",
-    ]);
 }
