@@ -103,8 +103,8 @@ const PATTERNS: &[&[u8]] = &[
 const TYPE_NAMES: &[&[u8]] =
     &[b"string", b"list", b"hash", b"set", b"zset", b"zset", b"hash", b"STRING", b"stream", b"nosuch", b""];
 
-/// What ECHO and PING say.
-const TEXTS: &[&[u8]] = &[b"hello", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
+/// What ECHO and PING say. `default` is the name of Redis' one user for AUTH, `yes` a value for SKIPME.
+const TEXTS: &[&[u8]] = &[b"hello", b"default", b"yes", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
 
 /// Names of channels; that of one looks like a pattern.
 const CHANNELS: &[&[u8]] = &[b"c:1", b"c:1", b"c:1", b"c:2", b"c:2", b"c:3", b"news", b"", b"\0\xff\r\n", b"c:[1]"];

@@ -120,7 +120,7 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("CLIENT GETREDIR", 4),
     ("CLIENT ID", 4),
     ("CLIENT INFO", 4),
-    ("CLIENT KILL", 8),
+    ("CLIENT KILL", 20),
     ("CLIENT LIST", 8),
     ("CLIENT NO-EVICT", 8),
     // What waits for the server, or gets no reply, has no place in a sequence of requests and replies.
@@ -136,7 +136,7 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("COMMAND DOCS", 2),
     ("COMMAND GETKEYS", 20),
     ("COMMAND INFO", 2),
-    ("COMMAND LIST", 2),
+    ("COMMAND LIST", 20),
     ("CONFIG GET", 10),
     ("CONFIG RESETSTAT", 2),
     ("CONFIG REWRITE", 2),

@@ -19,7 +19,7 @@
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
 //! | [`server`] | the same store for clients on sockets |
-//! | `number`, `long_double`, `glob`, `stream_id` | how Redis reads and writes numbers and ids, and matches patterns |
+//! | `number`, `long_double`, `glob`, `qsort`, `stream_id` | how Redis reads and writes numbers and ids, matches patterns, and sorts |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
 

@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn decimals_are_written_with_17_digits_at_most() {
         let check = |value: f64, expected: &str| assert_eq!(String::from_utf8_lossy(&format_decimal(value)), expected);
-        check(13.36138933897018433, "13.36138933897018433");
+        check(13.361389338970184, "13.36138933897018433");
         check(85.05112878, "85.0511287799999991");
         check(180.0, "180");
         check(-1e-18, "0");
