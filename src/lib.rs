@@ -42,7 +42,7 @@
 //!   name is in a table of that room: how often it comes (`generate::groups`), how a random pick is checked
 //!   (`diff::random`), what leaves a clock or a transaction (`targets`). Redlite's own rows hold functions.
 //! - `diff` and `generate` never import `targets` or `redlite`: the accused does not instruct the judge. Redlite
-//!   knows nothing of its tester; the only rooms that import it are `targets/embedded.rs` and `targets/canary/`.
+//!   knows nothing of its tester; the only rooms that import it are `targets/embedded/` and `targets/canary/`.
 //! - A session's error is an error of the infrastructure. Whatever a server says, or fails to say, is a
 //!   [`resp::Reply`]: also that it hung ([`resp::Reply::Hung`]) or dropped the connection
 //!   ([`resp::Reply::Closed`]).

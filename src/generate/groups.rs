@@ -118,7 +118,7 @@ const TRANSACTIONS_FAMILIES: &[Family] = &[
     Family::Transactions,
 ];
 
-const BLOCKING_FAMILIES: &[Family] = &[Family::Blocking, Family::Lists, Family::SortedSets];
+const BLOCKING_FAMILIES: &[Family] = &[Family::Blocking, Family::Lists, Family::SortedSets, Family::Streams];
 
 const MIXED_FAMILIES: &[Family] = &[
     Family::Strings,
@@ -191,7 +191,7 @@ const GROUPS: &[Group] = &[
         conns_min: 2,
         conns_max: 4,
         rates: Rates { switch: 8, transaction: 80, subscription: 400, wait: 8, end: 150 },
-        ..Group::of(BLOCKING_FAMILIES, &[Type::List, Type::SortedSet])
+        ..Group::of(BLOCKING_FAMILIES, &[Type::List, Type::SortedSet, Type::Stream])
     },
     // search
     Group {

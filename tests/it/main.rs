@@ -2,6 +2,7 @@
 
 mod canary;
 mod cli;
+mod connections;
 mod coverage;
 mod generate;
 mod house;
