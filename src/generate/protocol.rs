@@ -223,7 +223,7 @@ impl Protocol {
         self.write_end(out);
         for (at, arg) in argv.iter().enumerate() {
             let is_wrong = |what: usize| wrong == 2 + at * 3 + what;
-            out.push(if is_wrong(0) { pick(&mut self.stream, MARKS) } else { b'$' });
+            out.push(if is_wrong(0) { *self.stream.pick(MARKS) } else { b'$' });
             if is_wrong(1) {
                 out.extend_from_slice(pick(&mut self.stream, LENGTHS));
             } else {
