@@ -165,8 +165,11 @@ impl Executor {
     }
 
     /// The end of a connection.
-    pub(super) fn leave(&self, peer: &Peer) {
+    pub(super) fn leave(&self, peer: &Arc<Peer>) {
+        peer.lock().is_dropped = true;
         let mut queue = self.lock();
+        // Whoever still holds the peer keeps its client.
+        queue.late.retain(|late| !Arc::ptr_eq(late, peer));
         let left = queue.peers.get_mut(peer.client.slot()).and_then(Option::take);
         queue.open -= 1;
         if queue.open == 0 {
@@ -264,7 +267,7 @@ impl Executor {
         let is_runnable = |buffers: &Buffers| !buffers.is_queued && !buffers.is_blocked && !buffers.input.is_empty();
         for peer in stirred {
             let mut buffers = peer.lock();
-            if buffers.late_since_ms.is_some() {
+            if buffers.late_since_ms.is_some() && !buffers.is_dropped {
                 self.lock().late.push(Arc::clone(&peer));
             }
             if is_runnable(&buffers) {

@@ -117,3 +117,43 @@ fn what_has_arrived_is_answered_and_kept_when_it_stops() {
         assert_eq!(kept.execute(["LLEN", "list"]), Reply::Int(1000), "{signal:?}");
     }
 }
+
+#[test]
+fn a_request_costs_no_more_memory_than_has_arrived() {
+    let server = Server::start(&[]);
+    let before_kib = server.resident_kib();
+    let requests = ["*1\r\n$536870912\r\n", "*2147483647\r\n", "*2147483647\r\n$536870912\r\n"];
+    let mut held = Vec::new();
+    for request in requests.iter().cycle().take(90) {
+        let mut stream = connect(&server);
+        stream.write_all(request.as_bytes()).expect("it takes it");
+        held.push(stream);
+    }
+    check(connect(&server), "PING\r\n", "+PONG\r\n");
+    let grown_kib = server.resident_kib() - before_kib;
+    assert!(grown_kib < 4096, "90 connections of a few bytes each take {grown_kib} KiB");
+}
+
+#[test]
+fn a_subscriber_that_does_not_read_is_closed() {
+    let server = Server::start(&[]);
+    // The system holds little for a socket of this sort.
+    let mut slow = UnixStream::connect(server.socket()).expect("it listens");
+    check(&slow, "SUBSCRIBE news\r\n", "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    let publisher = connect(&server);
+    // 48 MB: more than a subscriber may be behind by.
+    let publish = format!("*3\r\n$7\r\nPUBLISH\r\n$4\r\nnews\r\n$1000000\r\n{}\r\n", "x".repeat(1_000_000));
+    let mut receivers = Vec::new();
+    for _ in 0..48 {
+        (&publisher).write_all(publish.as_bytes()).expect("it takes it");
+        let mut answer = [0; 4];
+        (&publisher).read_exact(&mut answer).expect("an answer");
+        receivers.push(answer[1]);
+    }
+    assert!(receivers.starts_with(&[b'1'; 32]) && receivers.ends_with(b"0"), "{receivers:?}");
+    let mut rest = Vec::new();
+    // Cut off in the middle of a message, in whatever way the system says so.
+    let _ = slow.read_to_end(&mut rest);
+    assert!(rest.len() < 48_000_000, "{} bytes arrived", rest.len());
+    assert!(server.resident_kib() < 128 << 10, "{} KiB", server.resident_kib());
+}

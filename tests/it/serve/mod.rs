@@ -4,6 +4,7 @@ mod clients;
 mod connections;
 mod life;
 mod malformed;
+mod oracle;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
