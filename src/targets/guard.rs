@@ -1,7 +1,7 @@
 //! Keeps a trace from doing harm to a server that dst did not start.
 //!
-//! A trace may come from a stranger. The commands of [`spec`] change keys only, and the server was empty; of any
-//! other (SHUTDOWN, CONFIG SET, REPLICAOF) nothing is known. Where the server has no such command either, it is safe
+//! A trace may come from a stranger. The commands of [`spec`] change keys only, but for those in [`HARMFUL`], and the
+//! server was empty; of any other (SHUTDOWN, REPLICAOF) nothing is known. Where the server has no such command either, it is safe
 //! to send: traces test how unknown commands are refused.
 
 use std::collections::BTreeSet;
@@ -14,6 +14,21 @@ use crate::trace::{Act, Op};
 
 /// How many names are remembered.
 const NAMES_MAX: usize = 1000;
+
+/// Commands that dst knows, and that change more than keys: the server's settings, its other clients, its records.
+const HARMFUL: &[&str] = &[
+    "CLIENT KILL",
+    "CLIENT PAUSE",
+    "CLIENT UNBLOCK",
+    "CLIENT UNPAUSE",
+    "CONFIG RESETSTAT",
+    "CONFIG REWRITE",
+    "CONFIG SET",
+    "DEBUG",
+    "LATENCY RESET",
+    "MEMORY PURGE",
+    "SLOWLOG RESET",
+];
 
 /// What is known about the commands of one server.
 #[derive(Default)]
@@ -43,7 +58,11 @@ impl Guard {
 
     fn check_call(&mut self, server: &mut Server, argv: &Argv) -> Result<(), TargetError> {
         let Some(name) = argv.get(0) else { return Ok(()) };
-        if spec::lookup(name).is_some() || self.unknown_there.contains(name) {
+        let command = spec::lookup_request(argv);
+        if let Some(command) = command.filter(|command| HARMFUL.contains(&command.name)) {
+            return Err(harmful(server, format!("the command {}", command.name)));
+        }
+        if command.is_some() || self.unknown_there.contains(name) {
             return Ok(());
         }
         if !is_unknown(server, name)? {
