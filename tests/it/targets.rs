@@ -62,6 +62,7 @@ fn text(reply: &Reply) -> String {
         Reply::Bulk(bytes) => format!("\"{}\"", bytes.escape_ascii()),
         Reply::Int(number) => number.to_string(),
         Reply::NullBulk => "nil".to_owned(),
+        Reply::Map(_) => "Map".to_owned(),
         Reply::Array(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(" ")),
         Reply::Push(items) => format!(">[{}]", items.iter().map(text).collect::<Vec<_>>().join(" ")),
         Reply::Frames(frames) => frames.iter().map(text).collect::<Vec<_>>().join(" + "),
