@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rusqlite::ErrorCode;
+
 use super::clients::{Addresses, Clients, Connection, Slot};
 use super::commands::{self, Command, Context};
 use super::env::{Clock, Env, Random};
@@ -21,10 +23,13 @@ pub struct Redlite {
 pub enum OpenError {
     /// SQLite refuses the file.
     #[error("cannot open the store: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// The file is a database of another program.
-    #[error("the file is an SQLite database of something else")]
+    Sqlite(rusqlite::Error),
+    /// The file is a database of another program, or none.
+    #[error("the file is something else than a store of Redlite")]
     Foreign,
+    /// A store is open in one process at a time.
+    #[error("another process has the store open")]
+    InUse,
     /// The file holds a store of another version.
     #[error("the store in the file has schema version {found}, and this version reads {expected}")]
     Version {
@@ -33,6 +38,16 @@ pub enum OpenError {
         /// What this version writes.
         expected: i64,
     },
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => OpenError::Foreign,
+            Some(ErrorCode::DatabaseBusy) => OpenError::InUse,
+            _ => OpenError::Sqlite(error),
+        }
+    }
 }
 
 impl Redlite {
@@ -419,7 +434,7 @@ impl Engine {
     fn expire_awaited(&mut self, now_ms: i64) -> Result<(), Failure> {
         self.store.set_now(now_ms);
         self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
-        for (db, name) in self.clients.waits.keys() {
+        for (db, name) in self.clients.waits.keys_of_streams() {
             self.store.find(db, &name)?;
         }
         self.clients.mark_dirty(&mut self.store);

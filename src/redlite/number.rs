@@ -25,6 +25,11 @@ pub(super) fn parse_integer(text: &[u8]) -> Option<i64> {
 
 /// The double as C's `%.17g` prints it, which is how Redis 7.0 sends one; `inf` and `-inf` for the infinities.
 pub(super) fn format_double(value: f64) -> Vec<u8> {
+    format_general(value, 17)
+}
+
+/// The double as C's `%.*g` prints it, with up to `digits` digits; an integer below 10^17 prints as it is.
+pub(super) fn format_general(value: f64, digits: usize) -> Vec<u8> {
     if value.is_infinite() {
         return if value > 0.0 { b"inf".to_vec() } else { b"-inf".to_vec() };
     }
@@ -39,12 +44,11 @@ pub(super) fn format_double(value: f64) -> Vec<u8> {
             (value as i64).to_string().into_bytes()
         };
     }
-    const DIGITS: usize = 17;
-    let scientific = format!("{value:.*e}", DIGITS - 1);
+    let scientific = format!("{value:.*e}", digits - 1);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..DIGITS as i32).contains(&exponent) {
-        let decimals = (DIGITS as i32 - 1 - exponent).max(0) as usize;
+    if (-4..digits as i32).contains(&exponent) {
+        let decimals = (digits as i32 - 1 - exponent).max(0) as usize;
         return trim_zeros(&format!("{value:.decimals$}")).as_bytes().to_vec();
     }
     let sign = if exponent < 0 { '-' } else { '+' };

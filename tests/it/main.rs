@@ -7,6 +7,8 @@ mod coverage;
 mod generate;
 mod house;
 mod reference;
+mod search;
+mod serve;
 mod simulator;
 mod spec;
 mod targets;

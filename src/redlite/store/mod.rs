@@ -10,6 +10,7 @@ mod keyspace;
 mod lists;
 mod ranks;
 mod schema;
+mod search;
 mod sets;
 mod signals;
 mod sorted_sets;
@@ -19,6 +20,7 @@ mod strings;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
@@ -29,6 +31,7 @@ pub(super) use encodings::Origin;
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
+pub(super) use search::{Index, Occurrence};
 pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
 pub(super) use stream_groups::{Group, Pending};
@@ -40,6 +43,7 @@ pub(super) struct Store {
     sqlite: Connection,
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
+    indexes: search::Indexes,
     signals: signals::Signals,
     ranks: ranks::Ranks,
 }
@@ -53,6 +57,8 @@ impl Store {
 
     pub fn open_file(path: &Path) -> Result<Self, OpenError> {
         let sqlite = Connection::open(path)?;
+        // Another process keeps its lock as long as it runs: only one that is about to end is worth waiting for.
+        sqlite.busy_timeout(Duration::from_secs(1))?;
         // Before anything is written: a file that is something else stays as it is.
         let is_new = schema::check(&sqlite)?;
         // The order matters: SQLite takes shared memory for the WAL's index unless the lock is exclusive first.
@@ -69,7 +75,15 @@ impl Store {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Self { sqlite, now_ms: 0, signals: signals::Signals::default(), ranks: ranks::Ranks::default() })
+        let mut store = Self {
+            sqlite,
+            now_ms: 0,
+            indexes: search::Indexes::default(),
+            signals: signals::Signals::default(),
+            ranks: ranks::Ranks::default(),
+        };
+        store.load_indexes()?;
+        Ok(store)
     }
 
     /// The time of the commands to come, in milliseconds since 1970.
@@ -143,8 +157,9 @@ impl Store {
         self.sqlite.last_insert_rowid()
     }
 
-    /// Makes the command's changes last.
+    /// Makes the command's changes last, in the indexes too.
     pub fn commit(&mut self) -> rusqlite::Result<()> {
+        self.refresh_indexes()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
         }
@@ -157,6 +172,10 @@ impl Store {
         if !self.sqlite.is_autocommit() {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");
+            self.indexes.forget_changes();
+            if self.load_indexes().is_err() {
+                self.indexes = search::Indexes::default();
+            }
         }
     }
 }

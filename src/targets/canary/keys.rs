@@ -1,6 +1,6 @@
 //! Slips in commands on keys of any type.
 
-use super::{Canary, arg, call, with};
+use super::{Canary, arg, call, is_word, with, without_option};
 use crate::redlite::Client;
 use crate::resp::{Argv, Reply};
 
@@ -14,6 +14,14 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "SET a v EX 9\nRENAME a b\nTTL b", in_keyspace: "SET a v EX 9\nRENAME a b" },
     Canary { name: "flushdb-all", slip: "FLUSHDB empties every database", commands: &["FLUSHDB"], run: flushdb_all,
         ops_min: 3, in_replies: "SET k v\n@1 SELECT 1\n@1 FLUSHDB\nGET k", in_keyspace: "SET k v\nSELECT 1\nFLUSHDB" },
+    Canary { name: "sort-ignores-by", slip: "SORT sorts by the elements where BY says what by", commands: &["SORT", "SORT_RO"], run: sort_ignores_by,
+        ops_min: 2, in_replies: "RPUSH l 2 1\nSORT l BY nosort", in_keyspace: "RPUSH l 2 1\nSORT l BY nosort STORE d" },
+    Canary { name: "sort-store-leaves-old", slip: "SORT of a missing key leaves STORE's destination", commands: &["SORT"], run: sort_store_keeps,
+        ops_min: 2, in_replies: "SET d v\nSORT none STORE d\nGET d", in_keyspace: "SET d v\nSORT none STORE d" },
+    Canary { name: "encoding-shrinks", slip: "a set of integers is an intset again once all others have left", commands: &["OBJECT"], run: encoding_shrinks,
+        ops_min: 3, in_replies: "SADD s 1 x\nSREM s x\nOBJECT ENCODING s", in_keyspace: "" },
+    Canary { name: "encoding-forgets-change", slip: "a number that was changed in place is kept as one", commands: &["OBJECT"], run: encoding_forgets_change,
+        ops_min: 2, in_replies: "SETRANGE k 0 1\nOBJECT ENCODING k", in_keyspace: "" },
 ];
 
 fn copy_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
@@ -39,6 +47,42 @@ fn rename_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
         call(client, [b"PERSIST", &argv[2]]);
     }
     reply
+}
+
+fn sort_ignores_by(client: &mut Client, argv: &Argv) -> Reply {
+    client.execute(&without_option(argv, 1, "BY", 1))
+}
+
+fn sort_store_keeps(client: &mut Client, argv: &Argv) -> Reply {
+    let is_there = call(client, [b"EXISTS", arg(argv, 1)]) == Reply::Int(1);
+    let unstored = without_option(argv, 1, "STORE", 1);
+    if is_there || unstored == *argv {
+        return client.execute(argv);
+    }
+    let reply = client.execute(&unstored);
+    if reply == Reply::Array(Vec::new()) { Reply::Int(0) } else { reply }
+}
+
+/// True for an OBJECT ENCODING that is answered so.
+fn tells_encoding(argv: &Argv, reply: &Reply, encoding: &str) -> bool {
+    argv.len() == 3 && is_word(&argv[1], "ENCODING") && *reply == Reply::bulk(encoding)
+}
+
+fn encoding_shrinks(client: &mut Client, argv: &Argv) -> Reply {
+    let reply = client.execute(argv);
+    if !tells_encoding(argv, &reply, "hashtable") {
+        return reply;
+    }
+    let Reply::Array(members) = call(client, [b"SMEMBERS", arg(argv, 2)]) else { return reply };
+    let is_integer = |member: &Reply| member.as_bytes().and_then(super::integer).is_some();
+    if members.len() <= 512 && members.iter().all(is_integer) { Reply::bulk("intset") } else { reply }
+}
+
+fn encoding_forgets_change(client: &mut Client, argv: &Argv) -> Reply {
+    let reply = client.execute(argv);
+    let value = call(client, [b"GET", arg(argv, 2)]);
+    let is_integer = value.as_bytes().and_then(super::integer).is_some();
+    if tells_encoding(argv, &reply, "raw") && is_integer { Reply::bulk("int") } else { reply }
 }
 
 fn flushdb_all(client: &mut Client, argv: &Argv) -> Reply {
