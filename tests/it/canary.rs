@@ -28,10 +28,10 @@ fn groups_of(canary: &Canary) -> [&'static Group; 2] {
 }
 
 /// `dst oracle --seeds 300 --group GROUP --subject canary:NAME`
-fn hunt(canary: &Canary, group: &'static Group) -> Report {
+fn hunt(canary: &Canary, group: &'static Group, first_seed: u64) -> Report {
     let corpus = tempfile::tempdir().expect("a temporary folder");
     let options = Options {
-        first_seed: Seed(0),
+        first_seed: Seed(first_seed),
         seeds: 300,
         ops: 100,
         groups: &[group],
@@ -55,11 +55,13 @@ fn every_canary_is_found_and_shrunk_to_its_fewest_ops() {
     let mut evaluations = Vec::new();
     for canary in canaries() {
         let mut fewest: Option<usize> = None;
-        for group in groups_of(canary) {
+        let [mixed, own] = groups_of(canary);
+        // Of a class, the first seeds are shrunk; what they hold may not shrink as far as what later ones hold.
+        for (group, first_seed) in [(mixed, 0), (own, 0), (own, 300), (own, 600), (own, 900)] {
             if fewest == Some(canary.ops_min) {
                 break;
             }
-            let report = hunt(canary, group);
+            let report = hunt(canary, group, first_seed);
             let shrunk: Vec<&Shrinking> = report.findings.iter().filter_map(|it| it.shrunk.as_ref()).collect();
             evaluations.extend(shrunk.iter().map(|shrinking| shrinking.evaluations));
             fewest = shrunk.iter().map(|shrinking| shrinking.after).chain(fewest).min();
