@@ -57,6 +57,8 @@
 //!
 //! - An op's arguments are one [`resp::Argv`] (one buffer, and the ends), not a vector of byte strings: generating
 //!   and decoding are several times as fast.
+//! - An op's reply is what arrived on its connection: [`resp::Reply::Frames`], where that is not one reply. How a
+//!   server session knows that all has come is told in `targets/link.rs`.
 //! - A session answers into the caller's vector, and can be [`targets::Session::reset`]: a campaign serves
 //!   thousands of traces with one server process.
 

@@ -26,6 +26,20 @@ fn a_subscriber_takes_all_that_came_until_its_own_reply() {
 }
 
 #[test]
+fn messages_reach_a_subscriber_in_a_transaction() {
+    check_on_both(&[
+        "1> HELLO 3 SETNAME a => Map",
+        "1> SUBSCRIBE a => >[\"subscribe\" \"a\" 1]",
+        "1> MULTI => +OK",
+        "PUBLISH a x => 1",
+        "1> await => >[\"message\" \"a\" \"x\"]",
+        "PUBLISH a y => 1",
+        "1> PING => >[\"message\" \"a\" \"y\"] + +QUEUED",
+        "1> EXEC => [+PONG]",
+    ]);
+}
+
+#[test]
 fn a_blocked_client_is_pending_until_it_is_served_or_its_time_is_over() {
     check_on_both(&[
         "1> BLPOP l 0 => Pending",

@@ -62,6 +62,7 @@ fn text(reply: &Reply) -> String {
         Reply::Bulk(bytes) => format!("\"{}\"", bytes.escape_ascii()),
         Reply::Int(number) => number.to_string(),
         Reply::NullBulk => "nil".to_owned(),
+        Reply::Map(_) => "Map".to_owned(),
         Reply::Array(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(" ")),
         Reply::Push(items) => format!(">[{}]", items.iter().map(text).collect::<Vec<_>>().join(" ")),
         Reply::Frames(frames) => frames.iter().map(text).collect::<Vec<_>>().join(" + "),
@@ -504,7 +505,9 @@ fn times_on_a_real_clock_are_the_traces() {
 fn what_may_harm_a_foreign_server_is_refused_before_anything_is_sent() {
     let foreign = Foreign::start();
     let mut session = open(&foreign.spec());
-    for line in ["config SET maxmemory 1", "SHUTDOWN", "REPLICAOF no one", "raw FLUSHALL\\r\\n"] {
+    for line in
+        ["config SET maxmemory 1", "CLIENT KILL TYPE normal", "SHUTDOWN", "REPLICAOF no one", "raw FLUSHALL\\r\\n"]
+    {
         let ops = [op("SET k v"), op(line)];
         let error = session.replay(&ops, &mut Vec::new()).expect_err("a refusal").to_string();
         assert!(error.contains("may do harm") && error.contains("--allow-flush"), "{line}: {error}");

@@ -1,6 +1,6 @@
 //! Slips in commands on keys of any type.
 
-use super::{Canary, arg, call, is_word, with, without_option};
+use super::{Canary, arg, call, with, without_option};
 use crate::redlite::Client;
 use crate::resp::{Argv, Reply};
 
@@ -18,10 +18,6 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "RPUSH l 2 1\nSORT l BY nosort", in_keyspace: "RPUSH l 2 1\nSORT l BY nosort STORE d" },
     Canary { name: "sort-store-leaves-old", slip: "SORT of a missing key leaves STORE's destination", commands: &["SORT"], run: sort_store_keeps,
         ops_min: 2, in_replies: "SET d v\nSORT none STORE d\nGET d", in_keyspace: "SET d v\nSORT none STORE d" },
-    Canary { name: "encoding-shrinks", slip: "a set of integers is an intset again once all others have left", commands: &["OBJECT"], run: encoding_shrinks,
-        ops_min: 3, in_replies: "SADD s 1 x\nSREM s x\nOBJECT ENCODING s", in_keyspace: "" },
-    Canary { name: "encoding-forgets-change", slip: "a number that was changed in place is kept as one", commands: &["OBJECT"], run: encoding_forgets_change,
-        ops_min: 2, in_replies: "SETRANGE k 0 1\nOBJECT ENCODING k", in_keyspace: "" },
 ];
 
 fn copy_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
@@ -61,28 +57,6 @@ fn sort_store_keeps(client: &mut Client, argv: &Argv) -> Reply {
     }
     let reply = client.execute(&unstored);
     if reply == Reply::Array(Vec::new()) { Reply::Int(0) } else { reply }
-}
-
-/// True for an OBJECT ENCODING that is answered so.
-fn tells_encoding(argv: &Argv, reply: &Reply, encoding: &str) -> bool {
-    argv.len() == 3 && is_word(&argv[1], "ENCODING") && *reply == Reply::bulk(encoding)
-}
-
-fn encoding_shrinks(client: &mut Client, argv: &Argv) -> Reply {
-    let reply = client.execute(argv);
-    if !tells_encoding(argv, &reply, "hashtable") {
-        return reply;
-    }
-    let Reply::Array(members) = call(client, [b"SMEMBERS", arg(argv, 2)]) else { return reply };
-    let is_integer = |member: &Reply| member.as_bytes().and_then(super::integer).is_some();
-    if members.len() <= 512 && members.iter().all(is_integer) { Reply::bulk("intset") } else { reply }
-}
-
-fn encoding_forgets_change(client: &mut Client, argv: &Argv) -> Reply {
-    let reply = client.execute(argv);
-    let value = call(client, [b"GET", arg(argv, 2)]);
-    let is_integer = value.as_bytes().and_then(super::integer).is_some();
-    if tells_encoding(argv, &reply, "raw") && is_integer { Reply::bulk("int") } else { reply }
 }
 
 fn flushdb_all(client: &mut Client, argv: &Argv) -> Reply {
