@@ -1,13 +1,15 @@
 //! One command from request to reply: found, run or queued, committed, and whoever it wakes served.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clients::{Addresses, Clients, Connection, Slot};
 use super::commands::{self, Command, Context};
 use super::env::{Clock, Env, Random};
-use super::failure::Failure;
-use super::store::{Ready, Store, Type};
+use super::failure::{self, Failure};
+use super::store::{FileOptions, Ready, Store, Type};
+use super::vfs::{DiskStorage, Storage};
 use crate::resp::{Argv, Reply};
 
 /// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
@@ -22,6 +24,15 @@ pub enum OpenError {
     /// SQLite refuses the file.
     #[error("cannot open the store: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// The file is open already, in this process or another.
+    #[error("the file is in use by another store or program: close that one first, or open another file")]
+    InUse,
+    /// The file is not as it was written. It is left as it is.
+    #[error("the file is damaged: {0}; put back a copy of it from before")]
+    Damaged(String),
+    /// The disk, or whatever else holds the file, fails.
+    #[error("cannot open the store: {0}")]
+    Storage(String),
     /// The file is a database of another program.
     #[error("the file is an SQLite database of something else")]
     Foreign,
@@ -33,6 +44,22 @@ pub enum OpenError {
         /// What this version writes.
         expected: i64,
     },
+}
+
+impl OpenError {
+    /// As this, with the reason that the storage gave.
+    pub(super) fn with_cause(self, cause: Option<io::Error>) -> Self {
+        let OpenError::Sqlite(error) = &self else { return self };
+        let Some(sqlite) = error.sqlite_error() else { return self };
+        match (cause, sqlite.code) {
+            (Some(cause), _) if cause.kind() == io::ErrorKind::ResourceBusy => OpenError::InUse,
+            (cause, _) if failure::is_damage(*sqlite) => {
+                OpenError::Damaged(cause.map_or_else(|| error.to_string(), |cause| cause.to_string()))
+            }
+            (Some(cause), _) => OpenError::Storage(cause.to_string()),
+            (None, _) => self,
+        }
+    }
 }
 
 impl Redlite {
@@ -57,7 +84,20 @@ impl Redlite {
     /// # Errors
     /// As [`Redlite::open`].
     pub fn open_with(path: impl AsRef<Path>, env: Env) -> Result<Self, OpenError> {
-        Ok(Self::new(Store::open_file(path.as_ref())?, env))
+        Self::open_on(Arc::new(DiskStorage), path, FileOptions::default(), env)
+    }
+
+    /// As [`Redlite::open_with`], of a file in `storage`.
+    ///
+    /// # Errors
+    /// As [`Redlite::open`].
+    pub fn open_on(
+        storage: Arc<dyn Storage>,
+        name: impl AsRef<Path>,
+        options: FileOptions,
+        env: Env,
+    ) -> Result<Self, OpenError> {
+        Ok(Self::new(Store::open_on(storage, name.as_ref(), options)?, env))
     }
 
     /// As [`Redlite::open_in_memory`], with this clock and randomness.
@@ -101,6 +141,34 @@ impl Redlite {
         let store = &mut lock(&self.engine).store;
         store.clear_all().and_then(|()| store.commit()).inspect_err(|_| store.rollback())?;
         Ok(())
+    }
+
+    /// What is wrong with the file as a whole, one line for each fault: nothing, where it is sound. Reads all of it.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or a page does not match its checksum.
+    pub fn find_damage(&self) -> Result<Vec<String>, OpenError> {
+        let store = &lock(&self.engine).store;
+        store.find_damage().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
+    }
+
+    /// Writes what is in the log to the database file, and empties the log. It is done by itself now and then.
+    ///
+    /// # Errors
+    /// Where that fails: nothing is lost then.
+    pub fn checkpoint(&self) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        store.checkpoint().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
+    }
+
+    /// Writes the file anew, without the room that deleted data took.
+    ///
+    /// # Errors
+    /// Where that fails: nothing is lost then.
+    pub fn vacuum(&self) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        let done = store.vacuum().inspect_err(|_| store.rollback());
+        done.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
     }
 
     /// Starts a batch: commands of any of the store's connections that are committed together.
@@ -325,7 +393,7 @@ impl Engine {
             }
             Err(failure @ Failure::Refused(_)) => self.clients.answer(&mut connection, failure.into_reply()),
             Err(failure @ Failure::Storage(_)) => {
-                let error = failure.into_reply();
+                let error = self.explain(failure);
                 self.clients.answer(&mut connection, error.clone());
                 self.clients.put_back(connection);
                 return self.undo(&error);
@@ -341,7 +409,20 @@ impl Engine {
 
     fn commit(&mut self) {
         if let Err(error) = self.store.commit() {
-            self.undo(&Failure::Storage(error).into_reply());
+            self.fail(Failure::Storage(error));
+        }
+    }
+
+    /// Undoes the batch, as this stopped it.
+    fn fail(&mut self, failure: Failure) {
+        let error = self.explain(failure);
+        self.undo(&error);
+    }
+
+    fn explain(&self, failure: Failure) -> Reply {
+        match failure {
+            Failure::Storage(error) => failure::storage_reply(&error, self.store.take_cause()),
+            other => other.into_reply(),
         }
     }
 
@@ -354,7 +435,7 @@ impl Engine {
             }
             for key in ready {
                 if let Err(failure) = self.serve_key(&key, now_ms) {
-                    self.undo(&failure.into_reply());
+                    self.fail(failure);
                 }
                 self.clients.mark_dirty(&mut self.store);
             }
@@ -411,7 +492,7 @@ impl Engine {
             self.clients.stir(slot);
         }
         if let Err(failure) = self.expire_awaited(now_ms) {
-            self.undo(&failure.into_reply());
+            self.fail(failure);
         }
     }
 

@@ -18,6 +18,7 @@
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
+//! | [`vfs`] | the files under SQLite: checksums of pages, and a simulated disk; the only room with `unsafe` code |
 //! | [`server`] | the same store for clients on sockets |
 //! | `number`, `long_double`, `glob`, `stream_id` | how Redis reads and writes numbers and ids, and matches patterns |
 //!
@@ -38,8 +39,10 @@ mod qsort;
 pub mod server;
 mod store;
 mod stream_id;
+pub mod vfs;
 mod waits;
 
 pub use client::{ClientError, RedliteClient};
 pub use clients::{Addresses, Slot};
 pub use engine::{Batch, Client, OpenError, Redlite, State};
+pub use store::{Durability, FileOptions};

@@ -5,6 +5,7 @@
 //! transaction; the engine commits it. Expiry, the type check and get-or-create live in `keyspace` alone.
 
 mod encodings;
+mod files;
 mod hashes;
 mod keyspace;
 mod lists;
@@ -17,15 +18,17 @@ mod stream_groups;
 mod streams;
 mod strings;
 
+use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
+use super::vfs::Vfs;
 
 pub(super) use encodings::Origin;
+pub use files::{Durability, FileOptions};
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
@@ -38,6 +41,8 @@ pub(super) use streams::{Node, Stream, StreamEntry};
 #[derive(Debug)]
 pub(super) struct Store {
     sqlite: Connection,
+    /// What the database's files go through: dropped after the connection. None in memory.
+    vfs: Option<Vfs>,
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
     signals: signals::Signals,
@@ -48,28 +53,14 @@ impl Store {
     pub fn open_memory() -> Result<Self, OpenError> {
         let sqlite = Connection::open_in_memory()?;
         schema::create(&sqlite)?;
-        Self::new(sqlite)
+        Self::new(sqlite, None)
     }
 
-    pub fn open_file(path: &Path) -> Result<Self, OpenError> {
-        let sqlite = Connection::open(path)?;
-        // Before anything is written: a file that is something else stays as it is.
-        let is_new = schema::check(&sqlite)?;
-        // The order matters: SQLite takes shared memory for the WAL's index unless the lock is exclusive first.
-        sqlite.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-        sqlite.pragma_update(None, "journal_mode", "WAL")?;
-        sqlite.pragma_update(None, "synchronous", "FULL")?;
-        if is_new {
-            schema::create(&sqlite)?;
-        }
-        Self::new(sqlite)
-    }
-
-    fn new(sqlite: Connection) -> Result<Self, OpenError> {
+    fn new(sqlite: Connection, vfs: Option<Vfs>) -> Result<Self, OpenError> {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Self { sqlite, now_ms: 0, signals: signals::Signals::default(), ranks: ranks::Ranks::default() })
+        Ok(Self { sqlite, vfs, now_ms: 0, signals: signals::Signals::default(), ranks: ranks::Ranks::default() })
     }
 
     /// The time of the commands to come, in milliseconds since 1970.
@@ -96,6 +87,8 @@ impl Store {
 
     fn begin(&mut self) -> rusqlite::Result<()> {
         if self.sqlite.is_autocommit() {
+            // What an earlier failure could not take back.
+            self.retract()?;
             self.sqlite.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
         Ok(())
@@ -147,6 +140,7 @@ impl Store {
     pub fn commit(&mut self) -> rusqlite::Result<()> {
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
+            self.vfs.iter().for_each(Vfs::note_commit);
         }
         Ok(())
     }
@@ -158,6 +152,37 @@ impl Store {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");
         }
+        // Where this fails, the next command that writes tries it again.
+        let _ = self.retract();
+    }
+
+    /// Takes back what a transaction that failed has left in the log.
+    fn retract(&self) -> rusqlite::Result<()> {
+        self.vfs.as_ref().map_or(Ok(()), Vfs::retract)
+    }
+
+    /// Why the storage failed since this was last asked.
+    pub fn take_cause(&self) -> Option<io::Error> {
+        self.vfs.as_ref().and_then(Vfs::take_cause)
+    }
+
+    /// What SQLite finds wrong with the file: nothing, where it is sound.
+    pub fn find_damage(&self) -> rusqlite::Result<Vec<String>> {
+        let found = self.rows("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Writes what is in the log to the database.
+    pub fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map(drop)
+    }
+
+    /// Writes the database anew, without the room that deleted data took.
+    pub fn vacuum(&mut self) -> rusqlite::Result<()> {
+        self.retract()?;
+        self.sqlite.execute_batch("VACUUM")?;
+        self.vfs.iter().for_each(Vfs::note_commit);
+        Ok(())
     }
 }
 
