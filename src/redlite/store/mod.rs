@@ -32,6 +32,8 @@ pub use files::{Durability, FileOptions};
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
+#[cfg(test)]
+pub(super) use schema::create_version_1;
 pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
 pub(super) use stream_groups::{Group, Pending};

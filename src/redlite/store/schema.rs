@@ -151,9 +151,19 @@ pub(super) fn check(sqlite: &Connection) -> Result<Found, OpenError> {
 
 /// Makes the tables.
 pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
+    create_version(sqlite, VERSION)
+}
+
+fn create_version(sqlite: &Connection, version: i64) -> rusqlite::Result<()> {
     sqlite.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version}; COMMIT;"
     ))
+}
+
+/// Makes the tables as they were before there were checksums.
+#[cfg(test)]
+pub(in crate::redlite) fn create_version_1(sqlite: &Connection) -> rusqlite::Result<()> {
+    create_version(sqlite, VERSION_UNCHECKED)
 }
 
 #[cfg(test)]
