@@ -115,7 +115,7 @@ fn keeps_promise(start: &Image, seed: u64, options: FileOptions) -> Result<(), S
     if found != done.acknowledged && Some(&found) != done.in_flight.as_ref() {
         return Err(format!("seed {seed}, call {at}: {:?} became {found:?}", done.acknowledged));
     }
-    if seed % 16 == 0 {
+    if seed.is_multiple_of(16) {
         let damage = store.find_damage().map_err(|error| error.to_string())?;
         if !damage.is_empty() {
             return Err(format!("seed {seed}, call {at}: {damage:?}"));
