@@ -42,7 +42,7 @@
 //!   name is in a table of that room: how often it comes (`generate::groups`), how a random pick is checked
 //!   (`diff::random`), what leaves a clock or a transaction (`targets`). Redlite's own rows hold functions.
 //! - `diff` and `generate` never import `targets` or `redlite`: the accused does not instruct the judge. Redlite
-//!   knows nothing of its tester; the only rooms that import it are `targets/embedded.rs` and `targets/canary/`.
+//!   knows nothing of its tester; the only rooms that import it are `targets/embedded/` and `targets/canary/`.
 //! - A session's error is an error of the infrastructure. Whatever a server says, or fails to say, is a
 //!   [`resp::Reply`]: also that it hung ([`resp::Reply::Hung`]) or dropped the connection
 //!   ([`resp::Reply::Closed`]).
@@ -57,6 +57,8 @@
 //!
 //! - An op's arguments are one [`resp::Argv`] (one buffer, and the ends), not a vector of byte strings: generating
 //!   and decoding are several times as fast.
+//! - An op's reply is what arrived on its connection: [`resp::Reply::Frames`], where that is not one reply. How a
+//!   server session knows that all has come is told in `targets/link.rs`.
 //! - A session answers into the caller's vector, and can be [`targets::Session::reset`]: a campaign serves
 //!   thousands of traces with one server process.
 

@@ -17,9 +17,10 @@ use crate::corpus::CorpusError;
 use crate::diff::Class;
 use crate::generate::{self, Generator, Group};
 use crate::report::Totals;
+use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::targets::{Target, TargetError};
-use crate::trace::{Header, Op, TraceError};
+use crate::trace::{Act, Header, Op, TraceError};
 
 /// The targets of a campaign.
 #[derive(Clone, Copy)]
@@ -121,6 +122,19 @@ pub enum CampaignError {
         /// What was found.
         class: Class,
     },
+    /// The reference does not know the commands of the group.
+    #[error(
+        "the group {group} is about {module}, which {reference} does not have: name a server that has it, such as \
+         --against redis://localhost:6379 or --against 'exec:redis-server --loadmodule redisearch.so --port {{port}}'"
+    )]
+    NoModule {
+        /// The group.
+        group: &'static str,
+        /// What its commands need.
+        module: &'static str,
+        /// The reference.
+        reference: String,
+    },
     /// There is nothing to compare with.
     #[error("{name} holds no replies to compare with; name what is right, such as --against redis")]
     NoReference {
@@ -157,6 +171,26 @@ impl Progress {
         self.done.fetch_add(1, Ordering::Relaxed);
         self.ops.fetch_add(ops, Ordering::Relaxed);
         self.divergent.fetch_add(u64::from(diverged), Ordering::Relaxed);
+    }
+}
+
+/// Looks whether the reference knows the commands of `group`: where it does not, every reply would differ for one and
+/// the same reason.
+///
+/// # Errors
+/// [`CampaignError::NoModule`] where it does not, and where the target cannot be used.
+pub fn require_module(group: &'static Group, reference: &dyn Target) -> Result<(), CampaignError> {
+    let Some(module) = group.module() else { return Ok(()) };
+    let mut session = reference.open(&Header::default())?;
+    let probe = Op { conn: 0, act: Act::Call([module.probe].into()) };
+    let mut replies = Vec::new();
+    session.replay(&[probe], &mut replies)?;
+    match replies.first().and_then(Reply::as_error) {
+        None => Ok(()),
+        Some(_) => {
+            let reference = reference.info().to_string();
+            Err(CampaignError::NoModule { group: group.name, module: module.name, reference })
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::coverage::Coverage;
 use super::differential::{self, Outcome};
 use super::minimal::{Minimal, minimize};
 use super::sessions::{Sessions, in_parallel};
-use super::{CampaignError, CommandLine, Pair, Progress, files, sequence};
+use super::{CampaignError, CommandLine, Pair, Progress, files, require_module, sequence};
 use crate::corpus::{Known, Store};
 use crate::diff::{Class, Settings, kind};
 use crate::generate::Group;
@@ -105,6 +105,9 @@ struct Case {
 /// # Errors
 /// Infrastructure only.
 pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report, CampaignError> {
+    for (group, reference) in options.groups.iter().flat_map(|group| pair.references().map(move |it| (group, it))) {
+        require_module(group, reference)?;
+    }
     let started = Instant::now();
     progress.start("comparing", options.cases());
     let tally = compare_seeds(options, pair, progress)?;

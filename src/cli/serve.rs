@@ -4,9 +4,9 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::{Outcome, interrupt};
-use crate::redlite::server::{Executor, ListenError, Listener, Settings, serve};
+use crate::redlite::server::{Executor, ListenError, Listener, Settings, allow_clients, serve};
 use crate::redlite::{OpenError, Redlite};
-use crate::report::style::{FAINT, STRONG};
+use crate::report::style::{FAINT, STRONG, WARN};
 
 /// Where clients find the server unless they are told otherwise: not Redis' own port.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:6380";
@@ -48,7 +48,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let store = open(&args)?;
     let password = args.password.as_ref().filter(|password| !password.is_empty());
     store.set_password(password.map(|password| password.clone().into_bytes()));
-    let settings = Settings { clients_max: args.maxclients, ..Settings::default() };
+    let clients_max = allow_clients(args.maxclients);
+    if clients_max < args.maxclients {
+        anstream::eprintln!("{WARN}the system allows no more than {clients_max} clients{WARN:#} (ulimit -n)");
+    }
+    let settings = Settings { clients_max, ..Settings::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
     runtime.context("cannot start the server")?.block_on(async {
         let listeners = listen(&args, password.is_some()).await?;
@@ -65,10 +69,12 @@ fn open(args: &Args) -> anyhow::Result<Redlite> {
     let Some(file) = &args.file else { return Ok(Redlite::open_in_memory()?) };
     Redlite::open(file).map_err(|error| {
         let advice = match &error {
-            OpenError::Foreign => "name another file, or one that is not there yet",
+            OpenError::Foreign => "; name another, or one that is not there yet",
+            OpenError::Damaged(_) => "; put back a copy of it",
+            OpenError::InUse => "; stop that one, or name another file",
             _ => "",
         };
-        anyhow::anyhow!("{}: {error} {advice}", file.display())
+        anyhow::anyhow!("{}: {error}{advice}", file.display())
     })
 }
 

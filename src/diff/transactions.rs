@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Class, Settings, rules};
+use super::{Class, Settings, frames, rules};
 use crate::resp::{Argv, Reply};
 use crate::trace::{Act, Op};
 
@@ -47,8 +47,10 @@ impl Queues {
 /// Compares two replies to the EXEC `op`, which ran the commands of `queue`. `None` where they are the same by the
 /// rules of these commands.
 pub fn compare(settings: &Settings, op: &Op, queue: &[Argv], want: &Reply, got: &Reply) -> Option<Class> {
+    // Messages that came before.
+    let (want_frames, got_frames) = (frames::in_order(op, want.frames()), frames::in_order(op, got.frames()));
     let (Some((Reply::Array(wants), want_messages)), Some((Reply::Array(gots), got_messages))) =
-        (want.frames().split_last(), got.frames().split_last())
+        (want_frames.split_last(), got_frames.split_last())
     else {
         return rules::compare(settings, op, want, got);
     };
@@ -91,6 +93,18 @@ mod tests {
         assert_eq!(queues.note(&call("EXEC"), &want), None, "it is closed by EXEC");
         let found = compare(&Settings::default(), &call("EXEC"), &queue, &want, &got);
         assert_eq!(found.map_or_else(|| "same".to_owned(), |class| class.to_string()), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn messages_that_came_before_may_be_in_another_order() {
+        let of = |pattern: &str| Reply::Push(["pmessage", pattern, "c", "x"].map(Reply::bulk).to_vec());
+        let reply = |patterns: [&str; 2], id| {
+            Reply::Frames(vec![of(patterns[0]), of(patterns[1]), Reply::Array(vec![Reply::Int(id)])])
+        };
+        let queue = ["CLIENT ID".split(' ').collect::<Argv>()];
+        let compare = |got| compare(&Settings::default(), &call("EXEC"), &queue, &reply(["*", "c*"], 5), &got);
+        assert_eq!(compare(reply(["c*", "*"], 7)), None);
+        assert!(compare(reply(["c*", "d*"], 7)).is_some());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::numbers::{
     TIMEOUTS, WEIGHTS, ZEROS, write_int,
 };
 use super::pools::{Gap, Pool};
+use super::search::{self, Documents};
 use super::stream;
 use super::streams::{self, Ids};
 use super::swarm::{MemberStyle, Swarm, ValueProfile};
@@ -103,8 +104,8 @@ const PATTERNS: &[&[u8]] = &[
 const TYPE_NAMES: &[&[u8]] =
     &[b"string", b"list", b"hash", b"set", b"zset", b"zset", b"hash", b"STRING", b"stream", b"nosuch", b""];
 
-/// What ECHO and PING say.
-const TEXTS: &[&[u8]] = &[b"hello", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
+/// What ECHO and PING say. `default` is the name of Redis' one user for AUTH, `yes` a value for SKIPME.
+const TEXTS: &[&[u8]] = &[b"hello", b"default", b"yes", b"hello world", b"", b"\0\x01\xff\r\n", b"\"quoted\"", b"3"];
 
 /// Names of channels; that of one looks like a pattern.
 const CHANNELS: &[&[u8]] = &[b"c:1", b"c:1", b"c:1", b"c:2", b"c:2", b"c:3", b"news", b"", b"\0\xff\r\n", b"c:[1]"];
@@ -164,6 +165,8 @@ pub(super) struct Arguments {
     numeric: bool,
     /// How many keys it has, where it says so.
     pub(super) numkeys: u32,
+    /// What searches are about.
+    pub(super) documents: Documents,
     /// Its last key.
     pub(super) last_key: PooledKey,
     /// Its first key.
@@ -215,6 +218,7 @@ impl Arguments {
             numeric: false,
             numkeys: 1,
             last_key: (0, 0),
+            documents: Documents::new(group.has_documents()),
             ids: Ids::new(&mut stream(group, seed, "ids")),
             first_key: None,
             pinned: None,
@@ -235,6 +239,7 @@ impl Arguments {
         let bits = self.keys.below(16);
         self.numeric = if plan.counts { bits > 0 } else { bits < 6 };
         self.takes_sets = plan.takes_sets;
+        self.documents.begin(plan.command.name, plan.counts);
         (self.first_key, self.for_ever) = (None, false);
         self.usual = match plan.command.family {
             _ if plan.sorts => *self.keys.pick(&[Type::List, Type::Set, Type::SortedSet]),
@@ -251,13 +256,13 @@ impl Arguments {
             Family::HyperLogLog => Type::HyperLogLog,
             Family::Geo => Type::Geo,
             Family::Streams => Type::Stream,
+            Family::Search => Type::Hash,
             Family::Blocking if plan.command.name.starts_with("BZ") => Type::SortedSet,
             Family::Blocking => Type::List,
             Family::Keys
             | Family::Expiry
             | Family::Transactions
             | Family::PubSub
-            | Family::Search
             | Family::Connection
             | Family::Server => *self.keys.pick(&self.types),
         };
@@ -290,6 +295,8 @@ impl Arguments {
         match slot {
             Slot::Key => self.write_key(argv),
             Slot::Destination => self.write_destination(argv),
+            Slot::Field if self.documents.is_on() => self.write_document_field(argv),
+            Slot::Value if self.documents.is_on() => self.write_document_value(argv),
             Slot::Field => self.write_field(argv),
             Slot::Member => self.write_member(argv),
             Slot::Element => self.write_element(argv),
@@ -331,11 +338,14 @@ impl Arguments {
             Slot::ChannelPattern => self.push_one(CHANNEL_PATTERNS, argv),
 
             // search
+            _ if search::serves(slot) => self.write_search(slot, argv),
 
             // server
             Slot::WeightPattern | Slot::TextPattern | Slot::GetPattern => self.write_sort_pattern(slot, argv),
             Slot::ClientId
             | Slot::ClientName
+            | Slot::User
+            | Slot::YesOrNo
             | Slot::CommandName
             | Slot::KeyedCommand
             | Slot::Parameter

@@ -158,6 +158,8 @@ const TIMEOUT_MS_MAX: u64 = 6000;
 const SUBSCRIBE: &[&str] = &["SUBSCRIBE", "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"];
 const UNSUBSCRIBE: &[&str] = &["UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"];
 const LEAVE: [&[&str]; 3] = [&["UNSUBSCRIBE"], &["PUNSUBSCRIBE"], &["SUNSUBSCRIBE"]];
+/// Of a connection that stays in RESP2.
+const GREETINGS_2: &[&[&str]] = &[&["HELLO", "2"], &["HELLO"], &["AUTH", "default", "pw"], &["HELLO", "4"]];
 const GREETINGS: &[&[&str]] = &[
     &["HELLO", "3"],
     &["HELLO", "3"],
@@ -274,6 +276,9 @@ impl Connections {
             if self.stream.chance(self.resp3_in_4, 4) {
                 self.of[at].resp3 = true;
                 return Step::Words(pick(&mut self.stream, GREETINGS));
+            }
+            if self.stream.chance(1, 32) {
+                return Step::Words(pick(&mut self.stream, GREETINGS_2));
             }
         }
         if let Some(command) = self.of[at].drained_for.take() {

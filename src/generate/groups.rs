@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::spec::{Command, Family, Fidelity, commands, is_container};
+use crate::spec::{Command, Family, Fidelity, Module, commands, is_container};
 
 use super::arguments::Type;
 use super::connections::Rates;
@@ -31,6 +31,8 @@ pub struct Group {
     pub(super) conns_min: u16,
     /// The most connections.
     pub(super) conns_max: u16,
+    /// The most databases.
+    pub(super) dbs_max: u32,
     /// True where it sends raw bytes instead of requests.
     pub(super) raw: bool,
     /// What the connections do, usually.
@@ -50,9 +52,20 @@ impl Group {
             advance_mean: 100,
             conns_min: 1,
             conns_max: 1,
+            dbs_max: 3,
             raw: false,
             rates: Rates::TURNS,
         }
+    }
+
+    /// The module that a server must have to know the group's commands; `None` where every Redis knows them.
+    pub fn module(&self) -> Option<&'static Module> {
+        self.families.iter().find_map(|family| family.module())
+    }
+
+    /// True where its hashes are documents of indexes.
+    pub(super) fn has_documents(&self) -> bool {
+        self.families.contains(&Family::Search)
     }
 
     /// True where its keys hold strings of a form of their own, which commands on strings see and break.
@@ -105,7 +118,7 @@ const TRANSACTIONS_FAMILIES: &[Family] = &[
     Family::Transactions,
 ];
 
-const BLOCKING_FAMILIES: &[Family] = &[Family::Blocking, Family::Lists, Family::SortedSets];
+const BLOCKING_FAMILIES: &[Family] = &[Family::Blocking, Family::Lists, Family::SortedSets, Family::Streams];
 
 const MIXED_FAMILIES: &[Family] = &[
     Family::Strings,
@@ -178,10 +191,15 @@ const GROUPS: &[Group] = &[
         conns_min: 2,
         conns_max: 4,
         rates: Rates { switch: 8, transaction: 80, subscription: 400, wait: 8, end: 150 },
-        ..Group::of(BLOCKING_FAMILIES, &[Type::List, Type::SortedSet])
+        ..Group::of(BLOCKING_FAMILIES, &[Type::List, Type::SortedSet, Type::Stream])
     },
     // search
-
+    Group {
+        name: "search",
+        about: "indexes over hashes, for servers with RediSearch",
+        dbs_max: 1,
+        ..Group::of(&[Family::Search, Family::Hashes], &[Type::Hash])
+    },
     // protocol
     Group {
         name: "protocol",

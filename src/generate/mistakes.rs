@@ -56,7 +56,7 @@ pub(super) fn spoil(argv: &Argv, command: &Command, may_move: bool, stream: &mut
 }
 
 /// One of `words`.
-fn pick<'a>(stream: &mut Stream, words: &[&'a [u8]]) -> &'a [u8] {
+pub(super) fn pick<'a>(stream: &mut Stream, words: &[&'a [u8]]) -> &'a [u8] {
     let word: &&[u8] = stream.pick(words);
     word
 }

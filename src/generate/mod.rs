@@ -14,6 +14,7 @@
 //! | `pools` | names of keys, fields and members, and values; which are hot |
 //! | `walk` | options and repetitions, by the syntax |
 //! | `arguments` | one argument of each kind |
+//! | `search` | documents, queries and expressions |
 //! | `streams` | arguments of commands on streams |
 //! | `bitmaps` | bits, and fields of bits |
 //! | `geo` | positions and distances among them |
@@ -33,6 +34,7 @@ mod mistakes;
 mod numbers;
 mod pools;
 mod protocol;
+mod search;
 mod server;
 mod sorting;
 mod streams;
@@ -58,7 +60,7 @@ use groups::plan;
 pub use groups::{Group, group, groups};
 
 /// The version of what a seed means. It rises with every change that gives a seed other operations.
-pub const GENERATOR: u16 = 1;
+pub const GENERATOR: u16 = 2;
 
 /// What to generate.
 #[derive(Clone, Debug)]
@@ -254,8 +256,8 @@ impl Iterator for Sequence {
 /// How often a command is drawn until one can be queued.
 const QUEUE_TRIES: usize = 16;
 
-/// Commands that would harm the server for all seeds to come if one argument were another.
-const UNSPOILT: &[&str] = &["CLIENT KILL", "CONFIG SET"];
+/// Commands that would harm the server for all seeds to come, or wait for ever, if one argument were another.
+const UNSPOILT: &[&str] = &["CLIENT KILL", "CONFIG SET", "WAIT"];
 
 /// True where a SORT would store elements in an order that it leaves open: by texts, of which some may be equal.
 fn stores_open_order(command: &Command, argv: &Argv) -> bool {

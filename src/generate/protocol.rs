@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::mistakes::pick;
 use super::numbers::write_int;
 use crate::resp::Argv;
 use crate::seed::Stream;
@@ -192,8 +193,8 @@ impl Protocol {
         match shape {
             0..10 => self.draw_argv().encode(out),
             10..22 => {
-                out.extend_from_slice(*self.stream.pick(LINES));
-                out.extend_from_slice(*self.stream.pick(LINE_ENDS));
+                out.extend_from_slice(pick(&mut self.stream, LINES));
+                out.extend_from_slice(pick(&mut self.stream, LINE_ENDS));
             }
             22..28 => self.write_wrong(out),
             28 => out.extend_from_slice(b"\r\n\r\n"),
@@ -216,7 +217,7 @@ impl Protocol {
         let wrong = self.stream.below(argv.len() as u32 * 3 + 2) as usize;
         out.push(b'*');
         match wrong {
-            0 | 1 => out.extend_from_slice(*self.stream.pick(COUNTS)),
+            0 | 1 => out.extend_from_slice(pick(&mut self.stream, COUNTS)),
             _ => write_int(argv.len() as i64, out),
         }
         self.write_end(out);
@@ -224,7 +225,7 @@ impl Protocol {
             let is_wrong = |what: usize| wrong == 2 + at * 3 + what;
             out.push(if is_wrong(0) { *self.stream.pick(MARKS) } else { b'$' });
             if is_wrong(1) {
-                out.extend_from_slice(*self.stream.pick(LENGTHS));
+                out.extend_from_slice(pick(&mut self.stream, LENGTHS));
             } else {
                 write_int(arg.len() as i64, out);
             }
@@ -237,7 +238,7 @@ impl Protocol {
 
     /// The end of a header's line: now and then not quite.
     fn write_end(&mut self, out: &mut Vec<u8>) {
-        out.extend_from_slice(if self.stream.chance(1, 48) { *self.stream.pick(LINE_ENDS) } else { b"\r\n" });
+        out.extend_from_slice(if self.stream.chance(1, 48) { pick(&mut self.stream, LINE_ENDS) } else { b"\r\n" });
     }
 
     /// A line as long as a server takes, or longer; without an end, or with it.

@@ -11,6 +11,10 @@ const NO_CLIENTS: &[&[u8]] = &[b"99999999999", b"99999999999", b"922337203685477
 /// What connections are called; the last three are refused.
 const CLIENT_NAMES: &[&[u8]] = &[b"worker", b"worker-1", b"", b"w!~", b"caf\xc3\xa9", b"a b", b"a\n"];
 
+const USERS: &[&[u8]] = &[b"default", b"default", b"default", b"nosuch", b"Default", b""];
+
+const YES_OR_NO: &[&[u8]] = &[b"yes", b"yes", b"YES", b"no", b"nosuch"];
+
 const COMMAND_NAMES: &[&[u8]] = &[b"get", b"SET", b"zadd", b"object", b"client|list", b"nosuch", b"config|nosuch", b""];
 
 /// Commands, most of which take keys and nothing else.
@@ -46,6 +50,8 @@ impl Arguments {
         match slot {
             Slot::ClientId => self.push_one(NO_CLIENTS, argv),
             Slot::ClientName => self.push_one(CLIENT_NAMES, argv),
+            Slot::User => self.push_one(USERS, argv),
+            Slot::YesOrNo => self.push_one(YES_OR_NO, argv),
             Slot::CommandName => self.push_one(COMMAND_NAMES, argv),
             Slot::KeyedCommand => self.push_one(KEYED_COMMANDS, argv),
             Slot::Parameter => argv.push(self.values.pick(PARAMETERS).0),

@@ -84,6 +84,9 @@ pub(super) enum ValueProfile {
 /// the same keys, which a seed that spreads over every family seldom has.
 const FOCUS: u32 = 8;
 
+/// How many more keys there are where a search looks for some of them.
+const DOCUMENTS_FACTOR: u32 = 4;
+
 /// Of 100 operations, at most so many may be loose (see [`is_loose`]).
 const LOOSE_PERCENT_MAX: u64 = 3;
 
@@ -115,9 +118,12 @@ impl Swarm {
             advance_mean: around(group.advance_mean, stream),
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
-            dbs: *stream.pick(&[1, 2, 3]),
+            dbs: (*stream.pick(&[1, 2, 3])).min(group.dbs_max),
             conns: draw_conns(group, stream),
         };
+        if group.has_documents() {
+            swarm.keys *= DOCUMENTS_FACTOR;
+        }
         swarm.draw_commands(group, stream);
         swarm
     }

@@ -128,6 +128,10 @@ impl Arguments {
         if !is_key && self.until_bulk.is_over(&mut self.shape) {
             return self.shape.between(20, 160);
         }
+        // A document of one field, or an index of one, is seldom found by a query.
+        if self.documents.wants_many() && !matches!(nodes, [Node::Slot(_)]) {
+            return self.shape.between(1, 6);
+        }
         self.draw_few()
     }
 

@@ -106,7 +106,12 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("BZPOPMAX", 0),
     ("BZPOPMIN", 0),
     // search
-
+    ("FT.SEARCH", 1200),
+    ("FT.AGGREGATE", 800),
+    ("FT.CREATE", 180),
+    ("FT.ALTER", 30),
+    ("FT.DROPINDEX", 30),
+    ("FT._LIST", 20),
     // server
     ("SORT", 300),
     ("SORT_RO", 100),
@@ -120,8 +125,8 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("CLIENT GETREDIR", 4),
     ("CLIENT ID", 4),
     ("CLIENT INFO", 4),
-    ("CLIENT KILL", 8),
-    ("CLIENT LIST", 8),
+    ("CLIENT KILL", 60),
+    ("CLIENT LIST", 60),
     ("CLIENT NO-EVICT", 8),
     // What waits for the server, or gets no reply, has no place in a sequence of requests and replies.
     ("CLIENT PAUSE", 0),
@@ -136,7 +141,7 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("COMMAND DOCS", 2),
     ("COMMAND GETKEYS", 20),
     ("COMMAND INFO", 2),
-    ("COMMAND LIST", 2),
+    ("COMMAND LIST", 40),
     ("CONFIG GET", 10),
     ("CONFIG RESETSTAT", 2),
     ("CONFIG REWRITE", 2),
@@ -248,5 +253,18 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
 ];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
-pub(super) const ALWAYS_ON: &[&str] =
-    &["SET", "INCRBY", "RPUSH", "HSET", "SADD", "ZADD", "SETBIT", "PFADD", "GEOADD", "XADD", "XGROUP CREATE", "DEL"];
+pub(super) const ALWAYS_ON: &[&str] = &[
+    "SET",
+    "INCRBY",
+    "RPUSH",
+    "HSET",
+    "SADD",
+    "ZADD",
+    "SETBIT",
+    "PFADD",
+    "GEOADD",
+    "XADD",
+    "XGROUP CREATE",
+    "FT.CREATE",
+    "DEL",
+];

@@ -26,7 +26,7 @@ pub(in crate::redlite) struct Connection {
     pub is_authenticated: bool,
     /// What CLIENT SETNAME gave it; empty without.
     pub name: Vec<u8>,
-    /// What it is connected from and to; empty within a process.
+    /// What it is connected from and to.
     pub addresses: Addresses,
     /// When it came, in milliseconds since 1970.
     pub created_ms: i64,
@@ -57,12 +57,19 @@ pub(in crate::redlite) struct Connection {
 }
 
 /// Both ends of a connection, as CLIENT LIST shows them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Addresses {
     /// The client's end, such as `127.0.0.1:50000`.
     pub peer: String,
     /// The server's end.
     pub local: String,
+}
+
+impl Default for Addresses {
+    /// Those of a connection within a process.
+    fn default() -> Self {
+        Self { peer: "?:0".to_owned(), local: "?:0".to_owned() }
+    }
 }
 
 /// Whether a connection gets replies.

@@ -4,6 +4,8 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rusqlite::ErrorCode;
+
 use super::clients::{Addresses, Clients, Connection, Slot};
 use super::commands::{self, Command, Context};
 use super::env::{Clock, Env, Random};
@@ -23,19 +25,19 @@ pub struct Redlite {
 pub enum OpenError {
     /// SQLite refuses the file.
     #[error("cannot open the store: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// The file is open already, in this process or another.
-    #[error("the file is in use by another store or program: close that one first, or open another file")]
-    InUse,
+    Sqlite(rusqlite::Error),
     /// The file is not as it was written. It is left as it is.
-    #[error("the file is damaged: {0}; put back a copy of it from before")]
+    #[error("the file is damaged: {0}")]
     Damaged(String),
     /// The disk, or whatever else holds the file, fails.
     #[error("cannot open the store: {0}")]
     Storage(String),
-    /// The file is a database of another program.
-    #[error("the file is an SQLite database of something else")]
+    /// The file is a database of another program, or none.
+    #[error("the file is something else than a store of Redlite")]
     Foreign,
+    /// A store is open once at a time.
+    #[error("the store is open already, in this process or another")]
+    InUse,
     /// The file holds a store of another version.
     #[error("the store in the file has schema version {found}, and this version reads {expected}")]
     Version {
@@ -46,18 +48,26 @@ pub enum OpenError {
     },
 }
 
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => OpenError::Foreign,
+            Some(ErrorCode::DatabaseBusy) => OpenError::InUse,
+            _ => OpenError::Sqlite(error),
+        }
+    }
+}
+
 impl OpenError {
     /// As this, with the reason that the storage gave.
     pub(super) fn with_cause(self, cause: Option<io::Error>) -> Self {
         let OpenError::Sqlite(error) = &self else { return self };
-        let Some(sqlite) = error.sqlite_error() else { return self };
-        match (cause, sqlite.code) {
-            (Some(cause), _) if cause.kind() == io::ErrorKind::ResourceBusy => OpenError::InUse,
-            (cause, _) if failure::is_damage(*sqlite) => {
-                OpenError::Damaged(cause.map_or_else(|| error.to_string(), |cause| cause.to_string()))
-            }
-            (Some(cause), _) => OpenError::Storage(cause.to_string()),
-            (None, _) => self,
+        let is_damage = error.sqlite_error().is_some_and(|sqlite| failure::is_damage(*sqlite));
+        match cause {
+            Some(cause) if is_damage => OpenError::Damaged(cause.to_string()),
+            None if is_damage => OpenError::Damaged(error.to_string()),
+            Some(cause) => OpenError::Storage(cause.to_string()),
+            None => self,
         }
     }
 }
@@ -353,6 +363,7 @@ impl Engine {
 
     /// Finds the command and runs it, queues it or refuses it.
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
+        self.store.recover()?;
         let checked =
             commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
         self.clients.commands_run += 1;
@@ -500,7 +511,7 @@ impl Engine {
     fn expire_awaited(&mut self, now_ms: i64) -> Result<(), Failure> {
         self.store.set_now(now_ms);
         self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
-        for (db, name) in self.clients.waits.keys() {
+        for (db, name) in self.clients.waits.keys_of_streams() {
             self.store.find(db, &name)?;
         }
         self.clients.mark_dirty(&mut self.store);

@@ -17,10 +17,11 @@
 //! | `config` | the parameters that CONFIG tells and sets |
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `commands/` | one file a family: a row and a function for each command |
+//! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
 //! | [`vfs`] | the files under SQLite: checksums of pages, and a simulated disk; the only room with `unsafe` code |
 //! | [`server`] | the same store for clients on sockets |
-//! | `number`, `long_double`, `glob`, `stream_id` | how Redis reads and writes numbers and ids, and matches patterns |
+//! | `number`, `long_double`, `glob`, `qsort`, `stream_id` | how Redis reads and writes numbers and ids, matches patterns, and sorts |
 //!
 //! It knows nothing of its tester: this module imports `resp`, `spec` and crates.
 
@@ -36,6 +37,7 @@ mod glob;
 mod long_double;
 mod number;
 mod qsort;
+pub mod search;
 pub mod server;
 mod store;
 mod stream_id;

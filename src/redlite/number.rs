@@ -25,6 +25,11 @@ pub(super) fn parse_integer(text: &[u8]) -> Option<i64> {
 
 /// The double as C's `%.17g` prints it, which is how Redis 7.0 sends one; `inf` and `-inf` for the infinities.
 pub(super) fn format_double(value: f64) -> Vec<u8> {
+    format_general(value, 17)
+}
+
+/// The double as C's `%.*g` prints it, with up to `digits` digits; an integer below 10^17 prints as it is.
+pub(super) fn format_general(value: f64, digits: usize) -> Vec<u8> {
     if value.is_infinite() {
         return if value > 0.0 { b"inf".to_vec() } else { b"-inf".to_vec() };
     }
@@ -39,12 +44,11 @@ pub(super) fn format_double(value: f64) -> Vec<u8> {
             (value as i64).to_string().into_bytes()
         };
     }
-    const DIGITS: usize = 17;
-    let scientific = format!("{value:.*e}", DIGITS - 1);
+    let scientific = format!("{value:.*e}", digits - 1);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..DIGITS as i32).contains(&exponent) {
-        let decimals = (DIGITS as i32 - 1 - exponent).max(0) as usize;
+    if (-4..digits as i32).contains(&exponent) {
+        let decimals = (digits as i32 - 1 - exponent).max(0) as usize;
         return trim_zeros(&format!("{value:.decimals$}")).as_bytes().to_vec();
     }
     let sign = if exponent < 0 { '-' } else { '+' };
@@ -298,7 +302,7 @@ mod tests {
     #[test]
     fn decimals_are_written_with_17_digits_at_most() {
         let check = |value: f64, expected: &str| assert_eq!(String::from_utf8_lossy(&format_decimal(value)), expected);
-        check(13.36138933897018433, "13.36138933897018433");
+        check(13.361389338970184, "13.36138933897018433");
         check(85.05112878, "85.0511287799999991");
         check(180.0, "180");
         check(-1e-18, "0");

@@ -43,6 +43,8 @@ type Name = (u32, Vec<u8>);
 #[derive(Debug, Default)]
 pub(in crate::redlite) struct Waits {
     queues: BTreeMap<Name, VecDeque<Slot>>,
+    /// Connections that wait for streams, by the keys of these.
+    readers: BTreeSet<(Name, Slot)>,
     /// Connections that wait until some time, by that time.
     timeouts: BTreeSet<(i64, Slot)>,
 }
@@ -61,6 +63,9 @@ impl Waits {
             if !queue.contains(&slot) {
                 queue.push_back(slot);
             }
+            if wait.kind == Type::Stream {
+                self.readers.insert(((wait.db, key.clone()), slot));
+            }
         }
         self.timeouts.extend(wait.until_ms.map(|until_ms| (until_ms, slot)));
     }
@@ -75,6 +80,7 @@ impl Waits {
                     self.queues.remove(&name);
                 }
             }
+            self.readers.remove(&(name, slot));
         }
         if let Some(until_ms) = wait.until_ms {
             self.timeouts.remove(&(until_ms, slot));
@@ -98,9 +104,11 @@ impl Waits {
         self.queues.get(&(db, key.to_vec())).map(|queue| queue.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// The keys that somebody waits for.
-    pub fn keys(&self) -> Vec<(u32, Vec<u8>)> {
-        self.queues.keys().cloned().collect()
+    /// The keys of which somebody waits for a stream.
+    pub fn keys_of_streams(&self) -> Vec<(u32, Vec<u8>)> {
+        let mut names: Vec<Name> = self.readers.iter().map(|(name, _)| name.clone()).collect();
+        names.dedup();
+        names
     }
 
     /// The keys of these databases that somebody waits for.

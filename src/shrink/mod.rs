@@ -67,6 +67,7 @@ const PASSES: &[Pass] = &[
     ops::merge,
     ops::delete_pairs,
     ops::join_connections,
+    ops::shorten_raw,
     names::rename_keys,
     names::rename_values,
     names::capitalize,

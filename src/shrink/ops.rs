@@ -161,17 +161,68 @@ fn merged(first: &Op, second: &Op) -> Option<Op> {
     same.then(|| Op { conn: first.conn, act: Act::Call(one.iter().chain(other.iter().skip(2)).collect()) })
 }
 
-/// Puts every op on one connection, or at least numbers the connections from 0.
+/// Puts every op on one connection, or those of one on another's; then numbers the connections from 0.
 pub(super) fn join_connections(search: &mut Search) -> Result<bool, Stop> {
-    let used: BTreeSet<u16> = search.best.iter().map(|op| op.conn).collect();
-    let numbered = |conn: u16| used.iter().position(|&used| used == conn).map_or(conn, |at| at as u16);
-    let first: &dyn Fn(u16) -> u16 = &|_| 0;
-    for renumber in [first, &numbered] {
-        let candidate: Vec<Op> =
-            search.best.iter().map(|op| Op { conn: renumber(op.conn), act: op.act.clone() }).collect();
-        if candidate != search.best && search.accept(candidate)? {
-            return Ok(true);
+    let mut helped = renumber(search, &|_| 0)?;
+    let mut joined = !helped;
+    while joined {
+        joined = false;
+        let used = used(search);
+        let later_ones = |at: usize| used[at + 1..].iter().map(move |&later| (at, later));
+        for (at, later) in (0..used.len()).flat_map(later_ones) {
+            joined = renumber(search, &|conn| if conn == later { used[at] } else { conn })?;
+            if joined {
+                helped = true;
+                break;
+            }
         }
     }
-    Ok(false)
+    let used = used(search);
+    let place = |conn: u16| used.iter().position(|&used| used == conn).map_or(conn, |at| at as u16);
+    Ok(renumber(search, &place)? || helped)
+}
+
+/// The connections in the order of their first ops.
+fn used(search: &Search) -> Vec<u16> {
+    let mut used = Vec::new();
+    for op in &search.best {
+        if !used.contains(&op.conn) {
+            used.push(op.conn);
+        }
+    }
+    used
+}
+
+fn renumber(search: &mut Search, number: &dyn Fn(u16) -> u16) -> Result<bool, Stop> {
+    let candidate: Vec<Op> = search.best.iter().map(|op| Op { conn: number(op.conn), act: op.act.clone() }).collect();
+    if candidate == search.best { Ok(false) } else { search.accept(candidate) }
+}
+
+/// Leaves out parts of raw bytes: halves, quarters, and so on down to single bytes.
+pub(super) fn shorten_raw(search: &mut Search) -> Result<bool, Stop> {
+    let mut helped = false;
+    for at in (0..search.best.len()).rev() {
+        let mut size = raw_bytes(search, at).len().div_ceil(2);
+        while size > 0 {
+            let mut end = raw_bytes(search, at).len();
+            while end > 0 {
+                let start = end.saturating_sub(size);
+                let mut bytes = raw_bytes(search, at).to_vec();
+                bytes.drain(start..end);
+                let conn = search.best[at].conn;
+                helped |= search.replace(at, Op { conn, act: Act::Raw(bytes) })?;
+                end = start.min(raw_bytes(search, at).len());
+            }
+            size /= 2;
+        }
+    }
+    Ok(helped)
+}
+
+/// The raw bytes of an op; none of any other.
+fn raw_bytes<'a>(search: &'a Search, at: usize) -> &'a [u8] {
+    match search.best.get(at).map(|op| &op.act) {
+        Some(Act::Raw(bytes)) => bytes,
+        _ => &[],
+    }
 }

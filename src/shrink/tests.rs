@@ -129,6 +129,26 @@ fn long_values_become_short() {
 }
 
 #[test]
+fn one_connection_is_merged_into_another_and_they_are_numbered_from_0() {
+    // Two connections are enough, and one is not.
+    let oracle: Oracle = |lines| {
+        let conn =
+            |line: &str| line.strip_prefix('@').and_then(|rest| rest.split(' ').next()).unwrap_or("0").to_owned();
+        let set = lines.iter().position(|line| line.contains("SET"))?;
+        let get = lines.iter().position(|line| line.contains("GET"))?;
+        let incr = lines.iter().position(|line| line.contains("INCR"))?;
+        (set < incr && incr < get && conn(&lines[set]) != conn(&lines[get])).then_some((get, "bug"))
+    };
+    check(&["@4 SET", "@7 INCR", "@9 GET"], oracle, &["SET", "INCR", "@1 GET"]);
+}
+
+#[test]
+fn raw_bytes_get_fewer() {
+    let oracle: Oracle = |lines| lines.iter().position(|line| line.contains('$')).map(|at| (at, "bug"));
+    check(&["!raw \"*1\\r\\n$4\\r\\nPING\\r\\n\""], oracle, &["!raw \"$\""]);
+}
+
+#[test]
 fn connections_and_clock_moves() {
     let oracle: Oracle = |lines| {
         let moved = find(lines, 0, "!ADVANCE ")?;

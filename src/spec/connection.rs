@@ -4,16 +4,16 @@ use super::{Command, Family, Fidelity, Keys};
 
 const READ: Command = Command { keys: Keys::None, ..Command::reading(Family::Connection) };
 
-/// With an id that no connection has in every request: it must not kill dst's own.
-const KILL_SYNTAX: &str = "ID client-id [TYPE (NORMAL | MASTER | SLAVE | REPLICA | PUBSUB)] [USER text] [ADDR text] \
-                           [LADDR text] [SKIPME text]";
+/// With an id or an address that no connection has in every request: it must not kill dst's own.
+const KILL_SYNTAX: &str = "(text | ID client-id [TYPE (NORMAL | MASTER | SLAVE | REPLICA | PUBSUB)] [USER user] \
+                           [ADDR text] [LADDR text] [SKIPME yes-or-no])";
 const LIST_SYNTAX: &str = "[TYPE (NORMAL | MASTER | REPLICA | PUBSUB) | ID client-id...]";
 const TRACKING_SYNTAX: &str = "(ON | OFF) [REDIRECT client-id] [PREFIX text] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]";
 const HELLO_SYNTAX: &str = "[protocol [AUTH text text] [SETNAME text]]";
 
 #[rustfmt::skip] // a table: one row a line
 pub(super) const COMMANDS: &[Command] = &[
-    Command { name: "AUTH", arity: -2, syntax: "text [text]", ..READ },
+    Command { name: "AUTH", arity: -2, syntax: "[user] text", ..READ },
     Command { name: "CLIENT", arity: -2, syntax: "", ..READ },
     Command { name: "CLIENT CACHING", arity: 3, syntax: "(YES | NO)", ..READ },
     Command { name: "CLIENT GETNAME", arity: 2, syntax: "", ..READ },

@@ -54,6 +54,11 @@ pub enum Family {
 }
 
 impl Family {
+    /// The module that a server must have for these commands; `None` where every Redis knows them.
+    pub fn module(self) -> Option<&'static Module> {
+        (self == Family::Search).then_some(&SEARCH_MODULE)
+    }
+
     /// As the command line and reports name it.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,6 +82,17 @@ impl Family {
         }
     }
 }
+
+/// An extension that not every Redis has.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Module {
+    /// As people call it.
+    pub name: &'static str,
+    /// A command without arguments that a server with the module answers with something else than an error.
+    pub probe: &'static str,
+}
+
+const SEARCH_MODULE: Module = Module { name: "RediSearch", probe: "FT._LIST" };
 
 /// Where a command's keys are among its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +126,11 @@ pub enum Keys {
         /// What follows the first of each of these words is a key.
         words: [&'static str; 2],
     },
-    /// Behind the word `STREAMS`: the first half of the arguments, of which the second half are ids.
-    Streams,
+    /// Behind the first word `STREAMS`: the first half of the arguments, of which the second half are ids.
+    Streams {
+        /// Index from which on the word is looked for.
+        from: usize,
+    },
 }
 
 impl Keys {
@@ -220,8 +239,9 @@ impl Command {
                 let end = first.saturating_add(count).min(argv.len());
                 (destination.filter(|&at| at < argv.len()), (first..end).step_by(1))
             }
-            Keys::Streams => {
-                let first = position_of_streams(argv).map_or(argv.len(), |at| at + 1);
+            Keys::Streams { from } => {
+                let is_word = |&at: &usize| argv[at].eq_ignore_ascii_case(b"STREAMS");
+                let first = (from..argv.len()).find(is_word).map_or(argv.len(), |at| at + 1);
                 (None, (first..first + (argv.len() - first) / 2).step_by(1))
             }
             Keys::Named { first, from, words } => {
@@ -248,7 +268,7 @@ pub fn start_of_iteration(argv: &Argv) -> Option<usize> {
     let command = lookup_request(argv).filter(|command| command.fidelity == Fidelity::Cursor)?;
     let at = match command.keys {
         Keys::Range { first, .. } | Keys::Named { first, .. } => first + 1,
-        Keys::None | Keys::Counted { .. } | Keys::Sorted | Keys::Streams => 1,
+        Keys::None | Keys::Counted { .. } | Keys::Sorted | Keys::Streams { .. } => 1,
     };
     zero(at).then_some(at)
 }
@@ -273,22 +293,6 @@ fn reads_as_zero(arg: &[u8]) -> bool {
     match number {
         [] => true,
         [b'+' | b'-', digits @ ..] | digits => !digits.is_empty() && digits.iter().all(|&digit| digit == b'0'),
-    }
-}
-
-/// Where the word `STREAMS` is in a request of XREAD or XREADGROUP: the values of options before it may be this word,
-/// too.
-fn position_of_streams(argv: &Argv) -> Option<usize> {
-    let mut at = 1;
-    loop {
-        let is_word = |word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
-        match argv.get(at)? {
-            _ if is_word("STREAMS") => return Some(at),
-            _ if is_word("GROUP") => at += 3,
-            _ if is_word("BLOCK") || is_word("COUNT") => at += 2,
-            _ if is_word("NOACK") => at += 1,
-            _ => return None,
-        }
     }
 }
 
@@ -343,7 +347,7 @@ mod tests {
         check("ZRANGESTORE d s 0 -1", &["d", "s"]);
         check("KEYS *", &[]);
         check("XREAD COUNT 1 STREAMS a b 0 $", &["a", "b"]);
-        check("XREADGROUP GROUP streams NOACK NOACK STREAMS a >", &["a"]);
+        check("XREADGROUP GROUP streams streams NOACK STREAMS a >", &["a"]);
         check("SORT l BY STORE STORE x STORE y LIMIT 1 STORE GET STORE", &["l", "y"]);
         check("OBJECT ENCODING k", &["k"]);
         check("GEORADIUS k 1 2 3 m COUNT 2", &["k"]);
@@ -365,6 +369,7 @@ mod tests {
         check("XREAD STREAMS", &[]);
         check("XREAD STREAMS a b 0", &["a"]);
         check("XREADGROUP GROUP STREAMS STREAMS a >", &[]);
+        check("XREADGROUP GROUP g g c STREAMS a >", &["a"]);
         // Found by COMMAND GETKEYS where no well-formed request has them.
         check("GEORADIUS k 1 2 3 m STOREDIST a STORE b STORE c", &["k", "a", "b"]);
         check("GEORADIUS k 1 2 3 STORE x", &["k"]);

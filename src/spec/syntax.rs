@@ -158,7 +158,32 @@ pub enum Slot {
     /// `channel-pattern`: a glob for channels.
     ChannelPattern,
     // search
-
+    /// `search-index`: the name of an index.
+    SearchIndex,
+    /// `key-prefix`: how the names of an index's keys begin.
+    KeyPrefix,
+    /// `stop-word`: a word that an index leaves out.
+    StopWord,
+    /// `text-field`: a field of words.
+    TextField,
+    /// `tag-field`: a field of tags.
+    TagField,
+    /// `numeric-field`: a field of numbers.
+    NumericField,
+    /// `alias`: another name.
+    Alias,
+    /// `separator` of tags.
+    Separator,
+    /// `query` of the search language.
+    Query,
+    /// `dialect` of that language.
+    Dialect,
+    /// `attribute`: a field as an index names it.
+    Attribute,
+    /// `property`: a value of a row, `@name`.
+    Property,
+    /// `expression` on the properties of a row.
+    Expression,
     // server
     /// `weight-pattern`: what SORT sorts by, mostly names of keys that hold numbers.
     WeightPattern,
@@ -170,6 +195,10 @@ pub enum Slot {
     ClientId,
     /// `client-name`: a name for a connection.
     ClientName,
+    /// `user`: the name of the only one, or of none.
+    User,
+    /// `yes-or-no`
+    YesOrNo,
     /// `command-name`: of a command.
     CommandName,
     /// `keyed-command`: the name of a command with keys.
@@ -256,13 +285,27 @@ const WORDS: &[(&str, Slot)] = &[
     ("channel", Slot::Channel),
     ("channel-pattern", Slot::ChannelPattern),
     // search
-
+    ("search-index", Slot::SearchIndex),
+    ("key-prefix", Slot::KeyPrefix),
+    ("stop-word", Slot::StopWord),
+    ("text-field", Slot::TextField),
+    ("tag-field", Slot::TagField),
+    ("numeric-field", Slot::NumericField),
+    ("alias", Slot::Alias),
+    ("separator", Slot::Separator),
+    ("query", Slot::Query),
+    ("dialect", Slot::Dialect),
+    ("attribute", Slot::Attribute),
+    ("property", Slot::Property),
+    ("expression", Slot::Expression),
     // server
     ("weight-pattern", Slot::WeightPattern),
     ("text-pattern", Slot::TextPattern),
     ("get-pattern", Slot::GetPattern),
     ("client-id", Slot::ClientId),
     ("client-name", Slot::ClientName),
+    ("user", Slot::User),
+    ("yes-or-no", Slot::YesOrNo),
     ("command-name", Slot::CommandName),
     ("keyed-command", Slot::KeyedCommand),
     ("parameter", Slot::Parameter),

@@ -1,7 +1,8 @@
 //! Keeps a trace from doing harm to a server that dst did not start.
 //!
-//! A trace may come from a stranger. The commands of [`spec`] change keys only, and the server was empty; of any
-//! other (SHUTDOWN, CONFIG SET, REPLICAOF) nothing is known. Where the server has no such command either, it is safe
+//! A trace may come from a stranger. Most commands of [`spec`] change keys only, and the server was empty. Of those on
+//! the server itself and its connections, some reach further (CONFIG SET, CLIENT KILL): they are sent only where they
+//! stand in a list here. Of any other command (SHUTDOWN, REPLICAOF) nothing is known. Where the server has no such command either, it is safe
 //! to send: traces test how unknown commands are refused.
 
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 use super::TargetError;
 use super::server::Server;
 use crate::resp::{Argv, Reply};
-use crate::spec;
+use crate::spec::{self, Command, Family};
 use crate::trace::{Act, Op};
 
 /// How many names are remembered.
@@ -43,7 +44,14 @@ impl Guard {
 
     fn check_call(&mut self, server: &mut Server, argv: &Argv) -> Result<(), TargetError> {
         let Some(name) = argv.get(0) else { return Ok(()) };
-        if spec::lookup(name).is_some() || self.unknown_there.contains(name) {
+        if let Some(command) = spec::lookup_request(argv) {
+            return if stays_in_trace(command) {
+                Ok(())
+            } else {
+                Err(harmful(server, format!("the command {}", command.name)))
+            };
+        }
+        if self.unknown_there.contains(name) {
             return Ok(());
         }
         if !is_unknown(server, name)? {
@@ -55,6 +63,23 @@ impl Guard {
         }
         Ok(())
     }
+}
+
+/// Commands on the server and its connections that change nothing but the trace's own connection and keys.
+#[rustfmt::skip]
+const HARMLESS: &[&str] = &[
+    "AUTH", "CLIENT", "CLIENT CACHING", "CLIENT GETNAME", "CLIENT GETREDIR", "CLIENT ID", "CLIENT INFO", "CLIENT LIST",
+    "CLIENT NO-EVICT", "CLIENT REPLY", "CLIENT SETNAME", "CLIENT TRACKING", "CLIENT TRACKINGINFO", "COMMAND",
+    "COMMAND COUNT", "COMMAND DOCS", "COMMAND GETKEYS", "COMMAND INFO", "COMMAND LIST", "CONFIG", "CONFIG GET",
+    "DBSIZE", "ECHO", "FLUSHALL", "FLUSHDB", "HELLO", "INFO", "LATENCY", "LATENCY DOCTOR", "LATENCY GRAPH",
+    "LATENCY HISTOGRAM", "LATENCY HISTORY", "LATENCY LATEST", "MEMORY", "MEMORY DOCTOR", "MEMORY MALLOC-STATS",
+    "MEMORY STATS", "MEMORY USAGE", "PING", "QUIT", "RESET", "SELECT", "SLOWLOG", "SLOWLOG GET", "SLOWLOG LEN",
+    "SWAPDB", "TIME", "WAIT",
+];
+
+/// True where the command does nothing beyond the trace's keys and connections.
+fn stays_in_trace(command: &Command) -> bool {
+    !matches!(command.family, Family::Server | Family::Connection) || HARMLESS.contains(&command.name)
 }
 
 fn harmful(server: &Server, what: String) -> TargetError {

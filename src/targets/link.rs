@@ -265,7 +265,9 @@ impl Link {
             Manner::Settled => return self.send_and_settle(&[], server),
             _ if self.waits => self.take_if_served(server, nonce),
             Manner::Barrier if !self.in_multi => self.exchange_with_barrier(Vec::new(), nonce),
-            Manner::Barrier | Manner::Plain => Ok(Vec::new()),
+            // A PING would be queued.
+            Manner::Barrier => return self.settle(&[], server),
+            Manner::Plain => Ok(Vec::new()),
         };
         taken.map_or_else(|arrival| arrival, |frames| Arrival { frames, failure: None, ended: false })
     }
@@ -367,6 +369,11 @@ impl Link {
 
     fn send_and_settle(&mut self, bytes: &[u8], server: &mut Server) -> Arrival {
         self.manner = Manner::Settled;
+        self.settle(bytes, server)
+    }
+
+    /// Sends `bytes` and takes all that has come when the server has dealt with them.
+    fn settle(&mut self, bytes: &[u8], server: &mut Server) -> Arrival {
         let mut frames = Vec::new();
         let mut failure = self.connection.send(bytes).err();
         // Where the server has closed the connection and lives on, it meant to: the bytes were not to its liking.

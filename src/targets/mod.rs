@@ -7,7 +7,6 @@
 //! |---|---|
 //! | `mod.rs` | the table of targets: [`rows`] |
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
-//! | `embedded_bytes` | raw bytes for an embedded store, read as Redlite's server reads them |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
 //! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
@@ -22,7 +21,6 @@ mod clock;
 mod connection;
 mod cursor;
 mod embedded;
-mod embedded_bytes;
 mod exec;
 mod guard;
 mod keyspace;

@@ -173,18 +173,23 @@ impl Op {
     }
 }
 
-/// What an operation does. Each has one reply; acts that are no command answer `+OK`.
+/// What an operation does. Each has one reply: what arrived on its connection, which is [`Reply::Frames`] where that is
+/// not exactly one frame. Acts that send nothing answer `+OK`, but for [`Act::Await`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// Sends a command and awaits its reply, or [`Reply::Pending`] where it blocks.
+    /// Sends a command and awaits its reply, or [`Reply::Pending`] where it blocks. On a connection whose last command
+    /// is pending, nothing is sent, and that is the answer again. QUIT ends the connection: the next op opens it anew.
     Call(Argv),
-    /// Sends these bytes as they are and awaits one reply.
+    /// Sends these bytes as they are. The answer is all that they bring, with [`Reply::Closed`] last where the server
+    /// then closed the connection; nothing, where they are no whole request yet. From then on every call on the
+    /// connection is answered so, and no iteration is driven.
     Raw(Vec<u8>),
     /// Opens the connection.
     Open,
     /// Closes the connection.
     Close,
-    /// Awaits the reply of a command that was pending.
+    /// Takes what has arrived since the last op: messages, and the reply of a command that was pending.
+    /// [`Reply::Pending`] stands last while it still is.
     Await,
     /// Moves the clock forward.
     Advance {

@@ -8,7 +8,7 @@ use redlite_dst::campaign::oracle::{self, Options};
 use redlite_dst::campaign::{CommandLine, Pair, Progress};
 use redlite_dst::corpus::{Known, Store};
 use redlite_dst::diff::Settings;
-use redlite_dst::generate;
+use redlite_dst::generate::{self, Group};
 use redlite_dst::report::{Report, Shrinking};
 use redlite_dst::seed::Seed;
 use redlite_dst::targets::canary::{Canary, canaries};
@@ -18,14 +18,23 @@ fn target(spec: &str) -> Box<dyn Target> {
     targets::parse(spec, &TargetOptions::default()).unwrap_or_else(|error| panic!("{spec}: {error}"))
 }
 
-/// `dst oracle --seeds 300 --subject canary:NAME`
-fn hunt(canary: &Canary) -> Report {
+/// Where a canary must be found: in the default group, or in that of its family. What many families share a trace with
+/// does not show every slip at its shortest.
+fn groups_of(canary: &Canary) -> [&'static Group; 2] {
+    let family = canary.family().map(|family| format!("{family:?}").to_lowercase());
+    let own = generate::groups().iter().find(|group| Some(group.name.replace('-', "")) == family);
+    let mixed = generate::group("mixed").expect("a row of the table");
+    [mixed, own.unwrap_or(mixed)]
+}
+
+/// `dst oracle --seeds 300 --group GROUP --subject canary:NAME`
+fn hunt(canary: &Canary, group: &'static Group, first_seed: u64) -> Report {
     let corpus = tempfile::tempdir().expect("a temporary folder");
     let options = Options {
-        first_seed: Seed(0),
+        first_seed: Seed(first_seed),
         seeds: 300,
         ops: 100,
-        groups: &[generate::group("mixed").expect("the default group")],
+        groups: &[group],
         jobs: available_parallelism().unwrap_or(NonZeroUsize::MIN),
         settings: Settings::default(),
         known: &Known::default(),
@@ -45,10 +54,18 @@ fn every_canary_is_found_and_shrunk_to_its_fewest_ops() {
     let mut wrong = Vec::new();
     let mut evaluations = Vec::new();
     for canary in canaries() {
-        let report = hunt(canary);
-        let shrunk: Vec<&Shrinking> = report.findings.iter().filter_map(|finding| finding.shrunk.as_ref()).collect();
-        evaluations.extend(shrunk.iter().map(|shrinking| shrinking.evaluations));
-        let fewest = shrunk.iter().map(|shrinking| shrinking.after).min();
+        let mut fewest: Option<usize> = None;
+        let [mixed, own] = groups_of(canary);
+        // Of a class, the first seeds are shrunk; what they hold may not shrink as far as what later ones hold.
+        for (group, first_seed) in [(mixed, 0), (own, 0), (own, 300), (own, 600), (own, 900)] {
+            if fewest == Some(canary.ops_min) {
+                break;
+            }
+            let report = hunt(canary, group, first_seed);
+            let shrunk: Vec<&Shrinking> = report.findings.iter().filter_map(|it| it.shrunk.as_ref()).collect();
+            evaluations.extend(shrunk.iter().map(|shrinking| shrinking.evaluations));
+            fewest = shrunk.iter().map(|shrinking| shrinking.after).chain(fewest).min();
+        }
         if fewest != Some(canary.ops_min) {
             wrong.push(format!(
                 "{} ({}): {} ops can show it, found: {fewest:?}",

@@ -246,6 +246,13 @@ fn a_server_that_dies_or_hangs_diverges_and_the_campaign_goes_on() {
 }
 
 #[test]
+fn a_group_needs_a_reference_that_knows_its_commands() {
+    let place = Place::new();
+    place.run("dst oracle --group search --seeds 1").check_trouble(&["RediSearch, which redis 7", "does not have"]);
+    place.run("dst oracle --group search --seeds 20 --against redlite").check(0, &["all agree"]);
+}
+
+#[test]
 fn a_reply_that_does_not_come_is_never_truth() {
     let place = Place::new();
     let dies = fs::read_to_string(format!("{}/tests/it/servers/flawed.py", env!("CARGO_MANIFEST_DIR")));

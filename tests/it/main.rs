@@ -2,10 +2,13 @@
 
 mod canary;
 mod cli;
+mod connections;
 mod coverage;
 mod generate;
 mod house;
 mod reference;
+mod search;
+mod serve;
 mod simulator;
 mod spec;
 mod targets;

@@ -13,7 +13,7 @@ use redlite_dst::trace::{Act, Header, Op};
 
 const START_MS: i64 = 1_700_000_000_000;
 
-fn header() -> Header {
+pub fn header() -> Header {
     Header { start_ms: START_MS, ..Header::default() }
 }
 
@@ -25,7 +25,7 @@ fn target(spec: &str) -> Box<dyn Target> {
     targets::parse(spec, &options()).unwrap_or_else(|error| panic!("{spec}: {error}"))
 }
 
-fn open(spec: &str) -> Box<dyn Session> {
+pub fn open(spec: &str) -> Box<dyn Session> {
     target(spec).open(&header()).unwrap_or_else(|error| panic!("{spec}: {error}"))
 }
 
@@ -46,6 +46,7 @@ fn op(line: &str) -> Op {
         ["close"] => Act::Close,
         ["restart"] => Act::Restart,
         ["crash"] => Act::Crash,
+        ["await"] => Act::Await,
         ["raw", bytes] => Act::Raw(bytes.replace("\\r\\n", "\r\n").into_bytes()),
         _ => Act::Call(words.iter().collect::<Argv>()),
     };
@@ -61,13 +62,16 @@ fn text(reply: &Reply) -> String {
         Reply::Bulk(bytes) => format!("\"{}\"", bytes.escape_ascii()),
         Reply::Int(number) => number.to_string(),
         Reply::NullBulk => "nil".to_owned(),
+        Reply::Map(_) => "Map".to_owned(),
         Reply::Array(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(" ")),
+        Reply::Push(items) => format!(">[{}]", items.iter().map(text).collect::<Vec<_>>().join(" ")),
+        Reply::Frames(frames) => frames.iter().map(text).collect::<Vec<_>>().join(" + "),
         other => format!("{other:?}"),
     }
 }
 
 /// Replays `lines` in one call: each is an op, ` => `, and its reply.
-fn check(session: &mut dyn Session, lines: &[&str]) {
+pub fn check(session: &mut dyn Session, lines: &[&str]) {
     let pairs = lines.iter().map(|line| line.split_once(" => ").unwrap_or_else(|| panic!("no reply in {line:?}")));
     let (ops, expected): (Vec<Op>, Vec<&str>) = pairs.map(|(line, reply)| (op(line), reply)).unzip();
     let mut replies = Vec::new();
@@ -501,7 +505,9 @@ fn times_on_a_real_clock_are_the_traces() {
 fn what_may_harm_a_foreign_server_is_refused_before_anything_is_sent() {
     let foreign = Foreign::start();
     let mut session = open(&foreign.spec());
-    for line in ["config SET maxmemory 1", "SHUTDOWN", "REPLICAOF no one", "raw FLUSHALL\\r\\n"] {
+    for line in
+        ["config SET maxmemory 1", "CLIENT KILL TYPE normal", "SHUTDOWN", "REPLICAOF no one", "raw FLUSHALL\\r\\n"]
+    {
         let ops = [op("SET k v"), op(line)];
         let error = session.replay(&ops, &mut Vec::new()).expect_err("a refusal").to_string();
         assert!(error.contains("may do harm") && error.contains("--allow-flush"), "{line}: {error}");

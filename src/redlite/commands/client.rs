@@ -327,7 +327,7 @@ mod tests {
              2> CLIENT ID
              2
              1> CLIENT LIST ID 1
-             \"id=1 addr= laddr= fd=0 name=worker age=0 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|list user=default redir=-1 resp=2\\n\"
+             \"id=1 addr=?:0 laddr=?:0 fd=0 name=worker age=0 idle=0 flags=N db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r cmd=client|list user=default redir=-1 resp=2\\n\"
              1> CLIENT LIST ID 7
              \"\"
              1> CLIENT SETNAME a\u{e9}

@@ -72,7 +72,7 @@ fn key_range(keys: Keys) -> [i64; 3] {
     match keys {
         Keys::Range { first, last, step } => [first as i64, last as i64, step as i64],
         Keys::Counted { destination: Some(at), .. } => [at as i64, at as i64, 1],
-        Keys::Counted { destination: None, .. } | Keys::Streams | Keys::None => [0, 0, 0],
+        Keys::Counted { destination: None, .. } | Keys::Streams { .. } | Keys::None => [0, 0, 0],
         Keys::Named { first, .. } => [first as i64, first as i64, 1],
         Keys::Sorted => [1, 1, 1],
     }

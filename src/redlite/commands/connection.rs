@@ -45,7 +45,7 @@ fn check_flush_option(context: &Context<'_>) -> Result<(), Failure> {
 fn flushall(context: &mut Context<'_>) -> Outcome {
     check_flush_option(context)?;
     context.store.clear_all()?;
-    for (db, name) in context.clients.waits.keys() {
+    for (db, name) in context.clients.waits.keys_of_streams() {
         context.store.signal_ready(db, &name, Type::Stream);
     }
     Ok(Reply::ok())

@@ -163,9 +163,10 @@ pub(super) fn container(context: &mut Context<'_>) -> Outcome {
     refuse(unknown_subcommand(context.argv))
 }
 
-/// Redis' text for a wrong number of arguments.
+/// Redis' text for a wrong number of arguments. A module's command, which has a point in its name, keeps its case.
 pub(super) fn wrong_arity(name: &str) -> String {
-    format!("ERR wrong number of arguments for '{}' command", name.to_ascii_lowercase().replace(' ', "|"))
+    let shown = if name.contains('.') { name.to_owned() } else { name.to_ascii_lowercase().replace(' ', "|") };
+    format!("ERR wrong number of arguments for '{shown}' command")
 }
 
 /// Redis' text for an unknown command: at most 128 bytes of the name, and arguments until 128 bytes are shown.

@@ -119,7 +119,8 @@ fn wait(context: &mut Context<'_>) -> Outcome {
     let replicas = context.integer(1)?;
     let timeout_ms = timeout_ms(context, 2)?;
     let timed_out = Reply::Int(0);
-    if replicas <= 0 || !context.may_block() {
+    // Redis keeps it as a C int.
+    if (replicas as i32) <= 0 || !context.may_block() {
         return Ok(timed_out);
     }
     let until_ms = (timeout_ms > 0).then(|| context.now_ms.saturating_add(timeout_ms));

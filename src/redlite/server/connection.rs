@@ -10,13 +10,17 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::executor::{Buffers, Executor, Peer};
+use crate::redlite::clients::Addresses;
 
 /// How much may arrive behind a command that waits before no more is read.
 const BLOCKED_INPUT_BYTES_MAX: usize = 1 << 20;
 
-/// Serves a connection until either side closes it. `executor` must be running.
-pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(executor: &Executor, mut stream: S) {
-    let Some(peer) = executor.join() else {
+/// Serves a connection until either side closes it. `executor` must be running. `addresses` are what CLIENT LIST shows.
+pub async fn serve_connection<S>(executor: &Executor, mut stream: S, addresses: Addresses)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Some(peer) = executor.join(addresses) else {
         // An error says that the client has gone, which is what it was told to do.
         let _ = stream.write_all(b"-ERR max number of clients reached\r\n").await;
         return;

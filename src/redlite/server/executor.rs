@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::request::{RequestError, RequestParser};
+use crate::redlite::clients::Addresses;
 use crate::redlite::engine::{Batch, Client, Redlite};
 use crate::resp::{Argv, Reply, encode_reply};
 
@@ -146,11 +147,13 @@ impl Executor {
     }
 
     /// A new connection; none where there are as many as are allowed.
-    pub(super) fn join(&self) -> Option<Arc<Peer>> {
+    pub(super) fn join(&self, addresses: Addresses) -> Option<Arc<Peer>> {
         if self.lock().open >= self.settings.clients_max {
             return None;
         }
-        let peer = Arc::new(Peer { client: self.store.client(), buffers: Mutex::default() });
+        let client = self.store.client();
+        client.set_addresses(addresses);
+        let peer = Arc::new(Peer { client, buffers: Mutex::default() });
         let slot = peer.client.slot();
         let mut queue = self.lock();
         queue.open += 1;

@@ -10,16 +10,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::sockopt;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, lookup_host};
 use tokio::time;
 
 use super::connection::serve_connection;
 use super::executor::Executor;
+use crate::redlite::clients::Addresses;
 
 /// How long clients may take to receive what is to be sent to them when the server stops.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
+/// How long connections are accepted and requests read after the server was asked to stop.
+const LAST_TURN: Duration = Duration::from_millis(10);
 /// How long no connection is accepted where the system has no room for one.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How many files the process may have open beside its clients. Redis: `CONFIG_MIN_RESERVED_FDS`.
+const OTHER_FILES: u64 = 32;
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -126,17 +134,18 @@ impl Listener {
     async fn accept(&self, executor: &Arc<Executor>) {
         loop {
             let accepted = match self {
-                Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                    let executor = Arc::clone(executor);
+                Listener::Tcp(listener) => listener.accept().await.map(|(stream, peer)| {
                     // A connection without these options is served no worse than that it is slow, or stays when its
                     // client's machine has vanished.
                     let _ = stream.set_nodelay(true);
                     let _ = sockopt::set_socket_keepalive(&stream, true);
-                    tokio::spawn(async move { serve_connection(&executor, stream).await });
+                    let local = stream.local_addr().map_or_else(|_| String::new(), |local| local.to_string());
+                    spawn(executor, stream, Addresses { peer: peer.to_string(), local });
                 }),
                 Listener::Unix(socket) => socket.listener.accept().await.map(|(stream, _)| {
-                    let executor = Arc::clone(executor);
-                    tokio::spawn(async move { serve_connection(&executor, stream).await });
+                    // As Redis shows a socket.
+                    let address = format!("{}:0", socket.path.display());
+                    spawn(executor, stream, Addresses { peer: address.clone(), local: address });
                 }),
             };
             if accepted.is_err() {
@@ -144,6 +153,27 @@ impl Listener {
             }
         }
     }
+}
+
+/// Serves a connection as a task of its own.
+fn spawn<S>(executor: &Arc<Executor>, stream: S, addresses: Addresses)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let executor = Arc::clone(executor);
+    tokio::spawn(async move { serve_connection(&executor, stream, addresses).await });
+}
+
+/// Makes room for so many clients among the files that this process may open, as far as the system lets it; how many
+/// there may be then.
+pub fn allow_clients(clients: usize) -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = (clients as u64).saturating_add(OTHER_FILES);
+    let Some(current) = limit.current.filter(|&current| current < wanted) else { return clients };
+    let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let is_raised = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum: limit.maximum }).is_ok();
+    let allowed = if is_raised { raised } else { current };
+    clients.min(allowed.saturating_sub(OTHER_FILES).max(1) as usize)
 }
 
 /// True for the machine's own address, also in the form that an IPv6 socket gives it.
@@ -164,6 +194,8 @@ pub async fn serve(executor: Arc<Executor>, listeners: Vec<Listener>, stop: impl
         })
         .collect();
     stop.await;
+    // What the system has received already gets its turn.
+    time::sleep(LAST_TURN).await;
     for task in accepting {
         task.abort();
         // An error says that it was aborted. Its listener is gone now.

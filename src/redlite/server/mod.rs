@@ -16,5 +16,5 @@ mod request;
 
 pub use connection::serve_connection;
 pub use executor::{Executor, Settings};
-pub use listener::{ListenError, Listener, serve};
+pub use listener::{ListenError, Listener, allow_clients, serve};
 pub use request::{RequestError, RequestParser};

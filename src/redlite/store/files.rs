@@ -78,8 +78,10 @@ fn open(vfs: &Vfs, name: &Path, options: FileOptions) -> Result<Connection, Open
         Durability::Normal => "PRAGMA synchronous = NORMAL",
         Durability::Off => "PRAGMA synchronous = OFF",
     })?;
-    if found == Found::Nothing {
-        schema::create(&sqlite)?;
+    match found {
+        Found::Nothing => schema::create(&sqlite)?,
+        Found::Unchecked => schema::complete(&sqlite)?,
+        Found::Store => {}
     }
     vfs.note_commit();
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;

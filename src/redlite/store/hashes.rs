@@ -28,6 +28,7 @@ impl Store {
         self.touch(key);
         const UPDATE: &str = "UPDATE hash_fields SET value = ?3 WHERE key_id = ?1 AND field = ?2";
         let updated = key.length > 0 && self.write(UPDATE, params![key.id, field, value])? > 0;
+        self.mark_document(key.id);
         if updated && key.outgrow_hash(field.len(), value.len()) {
             self.write_head(key, key.head)?;
         }
@@ -42,6 +43,7 @@ impl Store {
             params![key.id, field, value, key.length],
         )?;
         if added > 0 {
+            self.mark_document(key.id);
             key.length += 1;
             key.outgrow_hash(field.len(), value.len());
         }
@@ -59,6 +61,7 @@ impl Store {
             return Ok(false);
         };
         key.length -= 1;
+        self.mark_document(key.id);
         if ordinal != key.length {
             self.write(
                 "UPDATE hash_fields SET ordinal = ?3 WHERE key_id = ?1 AND ordinal = ?2",

@@ -207,14 +207,14 @@ impl Store {
         for elements in key.kind.row().delete {
             self.write(elements, [key.id])?;
         }
-        Ok(())
+        Ok(self.forget_document(key)?)
     }
 
     /// Sets when the key expires, or that it does not.
     pub fn set_expiry(&mut self, key: &Key, expires_ms: Option<i64>) -> Result<(), Failure> {
         self.touch(key);
         self.write("UPDATE keys SET expires_ms = ?2 WHERE id = ?1", params![key.id, expires_ms])?;
-        Ok(())
+        Ok(self.set_document_expiry(key, expires_ms)?)
     }
 
     /// Gives the key another database and name, which must be free.
@@ -224,6 +224,7 @@ impl Store {
         self.signal_ready(db, name, key.kind);
         self.signal_gone(key)?;
         self.write("UPDATE keys SET db = ?2, name = ?3 WHERE id = ?1", params![key.id, db, name])?;
+        self.mark_renamed(key);
         Ok(())
     }
 
@@ -239,6 +240,9 @@ impl Store {
         let copy_id = self.last_insert_id();
         for elements in key.kind.row().copy {
             self.write(elements, [key.id, copy_id])?;
+        }
+        if key.kind == Type::Hash {
+            self.mark_document(copy_id);
         }
         Ok(())
     }
@@ -307,12 +311,15 @@ impl Store {
             self.write(MOVE, params![left, -1])?;
             self.write(MOVE, params![right, left])?;
             self.write(MOVE, params![-1, right])?;
+            self.mark_all_changed();
         }
         Ok(())
     }
 
-    /// Deletes every key of a database.
+    /// Deletes every key of a database, and every index.
     pub fn clear(&mut self, db: u32) -> Result<(), Failure> {
+        // As in RediSearch: whatever the database.
+        self.drop_indexes()?;
         let keys =
             self.rows("SELECT id, type, length, head, expires_ms FROM keys WHERE db = ?1", [db], Key::from_row)?;
         for key in &keys {
@@ -321,13 +328,13 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes every key of every database.
+    /// Deletes every key of every database, and every index.
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
         self.touch_all();
         self.ranks.clear();
         for table in TYPES.iter().flat_map(|row| row.clear) {
             self.write(table, [])?;
         }
-        Ok(())
+        self.drop_indexes()
     }
 }

@@ -11,6 +11,7 @@ mod keyspace;
 mod lists;
 mod ranks;
 mod schema;
+mod search;
 mod sets;
 mod signals;
 mod sorted_sets;
@@ -34,6 +35,7 @@ pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
 #[cfg(test)]
 pub(super) use schema::create_version_1;
+pub(super) use search::{Index, Occurrence};
 pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
 pub(super) use stream_groups::{Group, Pending};
@@ -47,6 +49,9 @@ pub(super) struct Store {
     vfs: Option<Vfs>,
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
+    indexes: search::Indexes,
+    /// True where a rollback may have undone what is remembered about indexes.
+    are_indexes_unread: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
 }
@@ -62,7 +67,17 @@ impl Store {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        Ok(Self { sqlite, vfs, now_ms: 0, signals: signals::Signals::default(), ranks: ranks::Ranks::default() })
+        let mut store = Self {
+            sqlite,
+            vfs,
+            now_ms: 0,
+            indexes: search::Indexes::default(),
+            are_indexes_unread: false,
+            signals: signals::Signals::default(),
+            ranks: ranks::Ranks::default(),
+        };
+        store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
+        Ok(store)
     }
 
     /// The time of the commands to come, in milliseconds since 1970.
@@ -138,8 +153,9 @@ impl Store {
         self.sqlite.last_insert_rowid()
     }
 
-    /// Makes the command's changes last.
+    /// Makes the command's changes last, in the indexes too.
     pub fn commit(&mut self) -> rusqlite::Result<()> {
+        self.refresh_indexes()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
             self.vfs.iter().for_each(Vfs::note_commit);
@@ -153,9 +169,20 @@ impl Store {
         if !self.sqlite.is_autocommit() {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");
+            self.indexes.forget_changes();
+            self.are_indexes_unread = true;
         }
         // Where this fails, the next command that writes tries it again.
         let _ = self.retract();
+    }
+
+    /// Does what an earlier rollback has left to do before the next command.
+    pub fn recover(&mut self) -> rusqlite::Result<()> {
+        if self.are_indexes_unread {
+            self.load_indexes()?;
+            self.are_indexes_unread = false;
+        }
+        Ok(())
     }
 
     /// Takes back what a transaction that failed has left in the log.

@@ -63,6 +63,52 @@ const TABLES: &str = "
     ) WITHOUT ROWID;
     CREATE INDEX zset_scores ON zset_members (key_id, score, member, negative_zero);
 
+    CREATE TABLE search_indexes (
+        id            INTEGER PRIMARY KEY,
+        name          BLOB    NOT NULL UNIQUE,
+        definition    BLOB    NOT NULL,  -- msgpack
+        documents     INTEGER NOT NULL,
+        last_document INTEGER NOT NULL,  -- the highest id that a document of it ever had
+        failures      INTEGER NOT NULL   -- hashes that could not be indexed
+    );
+    CREATE TABLE search_documents (
+        index_id      INTEGER NOT NULL,
+        id            INTEGER NOT NULL,  -- rises with each change of the hash
+        key_id        INTEGER NOT NULL,
+        expires_ms    INTEGER,           -- the key's
+        frequency_max INTEGER NOT NULL,  -- of its terms
+        PRIMARY KEY (index_id, id)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX search_keys ON search_documents (key_id, index_id);
+    CREATE INDEX search_expiries ON search_documents (expires_ms) WHERE expires_ms IS NOT NULL;
+
+    CREATE TABLE search_terms (
+        index_id    INTEGER NOT NULL,
+        term        BLOB    NOT NULL,
+        document_id INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        frequency   INTEGER NOT NULL,
+        positions   BLOB    NOT NULL,    -- four bytes each
+        PRIMARY KEY (index_id, term, document_id, field)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_terms_of ON search_terms (index_id, document_id);
+    CREATE TABLE search_tags (
+        index_id    INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        tag         BLOB    NOT NULL,
+        document_id INTEGER NOT NULL,
+        PRIMARY KEY (index_id, field, tag, document_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_tags_of ON search_tags (index_id, document_id);
+    CREATE TABLE search_numbers (
+        index_id    INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        number      REAL    NOT NULL,
+        document_id INTEGER NOT NULL,
+        PRIMARY KEY (index_id, field, number, document_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_numbers_of ON search_numbers (index_id, document_id);
+
     -- Ids of entries are 16 bytes in the order of the ids.
     CREATE TABLE streams (
         key_id         INTEGER PRIMARY KEY,
@@ -160,6 +206,14 @@ fn create_version(sqlite: &Connection, version: i64) -> rusqlite::Result<()> {
     ))
 }
 
+/// Makes the tables that an older file lacks.
+pub(super) fn complete(sqlite: &Connection) -> rusqlite::Result<()> {
+    let tables = TABLES.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS");
+    let tables = tables.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS");
+    let tables = tables.replace("CREATE UNIQUE INDEX", "CREATE UNIQUE INDEX IF NOT EXISTS");
+    sqlite.execute_batch(&format!("BEGIN; {tables} COMMIT;"))
+}
+
 /// Makes the tables as they were before there were checksums.
 #[cfg(test)]
 pub(in crate::redlite) fn create_version_1(sqlite: &Connection) -> rusqlite::Result<()> {
@@ -184,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_file_of_something_else_is_refused_and_left_as_it_is() {
-        let foreign = "the file is an SQLite database of something else";
+        let foreign = "the file is something else than a store of Redlite";
         check_file("CREATE TABLE keys (id)", foreign);
         check_file("CREATE TABLE keys (id); PRAGMA user_version = 1", foreign);
         check_file(

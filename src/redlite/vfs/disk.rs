@@ -4,10 +4,16 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 
 use super::{File, FileKind, Storage};
+
+/// Another process keeps its lock as long as it runs: only one that is about to end is worth waiting for, a second.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Files of the machine. A database is locked while it is open: against other stores, also of this process, and
 /// against other programs that use SQLite.
@@ -51,6 +57,16 @@ impl Storage for DiskStorage {
 /// Two locks, as neither sees the other: `flock` also keeps out stores of this process, and the record lock over the
 /// whole file is what SQLite's own VFS asks for.
 fn lock(file: &fs::File) -> io::Result<()> {
+    for _ in 0..LOCK_TRIES {
+        match try_lock(file) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+    try_lock(file)
+}
+
+fn try_lock(file: &fs::File) -> io::Result<()> {
     let in_use = || io::Error::new(ErrorKind::ResourceBusy, "the file is open in another store or program");
     match file.try_lock() {
         Ok(()) => {}

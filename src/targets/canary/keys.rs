@@ -1,6 +1,6 @@
 //! Slips in commands on keys of any type.
 
-use super::{Canary, arg, call, with};
+use super::{Canary, arg, call, is_word, with, without_option};
 use crate::redlite::Client;
 use crate::resp::{Argv, Reply};
 
@@ -14,6 +14,10 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "SET a v EX 9\nRENAME a b\nTTL b", in_keyspace: "SET a v EX 9\nRENAME a b" },
     Canary { name: "flushdb-all", slip: "FLUSHDB empties every database", commands: &["FLUSHDB"], run: flushdb_all,
         ops_min: 3, in_replies: "SET k v\n@1 SELECT 1\n@1 FLUSHDB\nGET k", in_keyspace: "SET k v\nSELECT 1\nFLUSHDB" },
+    Canary { name: "sort-ignores-by", slip: "SORT sorts by the elements where BY says what by", commands: &["SORT", "SORT_RO"], run: sort_ignores_by,
+        ops_min: 2, in_replies: "RPUSH l 2 1\nSORT l BY nosort", in_keyspace: "RPUSH l 2 1\nSORT l BY nosort STORE d" },
+    Canary { name: "sort-store-leaves-old", slip: "SORT of a missing key leaves STORE's destination", commands: &["SORT"], run: sort_store_keeps,
+        ops_min: 2, in_replies: "SET d v\nSORT none STORE d\nGET d", in_keyspace: "SET d v\nSORT none STORE d" },
 ];
 
 fn copy_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
@@ -39,6 +43,20 @@ fn rename_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
         call(client, [b"PERSIST", &argv[2]]);
     }
     reply
+}
+
+fn sort_ignores_by(client: &mut Client, argv: &Argv) -> Reply {
+    client.execute(&without_option(argv, 1, "BY", 1))
+}
+
+fn sort_store_keeps(client: &mut Client, argv: &Argv) -> Reply {
+    let is_there = call(client, [b"EXISTS", arg(argv, 1)]) == Reply::Int(1);
+    let unstored = without_option(argv, 1, "STORE", 1);
+    if is_there || unstored == *argv {
+        return client.execute(argv);
+    }
+    let reply = client.execute(&unstored);
+    if reply == Reply::Array(Vec::new()) { Reply::Int(0) } else { reply }
 }
 
 fn flushdb_all(client: &mut Client, argv: &Argv) -> Reply {

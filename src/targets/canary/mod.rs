@@ -8,22 +8,26 @@
 //! To add one: a row and a function in its family's file.
 
 mod bitmaps;
+mod blocking;
 mod expiry;
 mod geo;
 mod hashes;
 mod hyperloglog;
 mod keys;
 mod lists;
+mod pubsub;
 mod sets;
 mod sorted_sets;
 mod streams;
 mod strings;
+mod transactions;
 
 use std::sync::Arc;
 
 use super::{Target, TargetError, TargetOptions, embedded};
 use crate::redlite::Client;
 use crate::resp::{Argv, Reply};
+use crate::spec::{self, Family};
 
 /// A wrong Redlite.
 pub struct Canary {
@@ -56,6 +60,9 @@ const FAMILIES: &[&[Canary]] = &[
     streams::CANARIES,
     keys::CANARIES,
     expiry::CANARIES,
+    transactions::CANARIES,
+    pubsub::CANARIES,
+    blocking::CANARIES,
 ];
 
 /// Every canary, by family.
@@ -78,6 +85,11 @@ pub(super) fn by_name(name: &str, _: &TargetOptions) -> Result<Box<dyn Target>, 
 }
 
 impl Canary {
+    /// What it gets wrong.
+    pub fn family(&self) -> Option<Family> {
+        self.commands.first().and_then(|name| spec::lookup(name.as_bytes())).map(|command| command.family)
+    }
+
     fn execute(&self, client: &mut Client, argv: &Argv) -> Reply {
         let wrong = argv.get(0).is_some_and(|name| self.commands.iter().any(|command| is_word(name, command)));
         if wrong { (self.run)(client, argv) } else { client.execute(argv) }

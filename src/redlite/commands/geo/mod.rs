@@ -106,7 +106,7 @@ fn geoadd(context: &mut Context<'_>) -> Outcome {
         first += 1;
     }
     let words = context.argv.len() - first;
-    if words % 3 != 0 || (options.nx && options.xx) {
+    if !words.is_multiple_of(3) || (options.nx && options.xx) {
         return refuse(texts::SYNTAX);
     }
     let mut pairs = Vec::with_capacity(words / 3);

@@ -136,6 +136,36 @@ mod tests {
     }
 
     #[test]
+    fn a_sketch_becomes_dense_where_it_would_be_long() {
+        let numbers = |from: u32, to: u32| (from..=to).map(|n| n.to_string()).collect::<Vec<_>>().join(" ");
+        let (few, many) = (numbers(1, 800), numbers(801, 2000));
+        check(&format!(
+            r#"
+            > PFADD k {few}
+            1
+            > STRLEN k
+            1570
+            > PFCOUNT k
+            802
+            > PFADD k {many}
+            1
+            > STRLEN k
+            12304
+            > PFCOUNT k
+            2006
+            > PFADD other x y z
+            1
+            > PFMERGE other k
+            OK
+            > STRLEN other
+            12304
+            > PFCOUNT other k
+            2009
+            "#
+        ));
+    }
+
+    #[test]
     fn what_is_no_sketch_is_refused() {
         let no_sketch = "-WRONGTYPE Key is not a valid HyperLogLog string value.";
         let corrupted = "-INVALIDOBJ Corrupted HLL object detected";

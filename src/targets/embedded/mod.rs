@@ -1,13 +1,16 @@
 //! `redlite` and `redlite:FILE`: the embedded store, called directly. What a canary wraps is the call.
 
+mod bytes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use bytes::{ByteStream, Outcome, is_quit};
+
 use super::connection::Failure;
-use super::embedded_bytes::{ByteStream, Outcome, is_quit};
 use super::keyspace::{self, Requests};
 use super::server::Lease;
 use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};

@@ -1,5 +1,0 @@
-//! Commands on indexes over hashes.
-
-use super::Row;
-
-pub(super) const COMMANDS: &[Row] = &[];

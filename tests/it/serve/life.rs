@@ -1,0 +1,121 @@
+//! How the server starts, whom it lets in, and how it stops.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::Duration;
+
+use redlite_dst::redlite::RedliteClient;
+use redlite_dst::resp::Reply;
+use rustix::process::Signal;
+
+use super::Server;
+
+/// Runs `dst serve` with arguments that it refuses; what it says.
+fn refused(args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_dst")).arg("serve").args(args).output().expect("dst runs");
+    assert_eq!(output.status.code(), Some(2), "{args:?}");
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+/// Sends `request` on a connection, and reads until the server closes it or `expected` has arrived.
+fn check(mut stream: impl Read + Write, request: &str, expected: &str) {
+    stream.write_all(request.as_bytes()).expect("the server takes it");
+    let mut answer = vec![0; expected.len()];
+    stream.read_exact(&mut answer).unwrap_or_else(|error| panic!("{request:?}: {error}"));
+    assert_eq!(String::from_utf8_lossy(&answer), expected, "{request:?}");
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", server.port)).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream
+}
+
+#[test]
+fn what_it_cannot_do_it_says_and_what_to_do() {
+    let server = Server::start(&["--file", "{dir}/data.db"]);
+    let address = format!("127.0.0.1:{}", server.port);
+    assert_eq!(
+        refused(&["--listen", &address]),
+        format!(
+            "dst: cannot listen on {address}: another process does already; stop that one, or choose another with \
+             --listen or --unix"
+        )
+    );
+    assert_eq!(
+        refused(&["--listen", "0.0.0.0:0"]),
+        "dst: 0.0.0.0:0 can be reached from other machines, and no password protects the data; set --password (or \
+         DST_PASSWORD), listen on 127.0.0.1, or allow it with --unprotected"
+    );
+    let socket = server.socket().display().to_string();
+    assert!(refused(&["--unix", &socket]).contains("another process does already"));
+    let file = server.folder.path().join("data.db").display().to_string();
+    assert_eq!(
+        refused(&["--file", &file, "--listen", "127.0.0.1:0"]),
+        format!(
+            "dst: {file}: the store is open already, in this process or another; stop that one, or name another file"
+        )
+    );
+    assert_eq!(
+        refused(&["--unix", &file]),
+        format!("dst: {file} is there already, and is not a socket; choose another path with --unix")
+    );
+    let foreign = env!("CARGO_MANIFEST_DIR").to_owned() + "/Cargo.toml";
+    assert_eq!(
+        refused(&["--file", &foreign]),
+        format!(
+            "dst: {foreign}: the file is something else than a store of Redlite; name another, or one that is not there yet"
+        )
+    );
+}
+
+#[test]
+fn who_does_not_say_the_password_is_not_let_in() {
+    let server = Server::start(&["--password", "secret", "--listen", "0.0.0.0:0"]);
+    check(connect(&server), "GET k\r\n", "-NOAUTH Authentication required.\r\n");
+    check(connect(&server), "AUTH wrong\r\n", "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+    check(connect(&server), "AUTH secret\r\nGET k\r\nRESET\r\nGET k\r\n", "+OK\r\n$-1\r\n+RESET\r\n-NOAUTH ");
+    check(connect(&server), "HELLO 3 AUTH default secret\r\nGET k\r\n", "%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n");
+    check(connect(&server), "*11\r\n", "-ERR Protocol error: unauthenticated multibulk length\r\n");
+    // After the password in one pipeline.
+    let eleven = format!("AUTH secret\r\n*11\r\n$3\r\nDEL\r\n{}", "$1\r\nk\r\n".repeat(10));
+    check(connect(&server), &eleven, "+OK\r\n:0\r\n");
+}
+
+#[test]
+fn there_are_no_more_clients_than_are_allowed() {
+    let server = Server::start(&["--maxclients", "2"]);
+    let (first, second) = (connect(&server), connect(&server));
+    check(&first, "PING\r\n", "+PONG\r\n");
+    check(&second, "PING\r\n", "+PONG\r\n");
+    check(connect(&server), "", "-ERR max number of clients reached\r\n");
+    drop(first);
+    check(&second, "PING\r\n", "+PONG\r\n");
+    check(connect(&server), "PING\r\n", "+PONG\r\n");
+}
+
+#[test]
+fn what_has_arrived_is_answered_and_kept_when_it_stops() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("data.db");
+        let server = Server::start(&["--file", &file.display().to_string()]);
+        let socket = server.socket();
+        let mut waiting = connect(&server);
+        waiting.write_all(b"BLPOP none 0\r\n").expect("it takes it");
+        let mut writing = UnixStream::connect(server.socket()).expect("it listens");
+        let requests: String = (0..1000).map(|at| format!("RPUSH list {at}\r\n")).collect();
+        writing.write_all(requests.as_bytes()).expect("it takes it");
+        let (code, said) = server.stop(signal);
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{signal:?}");
+        let mut answers = String::new();
+        writing.read_to_string(&mut answers).expect("it is closed in good order");
+        assert_eq!(answers.lines().last(), Some(":1000"), "{signal:?}");
+        assert_eq!(waiting.read(&mut [0]).expect("it is closed in good order"), 0);
+        assert!(!socket.exists(), "the socket is removed");
+        let mut kept = RedliteClient::new_file(&file).expect("nobody has it open");
+        assert_eq!(kept.execute(["LLEN", "list"]), Reply::Int(1000), "{signal:?}");
+    }
+}
