@@ -87,3 +87,25 @@ fn open(vfs: &Vfs, name: &Path, options: FileOptions) -> Result<Connection, Open
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(sqlite)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redlite::Redlite;
+    use crate::resp::{Argv, Reply};
+
+    #[test]
+    fn a_file_from_before_there_were_checksums_is_read_and_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        let old = Connection::open(&path).expect("a file");
+        schema::create_version(&old, schema::VERSION_UNCHECKED).expect("a store");
+        old.execute_batch("DROP TABLE search_indexes").expect("a store from before there were indexes");
+        drop(old);
+        for (request, reply) in [("SET", Reply::ok()), ("GETSET", Reply::bulk("v"))] {
+            let store = Redlite::open(&path).expect("an older store");
+            assert_eq!(store.client().execute(&Argv::from([request, "k", "v"])), reply);
+            assert_eq!(store.find_damage().expect("it is read"), Vec::<String>::new());
+        }
+    }
+}

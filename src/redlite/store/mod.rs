@@ -33,8 +33,6 @@ pub use files::{Durability, FileOptions};
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
-#[cfg(test)]
-pub(super) use schema::create_version_1;
 pub(super) use search::{Index, Occurrence};
 pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;

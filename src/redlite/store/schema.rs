@@ -11,7 +11,7 @@ const APPLICATION: i64 = 0x5265_646c;
 const VERSION: i64 = 2;
 
 /// Its pages have no room for checksums: it is used as it is.
-const VERSION_UNCHECKED: i64 = 1;
+pub(super) const VERSION_UNCHECKED: i64 = 1;
 
 const TABLES: &str = "
     CREATE TABLE keys (
@@ -200,7 +200,8 @@ pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
     create_version(sqlite, VERSION)
 }
 
-fn create_version(sqlite: &Connection, version: i64) -> rusqlite::Result<()> {
+/// Makes the tables in a file that says this version.
+pub(super) fn create_version(sqlite: &Connection, version: i64) -> rusqlite::Result<()> {
     sqlite.execute_batch(&format!(
         "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version}; COMMIT;"
     ))
@@ -212,12 +213,6 @@ pub(super) fn complete(sqlite: &Connection) -> rusqlite::Result<()> {
     let tables = tables.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS");
     let tables = tables.replace("CREATE UNIQUE INDEX", "CREATE UNIQUE INDEX IF NOT EXISTS");
     sqlite.execute_batch(&format!("BEGIN; {tables} COMMIT;"))
-}
-
-/// Makes the tables as they were before there were checksums.
-#[cfg(test)]
-pub(in crate::redlite) fn create_version_1(sqlite: &Connection) -> rusqlite::Result<()> {
-    create_version(sqlite, VERSION_UNCHECKED)
 }
 
 #[cfg(test)]

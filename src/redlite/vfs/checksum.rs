@@ -19,9 +19,11 @@ pub(in crate::redlite) const RESERVED: u8 = 8;
 const TAIL: usize = RESERVED as usize;
 
 /// Sizes that the format of SQLite's files lays down. <https://www.sqlite.org/fileformat2.html>
+const MAGIC: &[u8] = b"SQLite format 3\0";
 const HEADER: usize = 100;
 const FRAME_HEADER: usize = 24;
 const PAGE_MIN: usize = 512;
+const PAGE_MAX: usize = 65536;
 const RESERVED_AT: usize = 20;
 
 /// Files whose pages carry checksums. A database that was made without them stays as it is.
@@ -50,6 +52,9 @@ impl Storage for Checksummed {
             let mut header = [0; HEADER];
             let filled = file.read_at(&mut header, 0)?;
             self.has_room.store(filled == HEADER && header[RESERVED_AT] == RESERVED, Ordering::Relaxed);
+            if filled > 0 && !header.starts_with(MAGIC) && has_checked_page(&mut *file)? {
+                return Err(io::Error::new(ErrorKind::InvalidData, "its first page is not what it was"));
+            }
         }
         let (verify, has_room) = (self.verify, Arc::clone(&self.has_room));
         Ok(Box::new(CheckedFile { inner: file, kind, verify, has_room, page: Vec::new() }))
@@ -89,7 +94,7 @@ fn is_page(len: usize) -> bool {
 
 impl CheckedFile {
     fn check_page(&self, page: &[u8], offset: u64) -> io::Result<()> {
-        if !self.verify || page.ends_with(&checksum(&page[..page.len() - TAIL], offset).to_le_bytes()) {
+        if !self.verify || matches(page, offset) {
             return Ok(());
         }
         let place = match self.kind {
@@ -108,16 +113,17 @@ impl File for CheckedFile {
     fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let filled = self.inner.read_at(buffer, offset)?;
         let len = buffer.len();
+        if !self.has_room() {
+            return Ok(filled);
+        }
         if is_page(len) && (filled > 0 || offset > 0) {
             if filled < len {
                 // SQLite would take what is missing for zeros.
                 return Err(io::Error::new(ErrorKind::InvalidData, format!("the page at byte {offset} is cut short")));
             }
-            if self.has_room() {
-                self.check_page(buffer, offset)?;
-                buffer[len - TAIL..].fill(0);
-            }
-        } else if self.kind == FileKind::Wal && filled == len && self.has_room() && is_frame(len) {
+            self.check_page(buffer, offset)?;
+            buffer[len - TAIL..].fill(0);
+        } else if self.kind == FileKind::Wal && filled == len && is_frame(len) {
             // In recovery SQLite compares its own checksums: a frame that fails may be one that was never finished.
             buffer[len - TAIL..].fill(0);
         }
@@ -155,6 +161,25 @@ impl File for CheckedFile {
     fn size(&mut self) -> io::Result<u64> {
         self.inner.size()
     }
+}
+
+/// True for a store whose first page is lost: its second page matches its checksum, whatever the size of a page is.
+fn has_checked_page(file: &mut dyn File) -> io::Result<bool> {
+    let mut page = vec![0; PAGE_MAX];
+    let mut size = PAGE_MIN;
+    while size <= PAGE_MAX {
+        let page = &mut page[..size];
+        if file.read_at(page, size as u64)? == size && matches(page, size as u64) {
+            return Ok(true);
+        }
+        size *= 2;
+    }
+    Ok(false)
+}
+
+/// True for a page at `offset` that ends in its checksum.
+fn matches(page: &[u8], offset: u64) -> bool {
+    page.ends_with(&checksum(&page[..page.len() - TAIL], offset).to_le_bytes())
 }
 
 fn is_frame(len: usize) -> bool {

@@ -15,8 +15,6 @@ mod checksum;
 mod disk;
 mod shim;
 mod simulated;
-#[cfg(test)]
-mod tests;
 
 use std::fmt::Debug;
 use std::io;

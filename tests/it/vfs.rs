@@ -1,12 +1,14 @@
+//! Redlite on a simulated disk: crashes, failing calls, damage.
+
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::*;
-use crate::redlite::env::{Clock, Env, Random};
-use crate::redlite::{Durability, FileOptions, OpenError, Redlite};
-use crate::resp::{Argv, Reply};
+use redlite_dst::redlite::env::{Clock, Env, Random};
+use redlite_dst::redlite::vfs::{CallKind, Fate, Image, Injection, InjectionKind, SimulatedDisk, draw_fates};
+use redlite_dst::redlite::{Durability, FileOptions, OpenError, Redlite};
+use redlite_dst::resp::{Argv, Reply};
 
 const NAME: &str = "store.db";
 const WAL: &str = "store.db-wal";
@@ -236,6 +238,28 @@ fn a_flipped_bit_is_never_served() {
 }
 
 #[test]
+fn a_damaged_file_is_refused_and_left_as_it_is() {
+    let check = |damage: &dyn Fn(&mut Image), expected: &str| {
+        let mut image = empty();
+        damage(&mut image);
+        let before = image.bytes(Path::new(NAME));
+        let disk = SimulatedDisk::from(image);
+        let error = open(&disk, FileOptions::default()).map(drop).expect_err("the file is refused");
+        assert_eq!(error.to_string(), expected);
+        assert!(disk.image().bytes(Path::new(NAME)) == before, "a refused file stays as it is: {expected}");
+    };
+    let name = Path::new(NAME);
+    let lost = "the file is damaged: its first page is not what it was";
+    check(&|image| drop(image.zero_sector(name, 0)), lost);
+    check(&|image| drop(image.flip_bit(name, 3)), lost);
+    let mismatch = "the file is damaged: page 1 of the file does not match its checksum";
+    check(&|image| drop(image.zero_sector(name, 1)), mismatch);
+    check(&|image| drop(image.zero_sector(name, 7)), mismatch);
+    let unchecked = "the file is damaged: the header says that pages carry no checksums";
+    check(&|image| drop(image.flip_bit(name, 20 * 8 + 3)), unchecked);
+}
+
+#[test]
 fn what_is_damaged_on_the_way_from_the_log_is_an_error() {
     let disk = SimulatedDisk::default();
     // More than SQLite keeps in its cache, and less than it keeps in the log.
@@ -338,24 +362,6 @@ fn a_file_is_open_once_only() {
     assert_eq!(call(&first, "SET k v"), Reply::ok());
     drop(first);
     assert_eq!(call(&Redlite::open(&path).expect("it is free again"), "GET k"), Reply::bulk("v"));
-}
-
-/// A store from before there were checksums is used as it is.
-#[test]
-fn an_older_file_is_read_and_written() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join(NAME);
-    let old = rusqlite::Connection::open(&path).expect("a file");
-    crate::redlite::store::create_version_1(&old).expect("a store");
-    old.execute_batch("DROP TABLE search_indexes").expect("a store from before there were indexes");
-    drop(old);
-    for value in ["v", "w"] {
-        let store = Redlite::open(&path).expect("an older store");
-        assert_eq!(call(&store, &format!("SET k {value}")), Reply::ok());
-    }
-    let store = Redlite::open(&path).expect("an older store");
-    assert_eq!(call(&store, "GET k"), Reply::bulk("w"));
-    assert_eq!(store.find_damage().expect("it is read"), Vec::<String>::new());
 }
 
 #[test]
