@@ -57,7 +57,7 @@ impl Storage for Checksummed {
             }
         }
         let (verify, has_room) = (self.verify, Arc::clone(&self.has_room));
-        Ok(Box::new(CheckedFile { inner: file, kind, verify, has_room, page: Vec::new() }))
+        Ok(Box::new(CheckedFile { inner: file, kind, verify, has_room, outgoing: Vec::new(), header_at: None }))
     }
 
     fn open_scratch(&self) -> io::Result<Box<dyn File>> {
@@ -83,8 +83,11 @@ struct CheckedFile {
     kind: FileKind,
     verify: bool,
     has_room: Arc<AtomicBool>,
-    /// A page with its checksum, on its way out.
-    page: Vec<u8>,
+    /// What is on its way out: a page with its checksum, in the log behind its frame's header.
+    outgoing: Vec<u8>,
+    /// Where the header of a frame belongs that waits in `outgoing` for its page: SQLite writes them one by one, and
+    /// one call for both is cheaper.
+    header_at: Option<u64>,
 }
 
 /// SQLite reads and writes pages whole: whatever has a page's size is one.
@@ -107,10 +110,19 @@ impl CheckedFile {
     fn has_room(&self) -> bool {
         self.has_room.load(Ordering::Relaxed)
     }
+
+    /// Writes a header that no page came for.
+    fn flush(&mut self) -> io::Result<()> {
+        match self.header_at.take() {
+            Some(offset) => self.inner.write_at(&self.outgoing, offset),
+            None => Ok(()),
+        }
+    }
 }
 
 impl File for CheckedFile {
     fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.flush()?;
         let filled = self.inner.read_at(buffer, offset)?;
         let len = buffer.len();
         if !self.has_room() {
@@ -131,34 +143,53 @@ impl File for CheckedFile {
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if !is_page(bytes.len()) {
-            return self.inner.write_at(bytes, offset);
-        }
-        if self.kind == FileKind::Database && offset == 0 {
+        if self.kind == FileKind::Database && offset == 0 && is_page(bytes.len()) {
             self.has_room.store(bytes[RESERVED_AT] == RESERVED, Ordering::Relaxed);
         }
-        if !self.has_room() {
+        if self.kind == FileKind::Wal && bytes.len() == FRAME_HEADER && self.has_room() {
+            self.flush()?;
+            self.outgoing.clear();
+            self.outgoing.extend_from_slice(bytes);
+            self.header_at = Some(offset);
+            return Ok(());
+        }
+        if !is_page(bytes.len()) || !self.has_room() {
+            self.flush()?;
             return self.inner.write_at(bytes, offset);
         }
         let (body, tail) = bytes.split_at(bytes.len() - TAIL);
         if tail != [0; TAIL] {
             return Err(io::Error::other("a page has data where its checksum belongs"));
         }
-        self.page.clear();
-        self.page.extend_from_slice(body);
-        self.page.extend_from_slice(&checksum(body, offset).to_le_bytes());
-        self.inner.write_at(&self.page, offset)
+        let start = match self.header_at {
+            Some(header_at) if header_at + FRAME_HEADER as u64 == offset => header_at,
+            _ => {
+                self.flush()?;
+                self.outgoing.clear();
+                offset
+            }
+        };
+        self.header_at = None;
+        self.outgoing.extend_from_slice(body);
+        self.outgoing.extend_from_slice(&checksum(body, offset).to_le_bytes());
+        self.inner.write_at(&self.outgoing, start)
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
+        if self.header_at.is_some_and(|offset| offset >= len) {
+            self.header_at = None;
+        }
+        self.flush()?;
         self.inner.truncate(len)
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
         self.inner.sync()
     }
 
     fn size(&mut self) -> io::Result<u64> {
+        self.flush()?;
         self.inner.size()
     }
 }
