@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use super::Store;
 use super::schema::{self, Found};
 use crate::redlite::engine::OpenError;
-use crate::redlite::vfs::{self, Checksummed, Storage, Vfs};
+use crate::redlite::vfs::{self, Checks, Checksummed, Storage, Vfs};
 
 /// What a store in files is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,8 @@ pub enum Durability {
 impl Store {
     /// Opens the store in the file of this name, which is made where it is missing.
     pub fn open_on(storage: Arc<dyn Storage>, name: &Path, options: FileOptions) -> Result<Self, OpenError> {
-        let vfs = Vfs::register(Arc::new(Checksummed::new(storage, options.verify)))?;
+        let checks = Checks { verify: options.verify, is_synced: options.durability == Durability::Full };
+        let vfs = Vfs::register(Arc::new(Checksummed::new(storage, checks)))?;
         match open(&vfs, name, options) {
             Ok(sqlite) => Self::new(sqlite, Some(vfs)),
             Err(error) => Err(error.with_cause(vfs.take_cause())),

@@ -13,6 +13,7 @@
 
 mod checksum;
 mod disk;
+mod log;
 mod shim;
 mod simulated;
 
@@ -20,7 +21,7 @@ use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub(super) use checksum::{Checksummed, RESERVED};
+pub(super) use checksum::{Checks, Checksummed, RESERVED};
 pub use disk::DiskStorage;
 pub(super) use shim::{Vfs, reserve, reserved};
 pub use simulated::{
