@@ -1,6 +1,6 @@
 //! Slips in commands on keys of any type.
 
-use super::{Canary, arg, call, is_word, with, without_option};
+use super::{Canary, arg, call, with, without_option};
 use crate::redlite::Client;
 use crate::resp::{Argv, Reply};
 
