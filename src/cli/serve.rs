@@ -70,6 +70,7 @@ fn open(args: &Args) -> anyhow::Result<Redlite> {
     Redlite::open(file).map_err(|error| {
         let advice = match &error {
             OpenError::Foreign => "; name another, or one that is not there yet",
+            OpenError::Damaged(_) => "; put back a copy of it",
             OpenError::InUse => "; stop that one, or name another file",
             _ => "",
         };

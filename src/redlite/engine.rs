@@ -1,5 +1,6 @@
 //! One command from request to reply: found, run or queued, committed, and whoever it wakes served.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,8 +9,9 @@ use rusqlite::ErrorCode;
 use super::clients::{Addresses, Clients, Connection, Slot};
 use super::commands::{self, Command, Context};
 use super::env::{Clock, Env, Random};
-use super::failure::Failure;
-use super::store::{Ready, Store, Type};
+use super::failure::{self, Failure};
+use super::store::{FileOptions, Ready, Store, Type};
+use super::vfs::{DiskStorage, Storage};
 use crate::resp::{Argv, Reply};
 
 /// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
@@ -24,11 +26,17 @@ pub enum OpenError {
     /// SQLite refuses the file.
     #[error("cannot open the store: {0}")]
     Sqlite(rusqlite::Error),
+    /// The file is not as it was written. It is left as it is.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// The disk, or whatever else holds the file, fails.
+    #[error("cannot open the store: {0}")]
+    Storage(String),
     /// The file is a database of another program, or none.
     #[error("the file is something else than a store of Redlite")]
     Foreign,
-    /// A store is open in one process at a time.
-    #[error("another process has the store open")]
+    /// A store is open once at a time.
+    #[error("the store is open already, in this process or another")]
     InUse,
     /// The file holds a store of another version.
     #[error("the store in the file has schema version {found}, and this version reads {expected}")]
@@ -46,6 +54,20 @@ impl From<rusqlite::Error> for OpenError {
             Some(ErrorCode::NotADatabase) => OpenError::Foreign,
             Some(ErrorCode::DatabaseBusy) => OpenError::InUse,
             _ => OpenError::Sqlite(error),
+        }
+    }
+}
+
+impl OpenError {
+    /// As this, with the reason that the storage gave.
+    pub(super) fn with_cause(self, cause: Option<io::Error>) -> Self {
+        let OpenError::Sqlite(error) = &self else { return self };
+        let is_damage = error.sqlite_error().is_some_and(|sqlite| failure::is_damage(*sqlite));
+        match cause {
+            Some(cause) if is_damage => OpenError::Damaged(cause.to_string()),
+            None if is_damage => OpenError::Damaged(error.to_string()),
+            Some(cause) => OpenError::Storage(cause.to_string()),
+            None => self,
         }
     }
 }
@@ -72,7 +94,20 @@ impl Redlite {
     /// # Errors
     /// As [`Redlite::open`].
     pub fn open_with(path: impl AsRef<Path>, env: Env) -> Result<Self, OpenError> {
-        Ok(Self::new(Store::open_file(path.as_ref())?, env))
+        Self::open_on(Arc::new(DiskStorage), path, FileOptions::default(), env)
+    }
+
+    /// As [`Redlite::open_with`], of a file in `storage`.
+    ///
+    /// # Errors
+    /// As [`Redlite::open`].
+    pub fn open_on(
+        storage: Arc<dyn Storage>,
+        name: impl AsRef<Path>,
+        options: FileOptions,
+        env: Env,
+    ) -> Result<Self, OpenError> {
+        Ok(Self::new(Store::open_on(storage, name.as_ref(), options)?, env))
     }
 
     /// As [`Redlite::open_in_memory`], with this clock and randomness.
@@ -116,6 +151,34 @@ impl Redlite {
         let store = &mut lock(&self.engine).store;
         store.clear_all().and_then(|()| store.commit()).inspect_err(|_| store.rollback())?;
         Ok(())
+    }
+
+    /// What is wrong with the file as a whole, one line for each fault: nothing, where it is sound. Reads all of it.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or a page does not match its checksum.
+    pub fn find_damage(&self) -> Result<Vec<String>, OpenError> {
+        let store = &lock(&self.engine).store;
+        store.find_damage().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
+    }
+
+    /// Writes what is in the log to the database file, and empties the log. It is done by itself now and then.
+    ///
+    /// # Errors
+    /// Where that fails: nothing is lost then.
+    pub fn checkpoint(&self) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        store.checkpoint().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
+    }
+
+    /// Writes the file anew, without the room that deleted data took.
+    ///
+    /// # Errors
+    /// Where that fails: nothing is lost then.
+    pub fn vacuum(&self) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        let done = store.vacuum().inspect_err(|_| store.rollback());
+        done.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
     }
 
     /// Starts a batch: commands of any of the store's connections that are committed together.
@@ -300,6 +363,7 @@ impl Engine {
 
     /// Finds the command and runs it, queues it or refuses it.
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
+        self.store.recover()?;
         let checked =
             commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
         self.clients.commands_run += 1;
@@ -340,7 +404,7 @@ impl Engine {
             }
             Err(failure @ Failure::Refused(_)) => self.clients.answer(&mut connection, failure.into_reply()),
             Err(failure @ Failure::Storage(_)) => {
-                let error = failure.into_reply();
+                let error = self.explain(failure);
                 self.clients.answer(&mut connection, error.clone());
                 self.clients.put_back(connection);
                 return self.undo(&error);
@@ -356,7 +420,20 @@ impl Engine {
 
     fn commit(&mut self) {
         if let Err(error) = self.store.commit() {
-            self.undo(&Failure::Storage(error).into_reply());
+            self.fail(Failure::Storage(error));
+        }
+    }
+
+    /// Undoes the batch, as this stopped it.
+    fn fail(&mut self, failure: Failure) {
+        let error = self.explain(failure);
+        self.undo(&error);
+    }
+
+    fn explain(&self, failure: Failure) -> Reply {
+        match failure {
+            Failure::Storage(error) => failure::storage_reply(&error, self.store.take_cause()),
+            other => other.into_reply(),
         }
     }
 
@@ -369,7 +446,7 @@ impl Engine {
             }
             for key in ready {
                 if let Err(failure) = self.serve_key(&key, now_ms) {
-                    self.undo(&failure.into_reply());
+                    self.fail(failure);
                 }
                 self.clients.mark_dirty(&mut self.store);
             }
@@ -426,7 +503,7 @@ impl Engine {
             self.clients.stir(slot);
         }
         if let Err(failure) = self.expire_awaited(now_ms) {
-            self.undo(&failure.into_reply());
+            self.fail(failure);
         }
     }
 

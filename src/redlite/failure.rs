@@ -1,5 +1,10 @@
 //! What stops a command.
 
+use std::io;
+
+use rusqlite::ErrorCode;
+use rusqlite::ffi;
+
 use super::waits::Wait;
 use crate::resp::Reply;
 
@@ -26,10 +31,42 @@ impl Failure {
                 text.iter_mut().filter(|byte| matches!(byte, b'\r' | b'\n')).for_each(|byte| *byte = b' ');
                 Reply::Error(text)
             }
-            Failure::Storage(error) => Reply::error(format!("ERR storage: {error}")),
+            Failure::Storage(error) => storage_reply(&error, None),
             Failure::Blocked(wait) => wait.timed_out,
         }
     }
+}
+
+/// The reply where the storage failed, with why it did where that is known.
+///
+/// Redis answers MISCONF where it cannot write to its append-only file (`writeCommandsDeniedByDiskError`); here nothing
+/// of the command was done.
+pub(super) fn storage_reply(error: &rusqlite::Error, cause: Option<io::Error>) -> Reply {
+    let Some(sqlite) = error.sqlite_error() else { return Reply::error(format!("ERR storage: {error}")) };
+    let cause = cause.map_or_else(|| error.to_string(), |cause| cause.to_string());
+    let cause = cause.replace(['\r', '\n'], " ");
+    let is_write = matches!(
+        sqlite.extended_code,
+        ffi::SQLITE_IOERR_WRITE
+            | ffi::SQLITE_IOERR_FSYNC
+            | ffi::SQLITE_IOERR_DIR_FSYNC
+            | ffi::SQLITE_IOERR_TRUNCATE
+            | ffi::SQLITE_IOERR_DELETE
+    );
+    Reply::error(match sqlite.code {
+        ErrorCode::DiskFull => format!("MISCONF Errors writing to the store: {cause}"),
+        _ if is_write => format!("MISCONF Errors writing to the store: {cause}"),
+        _ if is_damage(*sqlite) => format!("ERR storage: data is damaged: {cause}"),
+        ErrorCode::OutOfMemory => "ERR storage: out of memory".to_owned(),
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => format!("ERR storage: {cause}"),
+        _ => format!("ERR storage: {error}"),
+    })
+}
+
+/// True where what is stored is not what was written.
+pub(super) fn is_damage(error: ffi::Error) -> bool {
+    error.extended_code == ffi::SQLITE_IOERR_DATA
+        || matches!(error.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
 }
 
 impl From<rusqlite::Error> for Failure {

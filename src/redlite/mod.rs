@@ -19,6 +19,7 @@
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
+//! | [`vfs`] | the files under SQLite: checksums of pages, and a simulated disk; the only room with `unsafe` code |
 //! | [`server`] | the same store for clients on sockets |
 //! | `number`, `long_double`, `glob`, `qsort`, `stream_id` | how Redis reads and writes numbers and ids, matches patterns, and sorts |
 //!
@@ -40,8 +41,10 @@ pub mod search;
 pub mod server;
 mod store;
 mod stream_id;
+pub mod vfs;
 mod waits;
 
 pub use client::{ClientError, RedliteClient};
 pub use clients::{Addresses, Slot};
 pub use engine::{Batch, Client, OpenError, Redlite, State};
+pub use store::{Durability, FileOptions};

@@ -46,6 +46,9 @@ const KNOW_REDLITE: &[&str] = &[
 /// Where the wall clock and the thread's randomness may be used.
 const KNOW_THE_WORLD: &[&str] = &["src/redlite/env.rs", "src/targets/", "src/campaign/", "src/cli/"];
 
+/// Where unsafe code is let in: SQLite's VFS is an interface in C.
+const MAY_BE_UNSAFE: &[&str] = &["src/redlite/vfs/shim.rs"];
+
 const LINES_MAX: usize = 700;
 const FUNCTION_LINES_MAX: usize = 70;
 
@@ -209,18 +212,19 @@ fn nothing_is_drawn_in_hash_order() {
 }
 
 #[test]
-fn no_test_is_ignored_and_no_unsafe_is_allowed() {
+fn no_test_is_ignored_and_unsafe_code_is_where_it_may_be() {
     let ignored = ["#[", "ignore"].concat();
     let unsafe_allowed = ["allow(", "unsafe_code)"].concat();
     let mut breaches = Vec::new();
     for source in sources() {
         for (at, line) in source.text.lines().enumerate() {
-            if line.contains(&ignored) || line.contains(&unsafe_allowed) {
+            let may_be_unsafe = MAY_BE_UNSAFE.contains(&source.path.as_str());
+            if line.contains(&ignored) || (line.contains(&unsafe_allowed) && !may_be_unsafe) {
                 breaches.push(format!("{}:{}: {}", source.path, at + 1, line.trim()));
             }
         }
     }
-    check("no test is ignored, no unsafe code is let in", &breaches);
+    check("no test is ignored, unsafe code is let in where it must be", &breaches);
 }
 
 #[test]

@@ -13,3 +13,4 @@ mod simulator;
 mod spec;
 mod targets;
 mod trace;
+mod vfs;

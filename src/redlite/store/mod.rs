@@ -5,6 +5,7 @@
 //! transaction; the engine commits it. Expiry, the type check and get-or-create live in `keyspace` alone.
 
 mod encodings;
+mod files;
 mod hashes;
 mod keyspace;
 mod lists;
@@ -18,16 +19,17 @@ mod stream_groups;
 mod streams;
 mod strings;
 
+use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
+use super::vfs::Vfs;
 
 pub(super) use encodings::Origin;
+pub use files::{Durability, FileOptions};
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
@@ -41,9 +43,13 @@ pub(super) use streams::{Node, Stream, StreamEntry};
 #[derive(Debug)]
 pub(super) struct Store {
     sqlite: Connection,
+    /// What the database's files go through: dropped after the connection. None in memory.
+    vfs: Option<Vfs>,
     /// The command's time, in milliseconds since 1970.
     now_ms: i64,
     indexes: search::Indexes,
+    /// True where a rollback may have undone what is remembered about indexes.
+    are_indexes_unread: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
 }
@@ -52,37 +58,23 @@ impl Store {
     pub fn open_memory() -> Result<Self, OpenError> {
         let sqlite = Connection::open_in_memory()?;
         schema::create(&sqlite)?;
-        Self::new(sqlite)
+        Self::new(sqlite, None)
     }
 
-    pub fn open_file(path: &Path) -> Result<Self, OpenError> {
-        let sqlite = Connection::open(path)?;
-        // Another process keeps its lock as long as it runs: only one that is about to end is worth waiting for.
-        sqlite.busy_timeout(Duration::from_secs(1))?;
-        // Before anything is written: a file that is something else stays as it is.
-        let is_new = schema::check(&sqlite)?;
-        // The order matters: SQLite takes shared memory for the WAL's index unless the lock is exclusive first.
-        sqlite.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-        sqlite.pragma_update(None, "journal_mode", "WAL")?;
-        sqlite.pragma_update(None, "synchronous", "FULL")?;
-        if is_new {
-            schema::create(&sqlite)?;
-        }
-        Self::new(sqlite)
-    }
-
-    fn new(sqlite: Connection) -> Result<Self, OpenError> {
+    fn new(sqlite: Connection, vfs: Option<Vfs>) -> Result<Self, OpenError> {
         sqlite.set_prepared_statement_cache_capacity(512);
         // Otherwise SQLite plans a statement anew each time that the bounds of its range or its LIMIT change.
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let mut store = Self {
             sqlite,
+            vfs,
             now_ms: 0,
             indexes: search::Indexes::default(),
+            are_indexes_unread: false,
             signals: signals::Signals::default(),
             ranks: ranks::Ranks::default(),
         };
-        store.load_indexes()?;
+        store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
         Ok(store)
     }
 
@@ -110,6 +102,8 @@ impl Store {
 
     fn begin(&mut self) -> rusqlite::Result<()> {
         if self.sqlite.is_autocommit() {
+            // What an earlier failure could not take back.
+            self.retract()?;
             self.sqlite.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
         Ok(())
@@ -162,6 +156,7 @@ impl Store {
         self.refresh_indexes()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
+            self.vfs.iter().for_each(Vfs::note_commit);
         }
         Ok(())
     }
@@ -173,10 +168,48 @@ impl Store {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");
             self.indexes.forget_changes();
-            if self.load_indexes().is_err() {
-                self.indexes = search::Indexes::default();
-            }
+            self.are_indexes_unread = true;
         }
+        // Where this fails, the next command that writes tries it again.
+        let _ = self.retract();
+    }
+
+    /// Does what an earlier rollback has left to do before the next command.
+    pub fn recover(&mut self) -> rusqlite::Result<()> {
+        if self.are_indexes_unread {
+            self.load_indexes()?;
+            self.are_indexes_unread = false;
+        }
+        Ok(())
+    }
+
+    /// Takes back what a transaction that failed has left in the log.
+    fn retract(&self) -> rusqlite::Result<()> {
+        self.vfs.as_ref().map_or(Ok(()), Vfs::retract)
+    }
+
+    /// Why the storage failed since this was last asked.
+    pub fn take_cause(&self) -> Option<io::Error> {
+        self.vfs.as_ref().and_then(Vfs::take_cause)
+    }
+
+    /// What SQLite finds wrong with the file: nothing, where it is sound.
+    pub fn find_damage(&self) -> rusqlite::Result<Vec<String>> {
+        let found = self.rows("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    /// Writes what is in the log to the database.
+    pub fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map(drop)
+    }
+
+    /// Writes the database anew, without the room that deleted data took.
+    pub fn vacuum(&mut self) -> rusqlite::Result<()> {
+        self.retract()?;
+        self.sqlite.execute_batch("VACUUM")?;
+        self.vfs.iter().for_each(Vfs::note_commit);
+        Ok(())
     }
 }
 

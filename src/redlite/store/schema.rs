@@ -7,8 +7,11 @@ use crate::redlite::engine::OpenError;
 /// Written to `application_id` of every file: "Redl". <https://www.sqlite.org/pragma.html#pragma_application_id>
 const APPLICATION: i64 = 0x5265_646c;
 
-/// Written to `user_version` of every file.
-const VERSION: i64 = 1;
+/// Written to `user_version` of every file. Version 1 had the same tables, in pages without checksums.
+const VERSION: i64 = 2;
+
+/// Its pages have no room for checksums: it is used as it is.
+pub(super) const VERSION_UNCHECKED: i64 = 1;
 
 const TABLES: &str = "
     CREATE TABLE keys (
@@ -164,27 +167,52 @@ const TABLES: &str = "
     CREATE INDEX stream_pending_by_consumer ON stream_pending (key_id, group_name, consumer, id);
 ";
 
-/// True for a file that is still empty, false for one that holds a store. Changes nothing.
+/// What a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing yet.
+    Nothing,
+    /// A store whose pages carry checksums.
+    Store,
+    /// A store from before there were checksums.
+    Unchecked,
+}
+
+/// What the file holds. Changes nothing.
 ///
 /// # Errors
 /// [`OpenError::Foreign`] for a file of something else, [`OpenError::Version`] for a store of another version.
-pub(super) fn check(sqlite: &Connection) -> Result<bool, OpenError> {
+pub(super) fn check(sqlite: &Connection) -> Result<Found, OpenError> {
     let number = |pragma: &str| sqlite.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
     let tables: i64 = sqlite.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     match (application, version) {
-        (APPLICATION, VERSION) => Ok(false),
+        (APPLICATION, VERSION) => Ok(Found::Store),
+        (APPLICATION, VERSION_UNCHECKED) => Ok(Found::Unchecked),
         (APPLICATION, found) => Err(OpenError::Version { found, expected: VERSION }),
-        (0, 0) if tables == 0 => Ok(true),
+        (0, 0) if tables == 0 => Ok(Found::Nothing),
         _ => Err(OpenError::Foreign),
     }
 }
 
 /// Makes the tables.
 pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
+    create_version(sqlite, VERSION)
+}
+
+/// Makes the tables in a file that says this version.
+pub(super) fn create_version(sqlite: &Connection, version: i64) -> rusqlite::Result<()> {
     sqlite.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
+        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version}; COMMIT;"
     ))
+}
+
+/// Makes the tables that an older file lacks.
+pub(super) fn complete(sqlite: &Connection) -> rusqlite::Result<()> {
+    let tables = TABLES.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS");
+    let tables = tables.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS");
+    let tables = tables.replace("CREATE UNIQUE INDEX", "CREATE UNIQUE INDEX IF NOT EXISTS");
+    sqlite.execute_batch(&format!("BEGIN; {tables} COMMIT;"))
 }
 
 #[cfg(test)]
@@ -210,7 +238,7 @@ mod tests {
         check_file("CREATE TABLE keys (id); PRAGMA user_version = 1", foreign);
         check_file(
             &format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 9"),
-            "the store in the file has schema version 9, and this version reads 1",
+            "the store in the file has schema version 9, and this version reads 2",
         );
     }
 }

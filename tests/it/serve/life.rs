@@ -54,7 +54,9 @@ fn what_it_cannot_do_it_says_and_what_to_do() {
     let file = server.folder.path().join("data.db").display().to_string();
     assert_eq!(
         refused(&["--file", &file, "--listen", "127.0.0.1:0"]),
-        format!("dst: {file}: another process has the store open; stop that one, or name another file")
+        format!(
+            "dst: {file}: the store is open already, in this process or another; stop that one, or name another file"
+        )
     );
     assert_eq!(
         refused(&["--unix", &file]),

@@ -1,0 +1,354 @@
+//! A checksum in every page: SQLite itself serves a page with a flipped bit as it is.
+//!
+//! The last 8 bytes of a page are kept out of SQLite's use ([`RESERVED`]). In the database file and in the log they
+//! hold a checksum of the page and of where it lies; SQLite sees them as zeros, so that its own checksums of the log's
+//! frames, which cover them, come out the same. A page that fails is an error, and never reaches SQLite.
+//!
+//! A read that fails is tried once more. While the store is open, a page that is older than the last one written there
+//! is an error, too. What cannot be seen: a whole page that was as it was once, checksum and all, before the store was
+//! opened; and damage to the last transaction in the log, which looks like one that was never finished (for those
+//! before it see `log`).
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{File, FileKind, Storage, log};
+
+/// How many bytes at the end of a page the checksum takes.
+pub(in crate::redlite) const RESERVED: u8 = 8;
+
+pub(super) const TAIL: usize = RESERVED as usize;
+
+/// Sizes that the format of SQLite's files lays down. <https://www.sqlite.org/fileformat2.html>
+const MAGIC: &[u8] = b"SQLite format 3\0";
+const HEADER: usize = 100;
+pub(super) const FRAME_HEADER: usize = 24;
+const PAGE_MIN: usize = 512;
+const PAGE_MAX: usize = 65536;
+const RESERVED_AT: usize = 20;
+
+/// How the pages of a file are checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::redlite) struct Checks {
+    /// Without this no checksum is looked at: that is for tests.
+    pub verify: bool,
+    /// True where every transaction is synced before the next one is written: one that is damaged while a later one is
+    /// there was acknowledged.
+    pub is_synced: bool,
+}
+
+/// Files whose pages carry checksums. A database that was made without them stays as it is.
+#[derive(Debug)]
+pub(in crate::redlite) struct Checksummed {
+    inner: Arc<dyn Storage>,
+    checks: Checks,
+    /// True where the pages of the database that is open have room for checksums.
+    has_room: Arc<AtomicBool>,
+}
+
+impl Checksummed {
+    /// Writes checksums to the files of `inner`.
+    pub fn new(inner: Arc<dyn Storage>, checks: Checks) -> Self {
+        Self { inner, checks, has_room: Arc::new(AtomicBool::new(false)) }
+    }
+}
+
+impl Storage for Checksummed {
+    fn open(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
+        let mut file = self.inner.open(name, kind, create)?;
+        if kind == FileKind::Other {
+            return Ok(file);
+        }
+        if kind == FileKind::Database {
+            let mut header = [0; HEADER];
+            let filled = read_steady(&mut *file, &mut header, 0)?;
+            self.has_room.store(filled == HEADER && header[RESERVED_AT] == RESERVED, Ordering::Relaxed);
+            if filled > 0 && !header.starts_with(MAGIC) && has_checked_page(&mut *file)? {
+                return Err(io::Error::new(ErrorKind::InvalidData, "its first page is not what it was"));
+            }
+        }
+        let mut file = CheckedFile {
+            inner: file,
+            kind,
+            checks: self.checks,
+            has_room: Arc::clone(&self.has_room),
+            outgoing: Vec::new(),
+            header_at: None,
+            latest: Vec::new(),
+        };
+        if kind == FileKind::Wal && self.checks.verify && file.has_room() {
+            log::check(&mut *file.inner)?;
+        }
+        Ok(Box::new(file))
+    }
+
+    fn open_scratch(&self) -> io::Result<Box<dyn File>> {
+        self.inner.open_scratch()
+    }
+
+    fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
+        self.inner.delete(name, sync)
+    }
+
+    fn exists(&self, name: &Path) -> io::Result<bool> {
+        self.inner.exists(name)
+    }
+
+    fn resolve(&self, name: &Path) -> io::Result<PathBuf> {
+        self.inner.resolve(name)
+    }
+}
+
+#[derive(Debug)]
+struct CheckedFile {
+    inner: Box<dyn File>,
+    kind: FileKind,
+    checks: Checks,
+    has_room: Arc<AtomicBool>,
+    /// What is on its way out: a page with its checksum, in the log behind its frame's header.
+    outgoing: Vec<u8>,
+    /// Where the header of a frame belongs that waits in `outgoing` for its page: SQLite writes them one by one, and
+    /// one call for both is cheaper.
+    header_at: Option<u64>,
+    /// The checksum of each page that was read or written last; 0 where that is not known.
+    latest: Vec<u64>,
+}
+
+/// SQLite reads and writes pages whole: whatever has a page's size is one.
+fn is_page(len: usize) -> bool {
+    len >= PAGE_MIN && len.is_power_of_two()
+}
+
+impl CheckedFile {
+    /// Reads a page, and once more where the first try fails.
+    fn read_page(&mut self, page: &mut [u8], offset: u64) -> io::Result<()> {
+        let first = self.try_page(page, offset);
+        match first {
+            Err(error) if error.kind() == ErrorKind::InvalidData => self.try_page(page, offset),
+            done => done,
+        }
+    }
+
+    fn try_page(&mut self, page: &mut [u8], offset: u64) -> io::Result<()> {
+        let filled = self.inner.read_at(page, offset)?;
+        let len = page.len();
+        let place = match self.kind {
+            FileKind::Database => format!("page {} of the file", offset / len as u64 + 1),
+            _ => format!("the page at byte {offset} of the log"),
+        };
+        let damaged = |how: &str| Err(io::Error::new(ErrorKind::InvalidData, format!("{place} {how}")));
+        if filled < len {
+            // SQLite would take what is missing for zeros.
+            return damaged("is cut short");
+        }
+        if self.checks.verify {
+            let (body, tail) = page.split_at(len - TAIL);
+            if Mark::of(body, tail, offset).is_none() {
+                return damaged("does not match its checksum");
+            }
+            let found = word(tail);
+            let latest = self.latest_mut(len, offset);
+            if *latest != 0 && *latest != found {
+                return damaged("is older than what was written there");
+            }
+            *latest = found;
+        }
+        page[len - TAIL..].fill(0);
+        Ok(())
+    }
+
+    /// What is known of the page at `offset`.
+    fn latest_mut(&mut self, page_len: usize, offset: u64) -> &mut u64 {
+        let unit = match self.kind {
+            FileKind::Database => page_len,
+            _ => page_len + FRAME_HEADER,
+        };
+        let at = (offset / unit as u64) as usize;
+        if at >= self.latest.len() {
+            self.latest.resize(at + 1, 0);
+        }
+        &mut self.latest[at]
+    }
+
+    fn has_room(&self) -> bool {
+        self.has_room.load(Ordering::Relaxed)
+    }
+
+    /// Writes a header that no page came for.
+    fn flush(&mut self) -> io::Result<()> {
+        match self.header_at.take() {
+            Some(offset) => self.inner.write_at(&self.outgoing, offset),
+            None => Ok(()),
+        }
+    }
+}
+
+impl File for CheckedFile {
+    fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.flush()?;
+        let len = buffer.len();
+        let is_log = self.kind == FileKind::Wal;
+        if !self.has_room() {
+            return self.inner.read_at(buffer, offset);
+        }
+        if is_page(len) {
+            if offset == 0 && self.inner.size()? == 0 {
+                return Ok(0);
+            }
+            return self.read_page(buffer, offset).map(|()| len);
+        }
+        if !is_log {
+            return self.inner.read_at(buffer, offset);
+        }
+        let filled = read_steady(&mut *self.inner, buffer, offset)?;
+        if filled == len && is_frame(len) {
+            // In recovery SQLite compares its own checksums: a frame that fails may be one that was never finished.
+            buffer[len - TAIL..].fill(0);
+        }
+        Ok(filled)
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.kind == FileKind::Database && offset == 0 && is_page(bytes.len()) {
+            self.has_room.store(bytes[RESERVED_AT] == RESERVED, Ordering::Relaxed);
+        }
+        if self.kind == FileKind::Wal && bytes.len() == FRAME_HEADER && self.has_room() {
+            self.flush()?;
+            self.outgoing.clear();
+            self.outgoing.extend_from_slice(bytes);
+            self.header_at = Some(offset);
+            return Ok(());
+        }
+        if !is_page(bytes.len()) || !self.has_room() {
+            self.flush()?;
+            return self.inner.write_at(bytes, offset);
+        }
+        let (body, tail) = bytes.split_at(bytes.len() - TAIL);
+        if tail != [0; TAIL] {
+            return Err(io::Error::other("a page has data where its checksum belongs"));
+        }
+        let start = match self.header_at {
+            Some(header_at) if header_at + FRAME_HEADER as u64 == offset => header_at,
+            _ => {
+                self.flush()?;
+                self.outgoing.clear();
+                offset
+            }
+        };
+        self.header_at = None;
+        self.outgoing.extend_from_slice(body);
+        let is_synced = self.kind == FileKind::Wal && self.checks.is_synced;
+        let sum = if is_synced { Mark::Synced } else { Mark::None }.put_on(checksum(body, offset));
+        self.outgoing.extend_from_slice(&sum.to_le_bytes());
+        // Until it is written, the page is the one before or this one.
+        *self.latest_mut(bytes.len(), offset) = 0;
+        self.inner.write_at(&self.outgoing, start)?;
+        *self.latest_mut(bytes.len(), offset) = sum;
+        Ok(())
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        if self.header_at.is_some_and(|offset| offset >= len) {
+            self.header_at = None;
+        }
+        self.flush()?;
+        // Also of what stays, but a truncation is rare.
+        self.latest.clear();
+        self.inner.truncate(len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.inner.sync()
+    }
+
+    fn size(&mut self) -> io::Result<u64> {
+        self.flush()?;
+        self.inner.size()
+    }
+}
+
+/// True for a store whose first page is lost: its second page matches its checksum, whatever the size of a page is.
+fn has_checked_page(file: &mut dyn File) -> io::Result<bool> {
+    let mut page = vec![0; PAGE_MAX];
+    let mut size = PAGE_MIN;
+    while size <= PAGE_MAX {
+        let page = &mut page[..size];
+        let (filled, offset) = (file.read_at(page, size as u64)?, size as u64);
+        let (body, tail) = page.split_at(size - TAIL);
+        if filled == size && Mark::of(body, tail, offset).is_some() {
+            return Ok(true);
+        }
+        size *= 2;
+    }
+    Ok(false)
+}
+
+/// Reads what has no checksum of ours until two tries agree.
+pub(super) fn read_steady(file: &mut dyn File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    const TRIES: usize = 4;
+    let mut filled = file.read_at(buffer, offset)?;
+    let mut again = vec![0; buffer.len()];
+    for _ in 0..TRIES {
+        let filled_again = file.read_at(&mut again, offset)?;
+        if filled_again == filled && again[..filled] == buffer[..filled] {
+            return Ok(filled);
+        }
+        filled = filled_again;
+        buffer.copy_from_slice(&again);
+    }
+    Err(io::Error::new(ErrorKind::InvalidData, format!("no two reads of byte {offset} agree")))
+}
+
+/// What a page's checksum says besides that the page is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    None,
+    /// Its transaction was written after the one before was synced.
+    Synced,
+}
+
+impl Mark {
+    /// Far from 0, so that one flipped bit turns no mark into another.
+    fn put_on(self, sum: u64) -> u64 {
+        match self {
+            Mark::None => sum,
+            Mark::Synced => sum ^ 0x5a5a_a5a5_3c3c_c3c3,
+        }
+    }
+
+    /// The mark of a page at `offset` that is whole.
+    pub fn of(body: &[u8], tail: &[u8], offset: u64) -> Option<Self> {
+        let (sum, found) = (checksum(body, offset), word(tail));
+        [Mark::None, Mark::Synced].into_iter().find(|mark| mark.put_on(sum) == found)
+    }
+}
+
+fn word(bytes: &[u8]) -> u64 {
+    u64::from_le_bytes(bytes.try_into().unwrap_or_default())
+}
+
+fn is_frame(len: usize) -> bool {
+    len > FRAME_HEADER && is_page(len - FRAME_HEADER)
+}
+
+/// 64 bits over the bytes, a multiple of 8, and where they lie. Every step is one-to-one in the word that it takes in,
+/// so that a change of any one word always changes the result.
+fn checksum(bytes: &[u8], offset: u64) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let step = |state: u64, word: u64| (state ^ word).wrapping_mul(ODD).rotate_left(29);
+    // Four lanes, as one would wait for each multiplication.
+    let mut lanes = [offset, 1, 2, 3];
+    let mut blocks = bytes.chunks_exact(32);
+    for block in &mut blocks {
+        for (lane, bytes) in lanes.iter_mut().zip(block.chunks_exact(8)) {
+            *lane = step(*lane, word(bytes));
+        }
+    }
+    let rest = blocks.remainder().chunks_exact(8).map(word);
+    let state = lanes.into_iter().chain(rest).fold(bytes.len() as u64, step);
+    // The high bits of a product depend on all of the low ones: let the low bits, too.
+    (state ^ (state >> 32)).wrapping_mul(ODD) ^ (state >> 29)
+}

@@ -1,0 +1,138 @@
+//! Real files.
+
+use std::fs::{self, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, fcntl_lock};
+
+use super::{File, FileKind, Storage};
+
+/// Another process keeps its lock as long as it runs: only one that is about to end is worth waiting for, a second.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Files of the machine. A database is locked while it is open: against other stores, also of this process, and
+/// against other programs that use SQLite.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DiskStorage;
+
+impl Storage for DiskStorage {
+    fn open(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
+        let is_new = create && !name.exists();
+        let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(name)?;
+        if kind == FileKind::Database {
+            lock(&file)?;
+        }
+        Ok(Box::new(DiskFile { file, unsynced_folder: is_new.then(|| folder_of(name).to_owned()) }))
+    }
+
+    fn open_scratch(&self) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(DiskFile { file: tempfile::tempfile()?, unsynced_folder: None }))
+    }
+
+    fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
+        fs::remove_file(name)?;
+        if sync { sync_folder(folder_of(name)) } else { Ok(()) }
+    }
+
+    fn exists(&self, name: &Path) -> io::Result<bool> {
+        // As SQLite's own VFS: an empty file is no journal.
+        match fs::metadata(name) {
+            Ok(about) => Ok(!about.is_file() || about.len() > 0),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn resolve(&self, name: &Path) -> io::Result<PathBuf> {
+        // Through links: the log lies beside the file itself, by whatever name it is opened.
+        fs::canonicalize(name).or_else(|_| std::path::absolute(name))
+    }
+}
+
+/// Two locks, as neither sees the other: `flock` also keeps out stores of this process, and the record lock over the
+/// whole file is what SQLite's own VFS asks for.
+fn lock(file: &fs::File) -> io::Result<()> {
+    for _ in 0..LOCK_TRIES {
+        match try_lock(file) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+    try_lock(file)
+}
+
+fn try_lock(file: &fs::File) -> io::Result<()> {
+    let in_use = || io::Error::new(ErrorKind::ResourceBusy, "the file is open in another store or program");
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(in_use()),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    match fcntl_lock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Err(in_use()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn folder_of(name: &Path) -> &Path {
+    match name.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+#[derive(Debug)]
+struct DiskFile {
+    file: fs::File,
+    /// The folder of a file that was made by opening it: its name is not yet sure to outlast a power loss.
+    unsynced_folder: Option<PathBuf>,
+}
+
+impl File for DiskFile {
+    fn read_at(&mut self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<usize> {
+        let wanted = buffer.len();
+        while !buffer.is_empty() {
+            match self.file.read_at(buffer, offset) {
+                Ok(0) => break,
+                Ok(read) => {
+                    buffer = &mut buffer[read..];
+                    offset += read as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(wanted - buffer.len())
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        if let Some(folder) = &self.unsynced_folder {
+            sync_folder(folder)?;
+            self.unsynced_folder = None;
+        }
+        Ok(())
+    }
+
+    fn size(&mut self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+}

@@ -1,0 +1,110 @@
+//! The files under the store: what SQLite asks of them goes through here, in production and in simulation.
+//!
+//! ```text
+//! SQLite → shim → Checksummed → DiskStorage        real files
+//!                             → SimulatedDisk      files in memory that fail, lose power and lie when told to
+//! ```
+//!
+//! [`Storage`] and [`File`] are all that a place for files has to provide. SQLite keeps one database file, and beside
+//! it a write-ahead log (`-wal`) and, while the store is made, a rollback journal (`-journal`). There is no shared
+//! memory: a store has its file for itself.
+//!
+//! `shim` is the only file with `unsafe` code.
+
+mod checksum;
+mod disk;
+mod log;
+mod shim;
+mod simulated;
+
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub(super) use checksum::{Checks, Checksummed, RESERVED};
+pub use disk::DiskStorage;
+pub(super) use shim::{Vfs, reserve, reserved};
+pub use simulated::{
+    Call, CallKind, Counts, Fate, Hook, Image, Injection, InjectionKind, Pending, SECTOR, SimulatedDisk, draw_fates,
+};
+
+/// What SQLite uses a file for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// The database itself.
+    Database,
+    /// The write-ahead log.
+    Wal,
+    /// A rollback journal, or anything else.
+    Other,
+}
+
+/// A place where a store keeps its files.
+///
+/// How an [`io::Error`] reaches the client: of kind `StorageFull` or `QuotaExceeded` it says that the disk is full, of
+/// kind `InvalidData` that data is damaged, of kind `OutOfMemory` that there is no memory; every other is an
+/// input/output error. Its text is part of the reply.
+pub trait Storage: Debug + Send + Sync {
+    /// Opens the file of this name, which is made where it is missing and `create` is set.
+    ///
+    /// # Errors
+    /// `NotFound` where it is missing; `ResourceBusy` where it is a database that another store has open.
+    fn open(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>>;
+
+    /// Opens a file that has no name and is gone when it is dropped.
+    ///
+    /// # Errors
+    /// Where there is no place for it.
+    fn open_scratch(&self) -> io::Result<Box<dyn File>>;
+
+    /// Removes a file; with `sync` so that it does not come back after a power loss.
+    ///
+    /// # Errors
+    /// `NotFound` where it is missing.
+    fn delete(&self, name: &Path, sync: bool) -> io::Result<()>;
+
+    /// True where there is a file of this name.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    fn exists(&self, name: &Path) -> io::Result<bool>;
+
+    /// The name by which the same file is found from everywhere.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    fn resolve(&self, name: &Path) -> io::Result<PathBuf>;
+}
+
+/// An open file.
+pub trait File: Debug + Send {
+    /// Fills `buffer` from `offset` on; how many bytes there were: fewer than asked for only where the file ends.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or what is read is known to be damaged.
+    fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Writes all of `bytes` at `offset`, beyond the end too.
+    ///
+    /// # Errors
+    /// Where the file cannot be written; a part of the bytes may be.
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Cuts the file to `len` bytes.
+    ///
+    /// # Errors
+    /// Where that fails.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+
+    /// Returns when all that was written outlasts a power loss, the file's name and earlier deletions too.
+    ///
+    /// # Errors
+    /// Where that is not sure.
+    fn sync(&mut self) -> io::Result<()>;
+
+    /// How many bytes the file has.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    fn size(&mut self) -> io::Result<u64>;
+}
