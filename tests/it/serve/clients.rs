@@ -8,12 +8,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use redis::aio::ConnectionManager;
-use redis::{AsyncCommands, Client, Commands, ControlFlow, PubSubCommands, RedisResult};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{AsyncCommands, AsyncConnectionConfig, Client, Commands, ControlFlow, PubSubCommands, RedisResult};
 use rustix::process::Signal;
 use tokio::runtime;
 
-use super::Server;
+use super::{REPLY_WITHIN, Server};
 
 /// What a program prints, which must end well.
 #[track_caller]
@@ -112,7 +112,8 @@ fn the_redis_crate_works_on_tokio() -> RedisResult<()> {
         let mut server = Server::start(&["--file", &file]);
         std::os::unix::fs::symlink(server.socket(), &socket)?;
         let client = Client::open(format!("unix://{socket}?protocol=resp3"))?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
+        let config = AsyncConnectionConfig::new().set_response_timeout(Some(REPLY_WITHIN));
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
         // Many tasks on one connection.
         let calls = (0..100i64).map(|at| {
             let mut connection = connection.clone();
@@ -130,7 +131,8 @@ fn the_redis_crate_works_on_tokio() -> RedisResult<()> {
         assert_eq!((message.get_channel_name(), message.get_payload::<String>()?), ("news", "hi".to_owned()));
 
         // The server goes and comes back with its data; the manager connects again.
-        let mut manager = ConnectionManager::new(client.clone()).await?;
+        let config = ConnectionManagerConfig::new().set_response_timeout(Some(REPLY_WITHIN));
+        let mut manager = ConnectionManager::new_with_config(client.clone(), config).await?;
         assert_eq!(manager.get::<_, i64>("n").await?, 3);
         server.stop(Signal::TERM);
         server = Server::start(&["--file", &file]);

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands, Client, RedisResult};
+use redis::{AsyncCommands, AsyncConnectionConfig, Client, RedisResult};
 use redlite_dst::redlite::server::allow_clients;
 use tokio::runtime;
 use tokio::task::JoinSet;
 
-use super::Server;
+use super::{REPLY_WITHIN, Server};
 
 const WORKERS: usize = 500;
 const SUBSCRIBERS: usize = 500;
@@ -55,9 +55,10 @@ async fn hold(server: &Server) {
         subscribers.push(subscriber);
     }
     let until = Instant::now() + load();
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(REPLY_WITHIN));
     let mut workers = JoinSet::new();
     for worker in 0..WORKERS {
-        let connection = client.get_multiplexed_async_connection().await.expect("a connection");
+        let connection = client.get_multiplexed_async_connection_with_config(&config).await.expect("a connection");
         workers.spawn(work(connection, worker, until));
     }
     let mut commands = 0;

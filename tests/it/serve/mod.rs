@@ -9,9 +9,14 @@ mod oracle;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+/// A reply that takes longer is lost. The half a second that the `redis` crate waits by itself may pass on a machine that
+/// does much else.
+const REPLY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A `dst serve` on a socket and on a free port of 127.0.0.1. It is killed when dropped.
 struct Server {
