@@ -191,10 +191,9 @@ impl Redlite {
     /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
     /// the system's clock at [`Redlite::next_timeout_ms`].
     pub fn expire_waits(&self) {
-        let mut engine = lock(&self.engine);
-        engine.clients.start_batch();
-        engine.expire_waits();
-        engine.commit();
+        let mut batch = self.batch();
+        batch.expire_waits();
+        batch.commit();
     }
 
     /// When the next wait of a blocked connection is over, in milliseconds since 1970.

@@ -146,6 +146,18 @@ impl Keys {
     const COUNTED: Keys = Keys::Counted { count_at: 1, destination: None };
     /// A destination, then a number of keys and the keys.
     const STORED: Keys = Keys::Counted { count_at: 2, destination: Some(1) };
+
+    /// The first key's place, the last one's and the step, as far as they do not depend on an argument: what
+    /// COMMAND INFO tells. Three zeros where there is no such key.
+    pub fn fixed_range(self) -> [i64; 3] {
+        match self {
+            Keys::Range { first, last, step } => [first as i64, last as i64, step as i64],
+            Keys::Counted { destination: Some(at), .. } => [at as i64, at as i64, 1],
+            Keys::Counted { destination: None, .. } | Keys::Streams { .. } | Keys::None => [0, 0, 0],
+            Keys::Named { first, .. } => [first as i64, first as i64, 1],
+            Keys::Sorted => [1, 1, 1],
+        }
+    }
 }
 
 /// What of a command's reply two correct servers share.

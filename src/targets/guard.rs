@@ -2,8 +2,8 @@
 //!
 //! A trace may come from a stranger. Most commands of [`spec`] change keys only, and the server was empty. Of those on
 //! the server itself and its connections, some reach further (CONFIG SET, CLIENT KILL): they are sent only where they
-//! stand in a list here. Of any other command (SHUTDOWN, REPLICAOF) nothing is known. Where the server has no such command either, it is safe
-//! to send: traces test how unknown commands are refused.
+//! stand in a list here. Of any other command (SHUTDOWN, REPLICAOF) nothing is known. Where the server has no such
+//! command either, it is safe to send: traces test how unknown commands are refused.
 
 use std::collections::BTreeSet;
 

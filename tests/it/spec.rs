@@ -26,30 +26,14 @@ fn rows_say_what_command_info_says() {
         assert_eq!(info[1], Value::Int(command.arity.into()), "arity of {name}");
         // PFCOUNT keeps the count in the value, but its flags do not say so.
         assert_eq!(command.writes, flags.contains("write") || name == "PFCOUNT", "whether {name} writes");
-        // Redis calls a shard channel a key, for its cluster's sake (the flag not_key).
-        let has_channels = flags.contains("pubsub");
-        let range = if has_channels { [0, 0, 0] } else { key_range(command) };
-        let told = if has_channels { [0, 0, 0].map(Value::Int).to_vec() } else { info[3..6].to_vec() };
-        assert_eq!(told, range.map(Value::Int), "first key, last key, step of {name}");
-        // Of facts about the server itself Redis hints now this, now that, and often nothing.
-        if command.fidelity != Fidelity::ServerFact {
-            assert_eq!(
-                fidelity_of_hints(command),
-                hints_fidelity(&hints),
-                "fidelity of {name}, whose hints are {hints:?}"
-            );
-        }
-    }
-}
-
-/// The key positions that COMMAND INFO gives for a row: those that do not depend on an argument.
-fn key_range(command: &Command) -> [i64; 3] {
-    match command.keys {
-        Keys::Range { first, last, step } => [first as i64, last as i64, step as i64],
-        Keys::Counted { destination: Some(at), .. } => [at as i64, at as i64, 1],
-        Keys::Counted { destination: None, .. } | Keys::Streams { .. } | Keys::None => [0, 0, 0],
-        Keys::Named { first, .. } => [first as i64, first as i64, 1],
-        Keys::Sorted => [1, 1, 1],
+        let range = match name {
+            // Redis calls a shard channel a key, for its cluster's sake (the flag not_key).
+            "SPUBLISH" => [1, 1, 1],
+            "SSUBSCRIBE" | "SUNSUBSCRIBE" => [1, -1, 1],
+            _ => command.keys.fixed_range(),
+        };
+        assert_eq!(info[3..6].to_vec(), range.map(Value::Int), "first key, last key, step of {name}");
+        assert_eq!(fidelity_of_hints(command), hints_fidelity(&hints), "fidelity of {name}, whose hints are {hints:?}");
     }
 }
 
@@ -72,7 +56,7 @@ fn hints_fidelity(hints: &BTreeSet<String>) -> Hint {
 }
 
 /// Facts about the server that Redis does not hint at, but for one: the order of what it tells of its commands.
-const UNHINTED: &[&str] = &["COMMAND COUNT", "HELLO", "MEMORY USAGE"];
+const UNHINTED: &[&str] = &["CLIENT ID", "COMMAND COUNT", "HELLO", "MEMORY USAGE"];
 const ORDER_HINTED: &[&str] = &["COMMAND", "COMMAND DOCS", "COMMAND INFO", "COMMAND LIST"];
 /// What Redis hints is its own, and every server answers alike: encodings, and that there are no frequencies.
 const OVERHINTED: &[&str] = &["OBJECT ENCODING", "OBJECT FREQ"];

@@ -67,17 +67,6 @@ fn count(_: &mut Context<'_>) -> Outcome {
     Ok(Reply::Int(all().filter(|command| !is_subcommand(command)).count() as i64))
 }
 
-/// The first key's place, the last one's and the step, as far as they do not depend on an argument.
-fn key_range(keys: Keys) -> [i64; 3] {
-    match keys {
-        Keys::Range { first, last, step } => [first as i64, last as i64, step as i64],
-        Keys::Counted { destination: Some(at), .. } => [at as i64, at as i64, 1],
-        Keys::Counted { destination: None, .. } | Keys::Streams { .. } | Keys::None => [0, 0, 0],
-        Keys::Named { first, .. } => [first as i64, first as i64, 1],
-        Keys::Sorted => [1, 1, 1],
-    }
-}
-
 fn describe(context: &Context<'_>, command: &Command) -> Reply {
     let is_movable = !matches!(command.keys, Keys::Range { .. } | Keys::None);
     let is_reading = !command.writes && command.keys != Keys::None;
@@ -85,7 +74,7 @@ fn describe(context: &Context<'_>, command: &Command) -> Reply {
     let flags = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, flag)| Reply::Simple((*flag).into()));
     let access = if command.writes { "@write" } else { "@read" };
     let categories = [access, group(command.family).1].map(|category| Reply::Simple(category.into()));
-    let [first, last, step] = key_range(command.keys).map(Reply::Int);
+    let [first, last, step] = command.keys.fixed_range().map(Reply::Int);
     let subcommands = subcommands(command).map(|sub| describe(context, sub)).collect();
     Reply::Array(vec![
         Reply::bulk(told_name(command)),

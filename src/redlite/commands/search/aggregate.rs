@@ -1,7 +1,7 @@
 //! FT.AGGREGATE: the steps of its pipeline.
 
 use super::super::{Context, Outcome};
-use super::arguments::{Arguments, bad, property};
+use super::arguments::{Arguments, bad, named_fields, property};
 use super::query::read_selection;
 use crate::redlite::failure::{Failure, refuse};
 use crate::redlite::search::aggregate::{self as pipeline, Arrangement, Reducer, Step};
@@ -85,18 +85,7 @@ fn read_load(arguments: &mut Arguments<'_>) -> Result<Step, Failure> {
     if arguments.accept("*") {
         return Ok(Step::Load(None));
     }
-    let mut fields = arguments.counted("LOAD")?;
-    let mut named = Vec::new();
-    while let Some(argument) = fields.next() {
-        let name = property(argument);
-        let alias = match fields.accept("AS").then(|| fields.next()) {
-            None => name.clone(),
-            Some(Some(alias)) => alias.to_vec(),
-            Some(None) => return bad("LOAD", "Must be accompanied with NAME"),
-        };
-        named.push((name, alias));
-    }
-    Ok(Step::Load(Some(named)))
+    Ok(Step::Load(Some(named_fields(arguments, "LOAD")?)))
 }
 
 /// `GROUPBY 1 @brand REDUCE COUNT 0 AS number`

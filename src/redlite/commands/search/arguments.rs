@@ -117,6 +117,25 @@ pub(super) fn bad<T>(option: &str, why: &str) -> Result<T, Failure> {
     refuse(format!("Bad arguments for {option}: {why}"))
 }
 
+/// A field, and what it is called in the results.
+type NamedField = (Vec<u8>, Vec<u8>);
+
+/// Fields as `option` names them, so many as it says: `2 @price AS cost title`.
+pub(super) fn named_fields(arguments: &mut Arguments<'_>, option: &str) -> Result<Vec<NamedField>, Failure> {
+    let mut fields = arguments.counted(option)?;
+    let mut named = Vec::new();
+    while let Some(argument) = fields.next() {
+        let name = property(argument);
+        let alias = match fields.accept("AS").then(|| fields.next()) {
+            None => name.clone(),
+            Some(Some(alias)) => alias.to_vec(),
+            Some(None) => return bad(option, "Must be accompanied with NAME"),
+        };
+        named.push((name, alias));
+    }
+    Ok(named)
+}
+
 /// A property's name without its `@`, which may be missing.
 pub(super) fn property(argument: &[u8]) -> Vec<u8> {
     argument.strip_prefix(b"@").unwrap_or(argument).to_vec()

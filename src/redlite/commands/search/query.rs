@@ -1,7 +1,7 @@
 //! FT.SEARCH and FT.EXPLAIN.
 
 use super::super::{Context, Outcome};
-use super::arguments::{Arguments, bad, property};
+use super::arguments::{Arguments, named_fields, property};
 use crate::redlite::failure::Failure;
 use crate::redlite::search::explain::explain as print;
 use crate::redlite::search::plan::plan;
@@ -77,17 +77,7 @@ pub(super) fn read_selection(arguments: &mut Arguments<'_>, selection: &mut Sele
 
 /// `RETURN 3 price AS cost`; none is as NOCONTENT.
 fn read_return(arguments: &mut Arguments<'_>, request: &mut Request) -> Result<(), Failure> {
-    let mut fields = arguments.counted("RETURN")?;
-    let mut named = Vec::new();
-    while let Some(argument) = fields.next() {
-        let name = property(argument);
-        let alias = match fields.accept("AS").then(|| fields.next()) {
-            None => name.clone(),
-            Some(Some(alias)) => alias.to_vec(),
-            Some(None) => return bad("RETURN", "Must be accompanied with NAME"),
-        };
-        named.push((name, alias));
-    }
+    let named = named_fields(arguments, "RETURN")?;
     if let (Fields::All | Fields::Named(_), false) = (&request.fields, named.is_empty()) {
         request.fields = Fields::Named(named);
     } else {
