@@ -7,6 +7,7 @@
 //! Random picks follow from the op alone, so that two sessions that ran other ops before pick the same.
 
 mod board;
+mod model;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use board::{Board, Loss};
 pub use board::{Injected, Strike};
+pub use model::Model;
 
 use super::embedded::{EmbeddedSession, Execute, Place};
 use super::{Session, Target, TargetError, TargetOptions};
