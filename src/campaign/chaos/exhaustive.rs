@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::round::{Outcome, Pair, difference};
 use super::verdict::{Breach, Violation};
 use crate::diff::{Keyspace, Settings as DiffSettings};
-use crate::faults;
+use crate::faults::{self, Fates, Fault};
 use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::faulty::{FaultySession, Model, Point, Recovered, Settings};
@@ -24,8 +24,10 @@ pub struct Points {
     pub outcomes: u64,
     /// Calls that failed.
     pub errors: u64,
-    /// The sums of those runs that went through a whole trace.
+    /// The sums of those runs that went through a whole trace, and the first violation.
     pub whole: Outcome,
+    /// The trace with the fault that showed the violation.
+    pub shown_by: Vec<Op>,
 }
 
 /// Runs `ops`, which hold no faults but upkeep, at every point. Stops at the first violation, and where the user asks.
@@ -54,11 +56,14 @@ pub fn run(
                 return Ok(points);
             }
             points.crashes += 1;
-            for outcome in point.outcomes() {
+            for fates in point.outcomes() {
                 points.outcomes += 1;
-                let recovered = point.recover(&outcome, settings, &clock)?;
-                if let Some(violation) = judge(at, &point, recovered, &kept[at..=at + 1]) {
+                let recovered = point.recover(fates, settings, &clock)?;
+                if let Some(violation) = judge(at, recovered, &kept[at..=at + 1]) {
                     points.whole.violation = Some(violation);
+                    points.shown_by = ops.to_vec();
+                    let (place, act) = show(at, &point, fates);
+                    points.shown_by.insert(place, Op { conn: 0, act });
                     return Ok(points);
                 }
             }
@@ -99,6 +104,9 @@ fn fail_every_call(
                 break;
             }
             points.errors += 1;
+            if outcome.violation.is_some() {
+                points.shown_by = faulty;
+            }
             points.whole.add(outcome);
         }
     }
@@ -116,11 +124,16 @@ fn keyspaces(header: &Header, ops: &[Op]) -> Result<Vec<Keyspace>, TargetError> 
     Ok(kept)
 }
 
+/// What a trace has to hold, and where, for the power to go at this point.
+fn show(at: usize, point: &Point, fates: Fates) -> (usize, Act) {
+    // After a sync nothing is pending: it is as if the power went at the end.
+    if point.is_synced { (at + 1, Act::Crash) } else { (at, Act::Fault(Fault::power_loss(point.nth, fates))) }
+}
+
 /// A recovered store must hold what it held before the op in flight, or after it; be sound; and go on.
-fn judge(at: usize, point: &Point, recovered: Recovered, kept: &[Keyspace]) -> Option<Violation> {
-    let place = format!("the power went before the call {}", point.call);
+fn judge(at: usize, recovered: Recovered, kept: &[Keyspace]) -> Option<Violation> {
     let violation = |breach, want, got, note: String| {
-        Some(Violation { at, breach, fault: faults::CRASH, want, got, note: format!("{place}: {note}") })
+        Some(Violation { at, breach, fault: faults::CRASH, want, got, note: format!("after a power loss: {note}") })
     };
     let (keyspace, damage, write) = match recovered {
         Recovered::Refused(why) => {

@@ -1,12 +1,14 @@
-//! Every point at which an op could have been the last: the disk as it was before each call, and what a power loss may
-//! have made of it.
+//! Every point at which the power could go in an op: the disk as it was after each call, and what a power loss may have
+//! made of it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FILE, FaultySession, Settings, file_options, hook};
 use crate::diff::Keyspace;
-use crate::redlite::vfs::{CallKind, Fate, Image, Injection, SECTOR, SimulatedDisk};
+use crate::faults::Fates;
+use crate::redlite::env::Random;
+use crate::redlite::vfs::{CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
 use crate::redlite::{Client, FileOptions};
 use crate::resp::{Argv, Reply};
 use crate::targets::embedded::{EmbeddedSession, Place};
@@ -14,21 +16,19 @@ use crate::targets::{Session, TargetError};
 use crate::trace::{Header, Op};
 
 /// Up to how many pending changes every subset of them is tried.
-const SUBSETS_PENDING_MAX: usize = 4;
+const SUBSETS_PENDING_MAX: u64 = 4;
 /// How many outcomes of one point are tried where there are more pending changes than that.
 const OUTCOMES_MAX: usize = 48;
 
-/// The disk before one call.
+/// The disk after one call.
 #[derive(Debug)]
 pub struct Point {
-    /// The call, for people.
-    pub call: String,
+    /// Which of the op's calls it comes after: 0 is the first.
+    pub nth: u64,
+    /// True after a sync that was done: a power loss in that call would be one before it.
+    pub is_synced: bool,
     image: Image,
 }
-
-/// What becomes of each pending change of a [`Point`], in their order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome(Vec<Fate>);
 
 /// A store after a power loss.
 #[derive(Debug)]
@@ -47,58 +47,78 @@ pub enum Recovered {
 }
 
 impl FaultySession {
-    /// Runs one op, and returns every point in it at which the power could have gone, the end of it last. Calls that
-    /// change nothing make no point of their own.
+    /// Runs one op, and returns every point in it at which the power could have gone. Calls that change nothing make no
+    /// point of their own.
     ///
     /// # Errors
     /// As [`FaultySession::perform`].
     pub fn points(&mut self, op: &Op) -> Result<(Reply, Vec<Point>), TargetError> {
-        let seen: Arc<Mutex<Vec<Point>>> = Arc::default();
+        /// The points, how many calls there were, and what the last one was.
+        type Seen = (Vec<Point>, u64, Option<CallKind>);
+        let note = |(points, calls, last): &mut Seen, image: &Image| {
+            if let Some(kind) = last.filter(|kind| changes(*kind)) {
+                let is_synced = kind == CallKind::Sync;
+                points.push(Point { nth: *calls - 1, is_synced, image: image.clone() });
+            }
+        };
+        let seen: Arc<Mutex<Seen>> = Arc::default();
         let noted = Arc::clone(&seen);
         self.disk.set_hook(move |call, image| {
-            if !matches!(call.kind, CallKind::Read | CallKind::Size | CallKind::Exists) {
-                let point = Point { call: call.to_string(), image: image.clone() };
-                noted.lock().unwrap_or_else(PoisonError::into_inner).push(point);
-            }
+            let mut seen = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            note(&mut seen, image);
+            (seen.1, seen.2) = (seen.1 + 1, Some(call.kind));
             Injection::None
         });
         let step = self.perform(op);
         hook(&self.disk, &self.board);
-        let mut points = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-        points.push(Point { call: "the end".to_owned(), image: self.disk.image() });
-        Ok((step?.reply, points))
+        let mut seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+        note(&mut seen, &self.disk.image());
+        Ok((step?.reply, seen.0))
+    }
+}
+
+fn changes(kind: CallKind) -> bool {
+    !matches!(kind, CallKind::Read | CallKind::Size | CallKind::Exists)
+}
+
+/// What becomes of each pending change, in their order.
+pub(super) fn choose(fates: Fates) -> Box<dyn FnMut(&Pending) -> Fate> {
+    let by_place = |fate: Box<dyn Fn(u64) -> Fate>| -> Box<dyn FnMut(&Pending) -> Fate> {
+        let mut at = 0;
+        Box::new(move |_| {
+            at += 1;
+            fate(at - 1)
+        })
+    };
+    let kept_if = |kept: bool| if kept { Fate::Keep } else { Fate::Drop };
+    let all_but = |place: u64, fate: Fate| by_place(Box::new(move |at| if at == place { fate } else { Fate::Keep }));
+    match fates {
+        Fates::Drawn(0) => Box::new(|_| Fate::Drop),
+        Fates::Drawn(1) => Box::new(|_| Fate::Keep),
+        Fates::Drawn(seed) => Box::new(draw_fates(Random::seeded(seed))),
+        Fates::KeptFirst(kept) => by_place(Box::new(move |at| kept_if(at < kept))),
+        Fates::Mask(mask) => by_place(Box::new(move |at| kept_if(at < 64 && mask & (1 << at) != 0))),
+        Fates::AllBut(place) => all_but(place, Fate::Drop),
+        Fates::TornHead(place) => all_but(place, Fate::TornHead(SECTOR / 2)),
+        Fates::TornTail(place) => all_but(place, Fate::TornTail(SECTOR / 2)),
     }
 }
 
 impl Point {
-    /// What a power loss may come to here: every subset of what is pending, and each sector torn at both ends, where
+    /// What a power loss may come to here: every subset of what is pending, and each change torn at both ends, where
     /// there is little of it; otherwise a choice of them. Always in the same order.
-    pub fn outcomes(&self) -> Vec<Outcome> {
-        let pending = self.image.pending().len();
-        let of = |fate: &dyn Fn(usize) -> Fate| Outcome((0..pending).map(fate).collect());
-        let torn = |at: usize| {
-            [Fate::TornHead(SECTOR / 2), Fate::TornTail(SECTOR / 2)].map(|torn| {
-                let fate = move |here: usize| if here == at { torn } else { Fate::Keep };
-                of(&fate)
-            })
-        };
-        let mut outcomes: Vec<Outcome> = Vec::new();
+    pub fn outcomes(&self) -> Vec<Fates> {
+        let pending = self.image.pending().len() as u64;
+        let torn = (0..pending).flat_map(|at| [Fates::TornHead(at), Fates::TornTail(at)]);
         if pending <= SUBSETS_PENDING_MAX {
-            outcomes.extend((0..1_u32 << pending).map(|kept| {
-                of(&|at| if kept & (1 << at) == 0 { Fate::Drop } else { Fate::Keep })
-            }));
-            outcomes.extend((0..pending).flat_map(torn));
-            return outcomes;
+            return (0..1 << pending).map(Fates::Mask).chain(torn).collect();
         }
-        for at in 0..pending {
-            outcomes.push(of(&|here| if here < at { Fate::Keep } else { Fate::Drop }));
-            outcomes.push(of(&|here| if here == at { Fate::Drop } else { Fate::Keep }));
-            outcomes.extend(torn(at));
-        }
+        let cut = (0..pending).flat_map(|at| [Fates::KeptFirst(at), Fates::AllBut(at)]);
+        let outcomes: Vec<Fates> = cut.chain(torn).collect();
         let stride = outcomes.len().div_ceil(OUTCOMES_MAX - 1);
-        // One that is no multiple of what an entry makes, so that all sorts come.
-        let mut chosen: Vec<Outcome> = outcomes.into_iter().step_by(stride | 1).collect();
-        chosen.push(of(&|_| Fate::Keep));
+        // Odd, so that both sorts of a pair come.
+        let mut chosen: Vec<Fates> = outcomes.into_iter().step_by(stride | 1).collect();
+        chosen.push(Fates::KeptFirst(pending));
         chosen
     }
 
@@ -106,10 +126,9 @@ impl Point {
     ///
     /// # Errors
     /// Infrastructure only.
-    pub fn recover(&self, outcome: &Outcome, settings: Settings, header: &Header) -> Result<Recovered, TargetError> {
-        let mut fates = outcome.0.iter().copied();
+    pub fn recover(&self, fates: Fates, settings: Settings, header: &Header) -> Result<Recovered, TargetError> {
         let mut image = self.image.clone();
-        image.crash(&mut |_| fates.next().unwrap_or(Fate::Drop));
+        image.crash(&mut choose(fates));
         let options = file_options(settings, FileOptions::default().page_bytes);
         let storage = Arc::new(SimulatedDisk::from(image));
         let place = Place::Storage { storage, name: PathBuf::from(FILE), options };
