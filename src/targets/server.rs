@@ -154,7 +154,14 @@ impl Server {
         Ok(())
     }
 
-    /// Ends the server, in good order or by SIGKILL, and starts it again on its files.
+    /// Kills the server by SIGKILL and reaps it. False where dst did not start it, or it had ended by itself.
+    pub fn kill(&mut self) -> bool {
+        self.admin = None;
+        let Owner::Dst { process, .. } = &mut self.owner else { return false };
+        process.take().is_some_and(|mut process| process.exited().is_none())
+    }
+
+    /// Ends the server where it runs, in good order or by SIGKILL, and starts it again on its files.
     ///
     /// # Errors
     /// [`TargetError::NotOurs`] where dst did not start it.

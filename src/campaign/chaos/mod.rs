@@ -1,0 +1,3 @@
+//! Faults where they happen in life, and what must hold after them.
+
+pub mod kill;
