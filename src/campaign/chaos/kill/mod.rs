@@ -25,7 +25,7 @@ mod loss;
 mod script;
 pub mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ use crate::targets::{TargetError, TargetOptions};
 use crate::trace::text::format_reply;
 use crate::trace::{Act, Header, Op, TargetInfo, Trace};
 
-use judge::Judge;
+use judge::{Judge, Judged};
 use load::{End, Load, Moment, Run};
 pub use verdict::{CounterFault, Verdict, Violation};
 
@@ -101,7 +101,9 @@ pub struct Outcome {
     pub acknowledged: u64,
     /// Requests that were sent and not answered when the server was killed.
     pub in_flight: u64,
-    /// Kills that fell in the middle of a pipeline: a part of it was answered.
+    /// How many of these had taken effect.
+    pub landed: u64,
+    /// Kills that fell in the middle of a pipeline: a part of its requests was answered or had taken effect.
     pub cut_in_burst: u64,
     /// How often the server came up again on its files.
     pub recovered: u64,
@@ -126,15 +128,19 @@ impl Outcome {
         }
     }
 
-    /// The longest that a server took to come up again.
+    /// The longest that the server took to come up again.
     pub fn slowest_recovery(&self) -> Duration {
-        self.moments.iter().map(|kill| kill.recovery).max().unwrap_or_default()
+        self.recovery_times().max().unwrap_or_default()
     }
 
-    /// How long a server took to come up again, on average.
+    /// How long the server took to come up again, on average.
     pub fn mean_recovery(&self) -> Duration {
-        let total: Duration = self.moments.iter().map(|kill| kill.recovery).sum();
-        total.checked_div(self.moments.len() as u32).unwrap_or_default()
+        let total: Duration = self.recovery_times().sum();
+        total.checked_div(self.recovery_times().count() as u32).unwrap_or_default()
+    }
+
+    fn recovery_times(&self) -> impl Iterator<Item = Duration> {
+        self.moments.iter().filter_map(|kill| kill.recovery)
     }
 
     fn add_violation(&mut self, violation: Violation) {
@@ -142,6 +148,19 @@ impl Outcome {
             self.violations.push(violation);
         } else {
             self.more_violations += 1;
+        }
+    }
+
+    /// Counts what had taken effect of a lane that was killed: its keys are as after the first `prefix` ops.
+    fn add_landed(&mut self, run: &Run, prefix: usize) {
+        if run.end != End::Killed {
+            return;
+        }
+        self.landed += (prefix - run.acknowledged()) as u64;
+        let is_cut = run.is_cut_in_burst() || (run.acknowledged() + 1..run.sent).contains(&prefix);
+        if let Some(kill) = self.moments.last_mut().filter(|kill| is_cut && !kill.cut_in_burst) {
+            kill.cut_in_burst = true;
+            self.cut_in_burst += 1;
         }
     }
 
@@ -167,10 +186,10 @@ pub struct Kill {
     pub after_acks: u64,
     /// How many were sent and not answered.
     pub in_flight: u64,
-    /// True where a pipeline was answered in part.
+    /// True where a part of a pipeline was answered or had taken effect.
     pub cut_in_burst: bool,
-    /// How long the server took to come up again.
-    pub recovery: Duration,
+    /// How long the server took to come up again; `None` where it did not.
+    pub recovery: Option<Duration>,
 }
 
 /// Runs every seed on the server that `command` starts; it is what follows `exec:`. Stops early where the user asks to.
@@ -189,13 +208,13 @@ pub fn run(
     progress.start("killing", options.seeds);
     for at in 0..options.seeds {
         let Some(seed) = options.first_seed.0.checked_add(at).map(Seed) else { break };
+        let (requests, violations) = (rounds.outcome.requests, rounds.outcome.violations.len());
+        rounds.run(seed)?;
+        progress.step(rounds.outcome.requests - requests, rounds.outcome.violations.len() > violations);
         if options.stop.load(Ordering::Relaxed) {
             rounds.outcome.interrupted = true;
             break;
         }
-        let (requests, violations) = (rounds.outcome.requests, rounds.outcome.violations.len());
-        rounds.run(seed)?;
-        progress.step(rounds.outcome.requests - requests, rounds.outcome.violations.len() > violations);
     }
     Ok(rounds.outcome)
 }
@@ -257,11 +276,14 @@ impl Rounds<'_> {
     ) -> Result<Result<Keyspace, String>, CampaignError> {
         let is_down = load.killed_after.is_some() || !load.last_words.is_empty();
         if is_down {
+            self.note_kill(seed, load);
             let started = Instant::now();
             if let Err(why) = self.start_again()? {
                 return Ok(Err(why));
             }
-            self.note_kill(seed, load, started.elapsed());
+            if let Some(kill) = self.outcome.moments.last_mut().filter(|kill| kill.seed == seed) {
+                kill.recovery = Some(started.elapsed());
+            }
             if stream.chance(1, SECOND_KILL_MEAN) {
                 self.outcome.second_kills += u64::from(self.server.kill());
                 if let Err(why) = self.start_again()? {
@@ -282,21 +304,21 @@ impl Rounds<'_> {
     fn start_again(&mut self) -> Result<Result<(), String>, CampaignError> {
         match self.server.start_again() {
             Ok(()) => self.outcome.recovered += 1,
-            Err(error @ (TargetError::Start { .. } | TargetError::Unready { .. })) => return Ok(Err(error.to_string())),
+            Err(error @ (TargetError::Start { .. } | TargetError::Unready { .. })) => {
+                return Ok(Err(error.to_string()));
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(Ok(()))
     }
 
-    fn note_kill(&mut self, seed: Seed, load: &Load, recovery: Duration) {
+    fn note_kill(&mut self, seed: Seed, load: &Load) {
         let Some(after_acks) = load.killed_after else { return };
-        let killed = || load.runs.iter().filter(|run| run.end == End::Killed);
-        let in_flight = killed().map(|run| run.in_flight() as u64).sum();
-        let cut_in_burst = killed().any(Run::is_cut_in_burst);
+        let killed = load.runs.iter().filter(|run| run.end == End::Killed);
+        let in_flight = killed.map(|run| run.in_flight() as u64).sum();
         self.outcome.kills += 1;
         self.outcome.in_flight += in_flight;
-        self.outcome.cut_in_burst += u64::from(cut_in_burst);
-        self.outcome.moments.push(Kill { seed, after_acks, in_flight, cut_in_burst, recovery });
+        self.outcome.moments.push(Kill { seed, after_acks, in_flight, cut_in_burst: false, recovery: None });
     }
 
     /// What the server holds when it has done all that was under way on connections that are gone.
@@ -321,16 +343,19 @@ impl Rounds<'_> {
         for run in &load.runs {
             let prefix = run.lane.prefix.as_bytes();
             let keys = Keyspace { entries: by_prefix.remove(prefix).unwrap_or_default() };
-            let wrong = match &run.end {
+            let judged = match &run.end {
                 End::Failed(failure) => {
-                    let last_words = load.last_words.clone();
-                    Some((run.acknowledged(), Verdict::Unserved { failure: failure.clone(), last_words }))
+                    let (failure, last_words) = (failure.clone(), load.last_words.clone());
+                    Judged::Wrong { at: run.acknowledged(), verdict: Verdict::Unserved { failure, last_words } }
                 }
                 _ => self.judge.lane(run, &keys)?,
             };
-            if let Some((at, verdict)) = wrong {
-                let trace = trace_of(seed, self.options.group, run, load.killed_after.is_some());
-                self.outcome.add_violation(Violation { seed, conn: Some(run.lane.conn), at, verdict, trace });
+            match judged {
+                Judged::Holds { prefix } => self.outcome.add_landed(run, prefix),
+                Judged::Wrong { at, verdict } => {
+                    let trace = trace_of(seed, self.options.group, run, load.killed_after.is_some());
+                    self.outcome.add_violation(Violation { seed, conn: Some(run.lane.conn), at, verdict, trace });
+                }
             }
             new.insert(prefix.to_vec(), keys.entries);
         }
@@ -401,26 +426,33 @@ fn header(seed: Seed, group: &Group) -> Header {
 
 /// What one lane sent, and how it ended.
 fn trace_of(seed: Seed, group: &Group, run: &Run, is_killed: bool) -> Trace {
+    let mut ops = ops_of(run);
+    if is_killed {
+        ops.push(Op { conn: run.lane.conn, act: Act::Crash });
+    }
+    Trace { header: header(seed, group), ops, replies: None }
+}
+
+/// What all connections sent, an op of each in turns.
+fn trace_of_all(seed: Seed, group: &Group, runs: &[Run]) -> Trace {
+    let mut of_conns: BTreeMap<u16, VecDeque<Op>> = BTreeMap::new();
+    for run in runs {
+        of_conns.entry(run.lane.conn).or_default().extend(ops_of(run));
+    }
+    let mut ops = Vec::new();
+    while of_conns.values().any(|left| !left.is_empty()) {
+        ops.extend(of_conns.values_mut().filter_map(VecDeque::pop_front));
+    }
+    ops.push(Op { conn: 0, act: Act::Crash });
+    Trace { header: header(seed, group), ops, replies: None }
+}
+
+fn ops_of(run: &Run) -> Vec<Op> {
     let conn = run.lane.conn;
     let mut ops: Vec<Op> = run.lane.requests[..run.sent].iter().map(|argv| Op::call(conn, argv.clone())).collect();
     if let (End::Lost, Some(loss)) = (&run.end, &run.lane.loss) {
         ops.extend(loss.part_sent().map(|bytes| Op { conn, act: Act::Raw(bytes) }));
         ops.push(Op { conn, act: Act::Close });
     }
-    if is_killed {
-        ops.push(Op { conn, act: Act::Crash });
-    }
-    Trace { header: header(seed, group), ops, replies: None }
-}
-
-/// What all lanes sent, a request of each in turns.
-fn trace_of_all(seed: Seed, group: &Group, runs: &[Run]) -> Trace {
-    let longest = runs.iter().map(|run| run.sent).max().unwrap_or(0);
-    let turn = |at: usize| {
-        let in_turn = runs.iter().filter(move |run| at < run.sent);
-        in_turn.map(move |run| Op::call(run.lane.conn, run.lane.requests[at].clone()))
-    };
-    let crash = Op { conn: 0, act: Act::Crash };
-    let ops = (0..longest).flat_map(turn).chain([crash]).collect();
-    Trace { header: header(seed, group), ops, replies: None }
+    ops
 }

@@ -199,7 +199,11 @@ fn is_certain(argv: &Argv) -> bool {
         Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::Cursor | Fidelity::ServerFact
     );
     let names_keys = command.key_positions(argv).next().is_some();
-    names_keys && !by_chance && !names_keys_in_doubt(command, argv) && !spec::may_block(argv) && !asks_clock(command, argv)
+    names_keys
+        && !by_chance
+        && !names_keys_in_doubt(command, argv)
+        && !spec::may_block(argv)
+        && !asks_clock(command, argv)
 }
 
 /// True where an option that names a key is given more than once: which one counts is the server's own.
@@ -321,7 +325,8 @@ mod tests {
         let group = generate::group("mixed").expect("a group");
         let stop = std::sync::atomic::AtomicBool::new(false);
         let (first_seed, seeds, connections) = (Seed(0), 1, 3);
-        let options = Options { first_seed, seeds, ops: 200, group, connections, drops: true, kills: true, stop: &stop };
+        let options =
+            Options { first_seed, seeds, ops: 200, group, connections, drops: true, kills: true, stop: &stop };
         let draw = |conn| lanes(&options, Seed(7), conn);
         let all: Vec<Lane> = (0..3).flat_map(draw).collect();
         let again: Vec<Lane> = (0..3).flat_map(draw).collect();

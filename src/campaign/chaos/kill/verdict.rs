@@ -52,7 +52,15 @@ pub enum Verdict {
         acknowledged: usize,
         /// So many ops were sent.
         sent: usize,
-        /// The first key that is not as after the acknowledged ops.
+        /// After so many ops the fewest keys differ.
+        nearest: usize,
+        /// The first of these keys.
+        difference: Difference,
+    },
+    /// The values of the keys are as after some number of ops that includes every acknowledged one, but what a server
+    /// tells of a stream beside its entries is not: its groups, their consumers and what those have read.
+    LostDetails {
+        /// The first stream of which that is so.
         difference: Difference,
     },
     /// A request was answered wrongly.
@@ -105,6 +113,7 @@ impl Verdict {
         match self {
             Verdict::LostWrite { .. } => "lost-write",
             Verdict::Torn { .. } => "torn",
+            Verdict::LostDetails { .. } => "lost-details",
             Verdict::WrongData { .. } => "wrong-data",
             Verdict::HalfRequest => "half-request",
             Verdict::UnsentExec => "unsent-exec",
@@ -120,20 +129,18 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::LostWrite { acknowledged, found } => write!(
-                f,
-                "lost write: {acknowledged} ops were acknowledged, and the keys are as after {found} of them"
-            ),
-            Verdict::Torn { acknowledged, sent, difference } => {
-                write!(
-                    f,
-                    "torn: the keys are not as after any number of ops; against the {acknowledged} acknowledged of \
-                     {sent} sent: {}",
-                    Shown(difference)
-                )
+            Verdict::LostWrite { acknowledged, found } => {
+                write!(f, "lost write: {acknowledged} ops were acknowledged, and the keys are as after {found} of them")
             }
+            Verdict::Torn { acknowledged, sent, nearest, difference } => write!(
+                f,
+                "torn: {acknowledged} ops were acknowledged and {sent} sent, and the keys are not as after any number \
+                 of these; as after {nearest} but for the {}",
+                Shown(difference)
+            ),
+            Verdict::LostDetails { difference } => write!(f, "lost details of a stream: {}", Shown(difference)),
             Verdict::WrongData { class, want, got } => {
-                write!(f, "wrong data: {class}: want {}, got {}", format_reply(want), format_reply(got))
+                write!(f, "wrong data: {class}: {}", Pair(want, got))
             }
             Verdict::HalfRequest => f.write_str("a request was executed of which only a part was sent"),
             Verdict::UnsentExec => f.write_str("a transaction was executed whose EXEC was never sent"),
@@ -184,8 +191,38 @@ impl fmt::Display for CounterFault {
             }
             CounterFault::High { sent, found } => write!(f, "{sent} increments were sent, and it is {found}"),
             CounterFault::Twice(number) => write!(f, "two increments were answered with {number}"),
-            CounterFault::NoNumber(reply) => write!(f, "{} is no number", format_reply(reply)),
+            CounterFault::NoNumber(reply) => write!(f, "{} is no number", part(&on_one_line(reply), 0)),
         }
+    }
+}
+
+/// How much of a reply is shown, in characters.
+const SHOWN_MAX: usize = 160;
+/// How much of it is shown before the first difference.
+const SHOWN_BEFORE: usize = 40;
+
+/// A reply on one line.
+fn on_one_line(reply: &Reply) -> String {
+    format_reply(reply).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The part of `text` from shortly before the character `from` on.
+fn part(text: &str, from: usize) -> String {
+    let skipped = from.saturating_sub(SHOWN_BEFORE);
+    let shown: String = text.chars().skip(skipped).take(SHOWN_MAX).collect();
+    let before = if skipped > 0 { "…" } else { "" };
+    let after = if text.chars().count() > skipped + SHOWN_MAX { "…" } else { "" };
+    format!("{before}{shown}{after}")
+}
+
+/// Two replies that differ, with the place where they do.
+struct Pair<'a>(&'a Reply, &'a Reply);
+
+impl fmt::Display for Pair<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (want, got) = (on_one_line(self.0), on_one_line(self.1));
+        let same = want.chars().zip(got.chars()).take_while(|(want, got)| want == got).count();
+        write!(f, "want {}, got {}", part(&want, same), part(&got, same))
     }
 }
 
@@ -195,7 +232,6 @@ struct Shown<'a>(&'a Difference);
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Difference { db, key, kind, want, got } = self.0;
-        let (key, want, got) = (key.escape_ascii(), format_reply(want), format_reply(got));
-        write!(f, "{kind} of \"{key}\" in database {db}, want {want}, got {got}")
+        write!(f, "{kind} of \"{}\" in database {db}: {}", key.escape_ascii(), Pair(want, got))
     }
 }
