@@ -53,6 +53,14 @@ impl LiveServer {
         self.server.restart(false)
     }
 
+    /// Starts a killed server on its files and kills it after `lived`: perhaps while it comes up.
+    ///
+    /// # Errors
+    /// Where the program cannot be run.
+    pub fn start_briefly(&self, lived: Duration) -> Result<(), TargetError> {
+        self.server.start_briefly(lived)
+    }
+
     /// As [`LiveServer::start_again`], without its files.
     ///
     /// # Errors

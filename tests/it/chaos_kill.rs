@@ -65,7 +65,7 @@ fn redis_loses_no_list() {
 #[test]
 fn a_server_that_keeps_nothing_is_found_out() {
     let outcome = run(FORGETFUL, "lists", "kills");
-    assert_eq!(names(&outcome), BTreeSet::from(["counter", "lost-write"]));
+    assert_eq!(names(&outcome), BTreeSet::from(["counter", "lost-write", "old-data-changed"]));
     for violation in &outcome.violations {
         assert_eq!(violation.trace.ops.last().map(|op| &op.act), Some(&Act::Crash));
         if let Verdict::LostWrite { acknowledged, found } = violation.verdict {

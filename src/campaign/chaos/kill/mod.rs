@@ -50,10 +50,12 @@ pub use verdict::{CounterFault, Verdict, Violation};
 pub const CONNECTIONS: u16 = 20;
 /// So many seeds run on the same files, which grow and are recovered again and again.
 const SEEDS_ON_FILES: u64 = 10;
-/// Once in so many recoveries the server is killed again right after it.
+/// Once in so many recoveries the server is killed again while it comes up.
 const SECOND_KILL_MEAN: u32 = 4;
-/// How many violations are kept with their traces; the rest is counted.
-const VIOLATIONS_MAX: usize = 64;
+/// How long it has lived by then at most, in microseconds.
+const SECOND_LIFE_US_MAX: u32 = 50_000;
+/// How many violations of a sort are kept with their traces; the rest is counted.
+const VIOLATIONS_MAX: u64 = 16;
 /// How often a server whose clients are gone is read until it holds the same twice.
 const SETTLE_TRIES: usize = 100;
 /// How long it is left alone between two of these.
@@ -89,7 +91,7 @@ pub struct Outcome {
     pub seeds: u64,
     /// Kills under load.
     pub kills: u64,
-    /// Kills right after a recovery, before anything is written.
+    /// Kills while the server came up, or right after.
     pub second_kills: u64,
     /// Connections lost by the client's hand.
     pub drops: u64,
@@ -109,10 +111,10 @@ pub struct Outcome {
     pub recovered: u64,
     /// Where each kill under load fell.
     pub moments: Vec<Kill>,
-    /// What is wrong, by seed; the first of them, with their traces.
+    /// What is wrong, by seed; the first of each sort, with their traces.
     pub violations: Vec<Violation>,
-    /// How many there were beyond these.
-    pub more_violations: u64,
+    /// How many there were of each sort, by [`Verdict::name`].
+    pub violations_by_kind: BTreeMap<&'static str, u64>,
     /// True where the user asked to stop before all seeds were run.
     pub interrupted: bool,
 }
@@ -126,6 +128,11 @@ impl Outcome {
             () if self.acknowledged == 0 => Some("no write was acknowledged"),
             () => None,
         }
+    }
+
+    /// How many invariants were broken.
+    pub fn violations_total(&self) -> u64 {
+        self.violations_by_kind.values().sum()
     }
 
     /// The longest that the server took to come up again.
@@ -144,10 +151,10 @@ impl Outcome {
     }
 
     fn add_violation(&mut self, violation: Violation) {
-        if self.violations.len() < VIOLATIONS_MAX {
+        let count = self.violations_by_kind.entry(violation.verdict.name()).or_default();
+        *count += 1;
+        if *count <= VIOLATIONS_MAX {
             self.violations.push(violation);
-        } else {
-            self.more_violations += 1;
         }
     }
 
@@ -208,9 +215,9 @@ pub fn run(
     progress.start("killing", options.seeds);
     for at in 0..options.seeds {
         let Some(seed) = options.first_seed.0.checked_add(at).map(Seed) else { break };
-        let (requests, violations) = (rounds.outcome.requests, rounds.outcome.violations.len());
+        let (requests, violations) = (rounds.outcome.requests, rounds.outcome.violations_total());
         rounds.run(seed)?;
-        progress.step(rounds.outcome.requests - requests, rounds.outcome.violations.len() > violations);
+        progress.step(rounds.outcome.requests - requests, rounds.outcome.violations_total() > violations);
         if options.stop.load(Ordering::Relaxed) {
             rounds.outcome.interrupted = true;
             break;
@@ -254,10 +261,7 @@ impl Rounds<'_> {
                 return self.renew_files();
             }
         };
-        if !self.judge_all(seed, &load, found)? {
-            self.renew_files()?;
-        }
-        Ok(())
+        self.judge_all(seed, &load, found)
     }
 
     fn renew_files(&mut self) -> Result<(), CampaignError> {
@@ -277,18 +281,16 @@ impl Rounds<'_> {
         let is_down = load.killed_after.is_some() || !load.last_words.is_empty();
         if is_down {
             self.note_kill(seed, load);
+            if stream.chance(1, SECOND_KILL_MEAN) {
+                self.server.start_briefly(Duration::from_micros(stream.below(SECOND_LIFE_US_MAX).into()))?;
+                self.outcome.second_kills += 1;
+            }
             let started = Instant::now();
             if let Err(why) = self.start_again()? {
                 return Ok(Err(why));
             }
             if let Some(kill) = self.outcome.moments.last_mut().filter(|kill| kill.seed == seed) {
                 kill.recovery = Some(started.elapsed());
-            }
-            if stream.chance(1, SECOND_KILL_MEAN) {
-                self.outcome.second_kills += u64::from(self.server.kill());
-                if let Err(why) = self.start_again()? {
-                    return Ok(Err(format!("after a second kill: {why}")));
-                }
             }
         }
         let found = if is_down { self.server.keyspace() } else { self.settled_keyspace() };
@@ -334,9 +336,8 @@ impl Rounds<'_> {
         found
     }
 
-    /// Judges what a seed left, and keeps it for the seeds to come; false where something is wrong.
-    fn judge_all(&mut self, seed: Seed, load: &Load, found: Keyspace) -> Result<bool, CampaignError> {
-        let before = self.outcome.violations.len() as u64 + self.outcome.more_violations;
+    /// Judges what a seed left, and keeps it for the seeds to come.
+    fn judge_all(&mut self, seed: Seed, load: &Load, found: Keyspace) -> Result<(), CampaignError> {
         let mut by_prefix = by_prefix(found);
         self.judge_old(seed, load, &mut by_prefix);
         let mut new = BTreeMap::new();
@@ -370,15 +371,15 @@ impl Rounds<'_> {
             self.add_common(seed, load, Verdict::StrayKey { db: stray.db, key: stray.key });
         }
         self.old.append(&mut new);
-        Ok(self.outcome.violations.len() as u64 + self.outcome.more_violations == before)
+        Ok(())
     }
 
     /// Takes the keys of earlier seeds out of `by_prefix`; none may have changed.
     fn judge_old(&mut self, seed: Seed, load: &Load, by_prefix: &mut BTreeMap<Vec<u8>, Vec<Entry>>) {
         let mut difference = None;
-        for (prefix, entries) in &self.old {
+        for (prefix, entries) in &mut self.old {
             let now = Keyspace { entries: by_prefix.remove(prefix).unwrap_or_default() };
-            let then = Keyspace { entries: entries.clone() };
+            let then = Keyspace { entries: std::mem::replace(entries, now.entries.clone()) };
             difference = difference.or_else(|| differences(&judge::SETTINGS, &then, &now).into_iter().next());
         }
         if let Some(difference) = difference {

@@ -155,10 +155,7 @@ impl Source {
                     request
                 }
             };
-            match ends_or_begins(&request) {
-                Some(begins) => is_open = begins,
-                None => {}
-            }
+            is_open = begins_or_ends(&request).unwrap_or(is_open);
             requests.push(request);
         }
         requests
@@ -178,7 +175,7 @@ impl Source {
 }
 
 /// True for a request that begins a transaction, false for one that ends it.
-fn ends_or_begins(argv: &Argv) -> Option<bool> {
+fn begins_or_ends(argv: &Argv) -> Option<bool> {
     let command = spec::lookup_request(argv).filter(|command| command.accepts(argv.len()))?;
     match command.name {
         "MULTI" => Some(true),
