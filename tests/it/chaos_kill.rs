@@ -64,13 +64,16 @@ fn redis_loses_no_list() {
 
 #[test]
 fn a_server_that_keeps_nothing_is_found_out() {
-    let outcome = run(FORGETFUL, "lists", "kills");
-    assert_eq!(names(&outcome), BTreeSet::from(["counter", "lost-write", "old-data-changed"]));
-    for violation in &outcome.violations {
-        assert_eq!(violation.trace.ops.last().map(|op| &op.act), Some(&Act::Crash));
-        if let Verdict::LostWrite { acknowledged, found } = violation.verdict {
-            assert!(found < acknowledged, "{violation}");
-            assert!(violation.trace.ops.len() > acknowledged, "{violation}");
+    let in_memory = format!("{} serve --listen 127.0.0.1:{{port}}", env!("CARGO_BIN_EXE_dst"));
+    for command in [FORGETFUL, &in_memory] {
+        let outcome = run(command, "lists", "kills");
+        assert_eq!(names(&outcome), BTreeSet::from(["counter", "lost-write"]), "{command}");
+        for violation in &outcome.violations {
+            assert_eq!(violation.trace.ops.last().map(|op| &op.act), Some(&Act::Crash));
+            if let Verdict::LostWrite { acknowledged, found } = violation.verdict {
+                assert!(found < acknowledged, "{violation}");
+                assert!(violation.trace.ops.len() > acknowledged, "{violation}");
+            }
         }
     }
 }
