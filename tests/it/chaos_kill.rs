@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use redlite_dst::campaign::Progress;
+use redlite_dst::campaign::chaos::kill::report::{Told, report};
 use redlite_dst::campaign::chaos::kill::{self, Outcome, Verdict};
+use redlite_dst::campaign::{CommandLine, Progress, files};
+use redlite_dst::corpus::Store;
 use redlite_dst::generate;
 use redlite_dst::seed::Seed;
 use redlite_dst::targets::TargetOptions;
@@ -18,10 +21,9 @@ fn redlite() -> String {
 }
 
 /// Three seeds of 60 ops on eight connections, with `faults` of `kills` and `drops`.
-#[track_caller]
-fn run(command: &str, group: &str, faults: &str) -> Outcome {
-    let stop = AtomicBool::new(false);
-    let options = kill::Options {
+fn options(group: &str, faults: &str) -> kill::Options<'static> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    kill::Options {
         first_seed: Seed(0),
         seeds: 3,
         ops: 60,
@@ -29,8 +31,13 @@ fn run(command: &str, group: &str, faults: &str) -> Outcome {
         connections: 8,
         drops: faults.contains("drops"),
         kills: faults.contains("kills"),
-        stop: &stop,
-    };
+        stop: &STOP,
+    }
+}
+
+#[track_caller]
+fn run(command: &str, group: &str, faults: &str) -> Outcome {
+    let options = options(group, faults);
     let outcome = kill::run(&options, command, &TargetOptions::default(), &Progress::default());
     let outcome = outcome.unwrap_or_else(|error| panic!("{command}: {error}"));
     assert_eq!(outcome.emptiness(&options), None, "{command}");
@@ -68,6 +75,7 @@ fn a_server_that_keeps_nothing_is_found_out() {
     for command in [FORGETFUL, &in_memory] {
         let outcome = run(command, "lists", "kills");
         assert_eq!(names(&outcome), BTreeSet::from(["counter", "lost-write"]), "{command}");
+        assert_eq!((outcome.seeds, outcome.violated_seeds), (3, 3), "{command}");
         for violation in &outcome.violations {
             assert_eq!(violation.trace.ops.last().map(|op| &op.act), Some(&Act::Crash));
             if let Verdict::LostWrite { acknowledged, found } = violation.verdict {
@@ -75,6 +83,29 @@ fn a_server_that_keeps_nothing_is_found_out() {
                 assert!(violation.trace.ops.len() > acknowledged, "{violation}");
             }
         }
+    }
+}
+
+#[test]
+fn a_report_names_each_class_with_its_first_trace() {
+    let outcome = run(FORGETFUL, "lists", "kills");
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = CommandLine { program: "dst".to_owned(), flags: "--subject 'exec:…'".to_owned() };
+    let (options, store) = (options("lists", "kills"), Store::new(folder.path()));
+    let told = Told { options: &options, command: FORGETFUL, store: &store, line: &line, took: Duration::from_secs(1) };
+    let report = report(&outcome, &told).expect("it is written");
+    assert!(!report.agrees());
+    let mut classes: Vec<String> = report.findings.iter().map(|finding| finding.class.to_string()).collect();
+    classes.sort();
+    assert_eq!(classes, ["kill chaos counter", "kill chaos lost-write"]);
+    for finding in &report.findings {
+        assert!(finding.count >= 3 && finding.first_seed == Some(Seed(0)), "{finding:?}");
+        let replay =
+            "dst chaos --faults kill --seeds 1 --first-seed 0 --group lists --ops 60 --connections 8 --subject";
+        assert!(finding.replay.starts_with(replay), "{}", finding.replay);
+        let path = finding.trace.as_ref().expect("it has a trace");
+        let trace = files::open(path.as_ref()).expect("it is there").read_all().expect("it is a trace");
+        assert!(trace.ops.len() > finding.at, "{path}");
     }
 }
 

@@ -267,8 +267,8 @@ mod tests {
         check(&lines, 1, &lines, "holds 4");
         check(&lines, 3, &lines[..1], "lost-write 1");
         check(&lines, 3, &[], "lost-write 0");
-        check(&lines, 2, &["SET a 1", "APPEND a x"], "torn 4");
-        check(&lines, 4, &["SET b 2"], "torn 4");
+        check(&lines, 2, &["SET a 1", "APPEND a x"], "torn-write 4");
+        check(&lines, 4, &["SET b 2"], "torn-write 4");
     }
 
     #[test]
@@ -276,10 +276,10 @@ mod tests {
         let lines = ["SET a 1", "MULTI", "SET b 2", "SET c 3", "EXEC"];
         check(&lines, 1, &["SET a 1"], "holds 1");
         check(&lines, 1, &["SET a 1", "SET b 2", "SET c 3"], "holds 5");
-        check(&lines, 1, &["SET a 1", "SET b 2"], "torn 5");
+        check(&lines, 1, &["SET a 1", "SET b 2"], "torn-write 5");
         check(&lines, 4, &["SET a 1"], "holds 4");
         check(&lines[..4], 4, &["SET a 1", "SET b 2", "SET c 3"], "unsent-exec 4");
-        check(&["MSET a 1 b 2"], 0, &["SET a 1"], "torn 1");
+        check(&["MSET a 1 b 2"], 0, &["SET a 1"], "torn-write 1");
     }
 
     #[test]

@@ -56,13 +56,13 @@ impl Loss {
     pub fn name(&self) -> &'static str {
         match (&self.how, self.reset) {
             (How::HalfRequest { .. }, false) => "mid-request",
-            (How::HalfRequest { .. }, true) => "mid-request, reset",
+            (How::HalfRequest { .. }, true) => "mid-request (reset)",
             (How::Unread, false) => "replies unread",
-            (How::Unread, true) => "replies unread, reset",
+            (How::Unread, true) => "replies unread (reset)",
             (How::PartRead { .. }, false) => "mid-reply",
-            (How::PartRead { .. }, true) => "mid-reply, reset",
+            (How::PartRead { .. }, true) => "mid-reply (reset)",
             (How::HalfClosed, false) => "half-closed",
-            (How::HalfClosed, true) => "half-closed, reset",
+            (How::HalfClosed, true) => "half-closed (reset)",
         }
     }
 

@@ -18,10 +18,12 @@
 //! | `load` | the connections at work, and the kill |
 //! | `judge` | replies and keys against the model |
 //! | [`verdict`] | what may be wrong |
+//! | [`report`] | the same in the form of every campaign's results |
 
 mod judge;
 mod load;
 mod loss;
+pub mod report;
 mod script;
 pub mod verdict;
 
@@ -30,9 +32,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::{CampaignError, Progress};
+use crate::campaign::{CampaignError, Progress};
 use crate::diff::keyspace::differences;
-use crate::diff::{Entry, Keyspace};
+use crate::diff::{Class, Entry, Keyspace};
 use crate::generate::{GENERATOR, Group};
 use crate::resp::Reply;
 use crate::seed::{Seed, Stream};
@@ -54,7 +56,7 @@ const SEEDS_ON_FILES: u64 = 10;
 const SECOND_KILL_MEAN: u32 = 4;
 /// How long it has lived by then at most, in microseconds.
 const SECOND_LIFE_US_MAX: u32 = 50_000;
-/// How many violations of a sort are kept with their traces; the rest is counted.
+/// How many violations of a class are kept with their traces; the rest is counted.
 const VIOLATIONS_MAX: u64 = 16;
 /// How often a server whose clients are gone is read until it holds the same twice.
 const SETTLE_TRIES: usize = 100;
@@ -111,10 +113,12 @@ pub struct Outcome {
     pub recovered: u64,
     /// Where each kill under load fell.
     pub moments: Vec<Kill>,
-    /// What is wrong, by seed; the first of each sort, with their traces.
+    /// What is wrong, by seed; the first of each class, with their traces.
     pub violations: Vec<Violation>,
-    /// How many there were of each sort, by [`Verdict::name`].
-    pub violations_by_kind: BTreeMap<&'static str, u64>,
+    /// Seeds that showed something wrong.
+    pub violated_seeds: u64,
+    /// How many there were of each class.
+    pub classes: BTreeMap<Class, u64>,
     /// True where the user asked to stop before all seeds were run.
     pub interrupted: bool,
 }
@@ -132,7 +136,7 @@ impl Outcome {
 
     /// How many invariants were broken.
     pub fn violations_total(&self) -> u64 {
-        self.violations_by_kind.values().sum()
+        self.classes.values().sum()
     }
 
     /// The longest that the server took to come up again.
@@ -151,7 +155,7 @@ impl Outcome {
     }
 
     fn add_violation(&mut self, violation: Violation) {
-        let count = self.violations_by_kind.entry(violation.verdict.name()).or_default();
+        let count = self.classes.entry(violation.class()).or_default();
         *count += 1;
         if *count <= VIOLATIONS_MAX {
             self.violations.push(violation);
@@ -217,7 +221,9 @@ pub fn run(
         let Some(seed) = options.first_seed.0.checked_add(at).map(Seed) else { break };
         let (requests, violations) = (rounds.outcome.requests, rounds.outcome.violations_total());
         rounds.run(seed)?;
-        progress.step(rounds.outcome.requests - requests, rounds.outcome.violations_total() > violations);
+        let is_violated = rounds.outcome.violations_total() > violations;
+        rounds.outcome.violated_seeds += u64::from(is_violated);
+        progress.step(rounds.outcome.requests - requests, is_violated);
         if options.stop.load(Ordering::Relaxed) {
             rounds.outcome.interrupted = true;
             break;
@@ -255,7 +261,7 @@ impl Rounds<'_> {
         let found = match self.recover(seed, &load, &mut stream)? {
             Ok(found) => found,
             Err(why) => {
-                let trace = trace_of_all(seed, self.options.group, &load.runs);
+                let trace = trace_of_all(seed, self.options.group, &load);
                 let (at, verdict) = (trace.ops.len().saturating_sub(1), Verdict::FailedRecovery { why });
                 self.outcome.add_violation(Violation { seed, conn: None, at, verdict, trace });
                 return self.renew_files();
@@ -389,7 +395,7 @@ impl Rounds<'_> {
 
     /// Adds a violation that is not about one connection.
     fn add_common(&mut self, seed: Seed, load: &Load, verdict: Verdict) {
-        let trace = trace_of_all(seed, self.options.group, &load.runs);
+        let trace = trace_of_all(seed, self.options.group, load);
         let at = trace.ops.len().saturating_sub(1);
         self.outcome.add_violation(Violation { seed, conn: None, at, verdict, trace });
     }
@@ -435,16 +441,18 @@ fn trace_of(seed: Seed, group: &Group, run: &Run, is_killed: bool) -> Trace {
 }
 
 /// What all connections sent, an op of each in turns.
-fn trace_of_all(seed: Seed, group: &Group, runs: &[Run]) -> Trace {
+fn trace_of_all(seed: Seed, group: &Group, load: &Load) -> Trace {
     let mut of_conns: BTreeMap<u16, VecDeque<Op>> = BTreeMap::new();
-    for run in runs {
+    for run in &load.runs {
         of_conns.entry(run.lane.conn).or_default().extend(ops_of(run));
     }
     let mut ops = Vec::new();
     while of_conns.values().any(|left| !left.is_empty()) {
         ops.extend(of_conns.values_mut().filter_map(VecDeque::pop_front));
     }
-    ops.push(Op { conn: 0, act: Act::Crash });
+    if load.killed_after.is_some() {
+        ops.push(Op { conn: 0, act: Act::Crash });
+    }
     Trace { header: header(seed, group), ops, replies: None }
 }
 

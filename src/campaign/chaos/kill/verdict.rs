@@ -112,7 +112,7 @@ impl Verdict {
     pub fn name(&self) -> &'static str {
         match self {
             Verdict::LostWrite { .. } => "lost-write",
-            Verdict::Torn { .. } => "torn",
+            Verdict::Torn { .. } => "torn-write",
             Verdict::LostDetails { .. } => "lost-details",
             Verdict::WrongData { .. } => "wrong-data",
             Verdict::HalfRequest => "half-request",
