@@ -28,7 +28,7 @@ use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::shrink::{self, Found};
 use crate::targets::TargetError;
-use crate::targets::faulty::{FaultySession, Injected, Settings, Strike, Sync};
+use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, Sync};
 use crate::trace::{Act, Header, Op, Trace};
 
 use round::{Outcome, Pair, Tally};
@@ -134,7 +134,7 @@ pub fn open(subject: &str, settings: Settings) -> Result<Pair, CampaignError> {
     let header = Header::default();
     Ok(Pair {
         subject: FaultySession::named(subject, settings, &header)?,
-        model: FaultySession::named("redlite", Settings::default(), &header)?,
+        model: Model::open(&header)?,
         may_lose: settings.sync == Sync::Normal,
     })
 }
