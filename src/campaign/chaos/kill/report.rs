@@ -7,12 +7,13 @@ use super::{Options, Outcome, Violation};
 use crate::campaign::{CampaignError, CommandLine, files};
 use crate::corpus::Store;
 use crate::diff::{Class, Divergence, Excerpt};
-use crate::faults::KILL;
 use crate::report::injections::{Injected, Injections};
 use crate::report::{Check, Finding, Report, Timing, Totals, Verdict};
 use crate::resp::Reply;
 use crate::trace::Act;
 
+/// The fault of a server that is killed, as the table of faults names it.
+const KILL: &str = "kill";
 /// The fault of a connection that its client loses.
 const CONNECTION_DROP: &str = "connection_drop";
 /// How many ops a finding shows.
