@@ -1,6 +1,6 @@
 //! What goes wrong with the files under a store.
 
-use super::{Call, DAMAGE, Effect, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth, draw_times};
+use super::{CRASH, Call, DAMAGE, Effect, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth, draw_times};
 use crate::seed::Stream;
 
 /// The rows.
@@ -71,7 +71,7 @@ pub(super) const FAULTS: &[Fault] = &[
         needs_crash: false,
     },
     Fault {
-        name: "crash_mid_write",
+        name: CRASH,
         about: "the power goes at the nth call: what was not synced is kept, lost or torn",
         invariant: Invariant::KeepsAll,
         params: &[NTH, Param { name: "fates", range: 0..=i64::MAX }],

@@ -107,6 +107,8 @@ pub enum Effect {
     },
 }
 
+/// The fault that takes the power away in the middle of an op.
+pub const CRASH: &str = "crash_mid_write";
 /// The fault after which a power loss loses what the disk said was durable.
 pub const LIE: &str = "lost_fsync";
 /// The fault that leaves damage on the disk.

@@ -5,8 +5,10 @@
 //! | `mod.rs` | many seeds, or traces, on the simulated disk: finds, shrinks and files what breaks an invariant |
 //! | [`kill`] | real servers killed, and their connections lost, under load |
 //! | [`round`] | one trace, in step with a model |
+//! | [`exhaustive`] | one short trace, which fails at every point there is |
 //! | [`verdict`] | what may be found |
 
+pub mod exhaustive;
 pub mod kill;
 pub mod round;
 pub mod verdict;
@@ -44,6 +46,8 @@ pub struct Options<'a> {
     pub subject: &'a str,
     /// How it is opened.
     pub settings: Settings,
+    /// Each trace fails at every point there is.
+    pub is_exhaustive: bool,
     /// How many classes are shrunk at most.
     pub shrinks_max: usize,
     /// Where minimal traces are kept.
@@ -67,7 +71,7 @@ pub enum Source<'a> {
         ops: u64,
         /// What they are about; one group at least.
         groups: &'a [&'static Group],
-        /// What is injected; one at least.
+        /// What is injected; where there is none, only upkeep.
         faults: &'a [&'static Fault],
     },
     /// They are given, with their names.
@@ -93,6 +97,14 @@ impl Source<'_> {
         match self {
             Source::Seeds { seeds, groups, .. } => seeds.saturating_mul(groups.len() as u64),
             Source::Traces(traces) => traces.len() as u64,
+        }
+    }
+
+    /// How many ops the longest has, faults apart.
+    pub fn longest(&self) -> u64 {
+        match self {
+            Source::Seeds { ops, .. } => *ops,
+            Source::Traces(traces) => traces.iter().map(|(_, trace)| trace.ops.len() as u64).max().unwrap_or(0),
         }
     }
 
@@ -156,7 +168,7 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         while !options.stop.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(case) = options.source.case(at) else { break };
-            let outcome = pair.run(&case.header, &case.ops).inspect_err(|_| next.store(count, Ordering::Relaxed))?;
+            let outcome = options.inject(&case, pair, &mut sum).inspect_err(|_| next.store(count, Ordering::Relaxed))?;
             progress.step(outcome.tally.ops, outcome.violation.is_some());
             sum.take(at, outcome);
         }
@@ -176,7 +188,8 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
     let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
     findings.sort_by_key(|finding| finding.first_seed);
     let interrupted = options.stop.load(Ordering::Relaxed) && sum.seeds < count;
-    let failures = if interrupted { Vec::new() } else { options.source.missing(&sum.injected) };
+    let is_partial = interrupted || options.is_exhaustive;
+    let failures = if is_partial { Vec::new() } else { options.source.missing(&sum.injected) };
     Ok(Report {
         campaign: "chaos",
         subject: FaultySession::info().to_string(),
@@ -185,11 +198,24 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         findings,
         failures,
         totals: Totals { seeds: sum.seeds, ops: sum.tally.ops, divergent: sum.divergent, ..Totals::default() },
-        injections: Some(tell(&sum.injected, &sum.tally)),
+        injections: Some(Injections { points: sum.points, ..tell(&sum.injected, &sum.tally) }),
         interrupted,
         timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds },
         ..Report::default()
     })
+}
+
+impl Options<'_> {
+    /// Runs one case.
+    fn inject(&self, case: &Case, pair: &mut Pair, sum: &mut Sum) -> Result<Outcome, TargetError> {
+        if !self.is_exhaustive {
+            return pair.run(&case.header, &case.ops);
+        }
+        let points = exhaustive::run(&case.header, &case.ops, self.subject, self.settings, pair, self.stop)?;
+        sum.points += points.outcomes + points.errors;
+        *sum.injected.entry((faults::CRASH, None)).or_default() += points.outcomes;
+        Ok(points.whole)
+    }
 }
 
 /// The cases that show a class.
@@ -203,6 +229,8 @@ struct Seen {
 struct Sum {
     seeds: u64,
     divergent: u64,
+    /// Points at which traces failed one by one.
+    points: u64,
     tally: Tally,
     injected: Injected,
     classes: BTreeMap<Class, Seen>,
@@ -227,6 +255,7 @@ impl Sum {
     fn merge(&mut self, other: Sum) {
         self.seeds += other.seeds;
         self.divergent += other.divergent;
+        self.points += other.points;
         self.tally.add(&other.tally);
         add(&mut self.injected, other.injected);
         other.classes.into_iter().for_each(|(class, seen)| self.note(class, seen));

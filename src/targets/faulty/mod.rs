@@ -8,6 +8,7 @@
 
 mod board;
 mod model;
+mod points;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use board::{Board, Loss};
 pub use board::{Injected, Strike};
 pub use model::Model;
+pub use points::{Point, Recovered};
 
 use super::embedded::{EmbeddedSession, Execute, Place};
 use super::{Session, Target, TargetError, TargetOptions};
