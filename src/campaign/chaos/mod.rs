@@ -3,11 +3,13 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | many seeds, or traces, on the simulated disk: finds, shrinks and files what breaks an invariant |
+//! | [`kill`] | real servers killed, and their connections lost, under load |
 //! | [`round`] | one trace, in step with a model |
 //! | [`exhaustive`] | one short trace, which fails at every point there is |
 //! | [`verdict`] | what may be found |
 
 pub mod exhaustive;
+pub mod kill;
 pub mod round;
 pub mod verdict;
 
@@ -409,11 +411,7 @@ fn excerpt(ops: &[Op], at: usize) -> Excerpt {
 ///
 /// # Errors
 /// A fault that is none; infrastructure.
-pub fn list_calls(
-    subject: &str,
-    settings: Settings,
-    source: &Source,
-) -> Result<Vec<(Op, Vec<String>)>, CampaignError> {
+pub fn list_calls(subject: &str, settings: Settings, source: &Source) -> Result<Vec<(Op, Vec<String>)>, CampaignError> {
     let Some(case) = source.case(0) else { return Ok(Vec::new()) };
     let mut session = FaultySession::named(subject, settings, &case.header)?;
     session.list_calls();
