@@ -53,6 +53,7 @@ impl From<rusqlite::Error> for OpenError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => OpenError::Foreign,
             Some(ErrorCode::DatabaseBusy) => OpenError::InUse,
+            Some(ErrorCode::OutOfMemory) => OpenError::Storage("out of memory".to_owned()),
             _ => OpenError::Sqlite(error),
         }
     }
@@ -362,9 +363,8 @@ impl Engine {
 
     /// Finds the command and runs it, queues it or refuses it.
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
-        self.store.recover()?;
-        let checked =
-            commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
+        let recovered = self.store.recover().map_err(Failure::from).and_then(|()| commands::find(argv));
+        let checked = recovered.and_then(|command| commands::check_state(connection, command).map(|()| command));
         self.clients.commands_run += 1;
         connection.active_ms = now_ms;
         let command = match checked {

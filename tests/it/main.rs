@@ -6,6 +6,7 @@ mod connections;
 mod coverage;
 mod generate;
 mod house;
+mod memory;
 mod reference;
 mod search;
 mod serve;

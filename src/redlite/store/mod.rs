@@ -26,7 +26,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
-use super::vfs::Vfs;
+use super::vfs::{self, Vfs};
 
 pub(super) use encodings::Origin;
 pub use files::{Durability, FileOptions};
@@ -50,13 +50,17 @@ pub(super) struct Store {
     indexes: search::Indexes,
     /// True where a rollback may have undone what is remembered about indexes.
     are_indexes_unread: bool,
+    /// True where a rollback failed: nothing is read or written before it is done.
+    is_rollback_due: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
 }
 
 impl Store {
     pub fn open_memory() -> Result<Self, OpenError> {
+        vfs::wrap_allocator();
         let sqlite = Connection::open_in_memory()?;
+        vfs::expose_allocations(&sqlite)?;
         schema::create(&sqlite)?;
         Self::new(sqlite, None)
     }
@@ -71,6 +75,7 @@ impl Store {
             now_ms: 0,
             indexes: search::Indexes::default(),
             are_indexes_unread: false,
+            is_rollback_due: false,
             signals: signals::Signals::default(),
             ranks: ranks::Ranks::default(),
         };
@@ -101,6 +106,7 @@ impl Store {
     }
 
     fn begin(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         if self.sqlite.is_autocommit() {
             // What an earlier failure could not take back.
             self.retract()?;
@@ -153,6 +159,7 @@ impl Store {
 
     /// Makes the command's changes last, in the indexes too.
     pub fn commit(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         self.refresh_indexes()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
@@ -164,21 +171,32 @@ impl Store {
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
         self.ranks.clear();
-        if !self.sqlite.is_autocommit() {
-            // Where this fails, SQLite is still in the transaction, and every later command says so.
-            let _ = self.sqlite.execute_batch("ROLLBACK");
-            self.indexes.forget_changes();
-            self.are_indexes_unread = true;
-        }
-        // Where this fails, the next command that writes tries it again.
+        // Also where SQLite has rolled back by itself, as it does where memory or the disk fails it.
+        self.indexes.forget_changes();
+        self.are_indexes_unread = true;
+        self.is_rollback_due = true;
+        // Where these fail, they are tried again: the first before the next command, the second before the next write.
+        let _ = self.finish_rollback();
         let _ = self.retract();
     }
 
     /// Does what an earlier rollback has left to do before the next command.
     pub fn recover(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         if self.are_indexes_unread {
             self.load_indexes()?;
             self.are_indexes_unread = false;
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction of a command that failed. SQLite needs memory for that.
+    fn finish_rollback(&mut self) -> rusqlite::Result<()> {
+        if self.is_rollback_due {
+            if !self.sqlite.is_autocommit() {
+                self.sqlite.execute_batch("ROLLBACK")?;
+            }
+            self.is_rollback_due = false;
         }
         Ok(())
     }
@@ -206,6 +224,7 @@ impl Store {
 
     /// Writes the database anew, without the room that deleted data took.
     pub fn vacuum(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         self.retract()?;
         self.sqlite.execute_batch("VACUUM")?;
         self.vfs.iter().for_each(Vfs::note_commit);

@@ -9,11 +9,13 @@
 //! it a write-ahead log (`-wal`) and, while the store is made, a rollback journal (`-journal`). There is no shared
 //! memory: a store has its file for itself.
 //!
-//! `shim` is the only file with `unsafe` code.
+//! SQLite's memory goes through `memory`, which lets it run out in tests. `shim` and `memory` are the only files with
+//! `unsafe` code: both are interfaces in C.
 
 mod checksum;
 mod disk;
 mod log;
+mod memory;
 mod shim;
 mod simulated;
 
@@ -23,6 +25,8 @@ use std::path::{Path, PathBuf};
 
 pub(super) use checksum::{Checks, Checksummed, RESERVED};
 pub use disk::DiskStorage;
+pub(super) use memory::{expose as expose_allocations, install as wrap_allocator};
+pub use memory::{AllocationGuard, AllocationPlan, AllocatorInUse, allocations, fail_allocations};
 pub(super) use shim::{Vfs, reserve, reserved};
 pub use simulated::{
     Call, CallKind, Counts, Fate, Hook, Image, Injection, InjectionKind, Pending, SECTOR, SimulatedDisk, draw_fates,

@@ -72,6 +72,7 @@ impl Vfs {
     /// Where SQLite has no memory.
     pub fn register(storage: Arc<dyn Storage>) -> rusqlite::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        super::wrap_allocator();
         let name = format!("redlite-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let name = CString::new(name).map_err(rusqlite::Error::NulError)?;
         let state = Arc::new(State {
@@ -118,7 +119,9 @@ impl Vfs {
     /// Where SQLite or the storage refuses it: [`Vfs::take_cause`] says why.
     pub fn connect(&self, name: &Path) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags_and_vfs(name, flags, self.name.as_c_str())
+        let sqlite = Connection::open_with_flags_and_vfs(name, flags, self.name.as_c_str())?;
+        super::expose_allocations(&sqlite)?;
+        Ok(sqlite)
     }
 
     /// Why a call failed since this was last asked.
