@@ -109,9 +109,7 @@ pub(in crate::redlite) fn expose(sqlite: &Connection) -> rusqlite::Result<()> {
     }
     let (no_block, none) = (ptr::null_mut::<c_void>(), 0 as c_int);
     // SAFETY: the handle is open as long as `sqlite` is borrowed; the option's arguments are a block and two numbers.
-    let code = unsafe {
-        ffi::sqlite3_db_config(sqlite.handle(), ffi::SQLITE_DBCONFIG_LOOKASIDE, no_block, none, none)
-    };
+    let code = unsafe { ffi::sqlite3_db_config(sqlite.handle(), ffi::SQLITE_DBCONFIG_LOOKASIDE, no_block, none, none) };
     if code == ffi::SQLITE_OK { Ok(()) } else { Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)) }
 }
 

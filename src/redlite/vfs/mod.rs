@@ -25,8 +25,8 @@ use std::path::{Path, PathBuf};
 
 pub(super) use checksum::{Checks, Checksummed, RESERVED};
 pub use disk::DiskStorage;
-pub(super) use memory::{expose as expose_allocations, install as wrap_allocator};
 pub use memory::{AllocationGuard, AllocationPlan, AllocatorInUse, allocations, fail_allocations};
+pub(super) use memory::{expose as expose_allocations, install as wrap_allocator};
 pub(super) use shim::{Vfs, reserve, reserved};
 pub use simulated::{
     Call, CallKind, Counts, Fate, Hook, Image, Injection, InjectionKind, Pending, SECTOR, SimulatedDisk, draw_fates,
