@@ -220,6 +220,8 @@ struct Inner {
     trace: Option<Vec<Call>>,
     quota: Option<u64>,
     delay_us: u64,
+    /// The numbers of the calls that were injected with success since they were last asked for.
+    struck: Vec<u64>,
     is_off: bool,
     /// Counts power losses: files that were open before are dead.
     epoch: u64,
@@ -292,6 +294,12 @@ impl SimulatedDisk {
     /// By how much calls were delayed so far, in microseconds. Nobody waited for it.
     pub fn delay_us(&self) -> u64 {
         self.lock().delay_us
+    }
+
+    /// The numbers of the calls since this was last asked with which something went wrong: those that a hook's
+    /// injection made a difference to, and those that ran into the quota.
+    pub fn take_struck(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lock().struck)
     }
 
     /// Lists every call from now on, or stops that.
@@ -370,6 +378,7 @@ impl Inner {
 
     fn count(&mut self, kind: CallKind, injection: InjectionKind) {
         *self.counts.injected.entry((kind, injection)).or_default() += 1;
+        self.struck.push(self.next_call.saturating_sub(1));
     }
 
     fn inject(&mut self, kind: CallKind, injection: InjectionKind, error: io::Error) -> io::Error {
