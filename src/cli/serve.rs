@@ -72,6 +72,7 @@ fn open(args: &Args) -> anyhow::Result<Redlite> {
             OpenError::Foreign => "; name another, or one that is not there yet",
             OpenError::Damaged(_) => "; put back a copy of it",
             OpenError::InUse => "; stop that one, or name another file",
+            OpenError::NoRoom { .. } => "; make room, and start again",
             _ => "",
         };
         anyhow::anyhow!("{}: {error}{advice}", file.display())

@@ -38,6 +38,16 @@ pub enum OpenError {
     /// A store is open once at a time.
     #[error("the store is open already, in this process or another")]
     InUse,
+    /// The file is from before there were checksums, and the copy of it that has some needs room: about this many bytes
+    /// beside the file, until it takes the file's place. The file is left as it is.
+    #[error(
+        "the store in the file has no checksums yet: a copy that has some takes about {bytes} bytes, and the disk has \
+         no room for them"
+    )]
+    NoRoom {
+        /// That many.
+        bytes: u64,
+    },
     /// The file holds a store of another version.
     #[error("the store in the file has schema version {found}, and this version reads {expected}")]
     Version {
@@ -74,7 +84,8 @@ impl OpenError {
 }
 
 impl Redlite {
-    /// Opens the store in the file at `path`, which is made where it is missing.
+    /// Opens the store in the file at `path`, which is made where it is missing. One from before there were checksums
+    /// is replaced with a copy that has some, which takes a while the first time.
     ///
     /// # Errors
     /// [`OpenError`] where the file cannot be opened or is no store.

@@ -7,6 +7,7 @@ mod coverage;
 mod generate;
 mod house;
 mod memory;
+mod migration;
 mod reference;
 mod search;
 mod serve;

@@ -9,6 +9,7 @@ mod files;
 mod hashes;
 mod keyspace;
 mod lists;
+mod migration;
 mod ranks;
 mod schema;
 mod search;
@@ -213,8 +214,7 @@ impl Store {
 
     /// What SQLite finds wrong with the file: nothing, where it is sound.
     pub fn find_damage(&self) -> rusqlite::Result<Vec<String>> {
-        let found = self.rows("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
-        Ok(found.into_iter().filter(|line| line != "ok").collect())
+        schema::find_damage(&self.sqlite)
     }
 
     /// Writes what is in the log to the database.

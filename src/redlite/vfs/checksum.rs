@@ -92,6 +92,10 @@ impl Storage for Checksummed {
         self.inner.delete(name, sync)
     }
 
+    fn replace(&self, target: &Path, name: &Path) -> io::Result<()> {
+        self.inner.replace(target, name)
+    }
+
     fn exists(&self, name: &Path) -> io::Result<bool> {
         self.inner.exists(name)
     }

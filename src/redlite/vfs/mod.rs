@@ -32,6 +32,9 @@ pub use simulated::{
     Call, CallKind, Counts, Fate, Hook, Image, Injection, InjectionKind, Pending, SECTOR, SimulatedDisk, draw_fates,
 };
 
+/// What stands behind a database's name in that of a copy which is to take its place.
+pub(super) const COPY_ENDING: &str = "-migrating";
+
 /// What SQLite uses a file for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
@@ -66,6 +69,13 @@ pub trait Storage: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` where it is missing.
     fn delete(&self, name: &Path, sync: bool) -> io::Result<()>;
+
+    /// Gives the file `name` the name `target`, whose file is gone then. A power loss before this returns leaves the one
+    /// or the other file there.
+    ///
+    /// # Errors
+    /// Where it is not sure that it outlasts a power loss.
+    fn replace(&self, target: &Path, name: &Path) -> io::Result<()>;
 
     /// True where there is a file of this name.
     ///
