@@ -111,8 +111,6 @@ pub enum Effect {
 pub const LIE: &str = "lost_fsync";
 /// The fault that leaves damage on the disk.
 pub const DAMAGE: &str = "corrupt_write";
-/// The fault that ends the process and leaves the files.
-pub const KILL: &str = "kill";
 
 /// Of [`Effect::PowerLoss`]: everything that was not synced is lost.
 pub const PENDING_LOST: u64 = 0;

@@ -1,11 +1,11 @@
 //! What goes wrong with the process of a store, its memory, and those who speak with it.
 
-use super::{Call, Drop, Effect, Fault, Invariant, KILL, NTH, Param, Plan, TIMES, count, draw_nth, draw_times};
+use super::{Call, Drop, Effect, Fault, Invariant, NTH, Param, Plan, TIMES, count, draw_nth, draw_times};
 
 /// The rows.
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
-        name: KILL,
+        name: "kill",
         about: "the process is killed at the nth call: what it wrote stays, synced or not",
         invariant: Invariant::KeepsAll,
         params: &[NTH],

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::verdict::{Breach, Violation};
 use crate::diff::keyspace::{self, Difference};
 use crate::diff::transactions::{self, Queues};
-use crate::diff::{self, Keyspace, Settings};
+use crate::diff::{self, Entry, Keyspace, Settings};
 use crate::faults::{self, Drop as ConnectionDrop};
 use crate::resp::{Argv, Reply};
 use crate::targets::TargetError;
@@ -160,10 +160,7 @@ impl<'a> Round<'a> {
         let is_explained = !strikes.is_empty() || self.subject.has_quota() || self.damaged_after.is_some();
         let judged = match step.end {
             End::Refused { why, is_changed } => self.refused(&why, is_changed),
-            End::Reopened => {
-                let lost_power = op.act != Act::Restart && !strikes.iter().any(|strike| strike.fault == faults::KILL);
-                self.recovered(op, lost_power)
-            }
+            End::Reopened { lost_power } => self.recovered(op, lost_power),
             End::Dropped(drop) => {
                 let is_sure = strikes.len() == 1 && !self.subject.has_quota() && self.damaged_after.is_none();
                 self.dropped(op, is_sure.then_some(drop))
@@ -310,8 +307,8 @@ impl<'a> Round<'a> {
     fn recovered(&mut self, op: &Op, lost_power: bool) -> Judged {
         self.outcome.tally.recoveries += 1;
         let got = self.subject.read()?;
-        if let Some(instead) = got.instead() {
-            return self.unreadable(instead.clone());
+        if let Some(instead) = self.unread(&got) {
+            return self.unreadable(instead);
         }
         let is_lossy = lost_power && (self.is_lying || self.may_lose);
         self.is_lying &= !lost_power;
@@ -382,6 +379,12 @@ impl<'a> Round<'a> {
         Ok(found)
     }
 
+    /// What came instead of all keys, or of one where there is no damage.
+    fn unread(&self, got: &Keyspace) -> Option<Reply> {
+        let one = || got.entries.iter().find(|entry| tells_damage(entry)).map(|entry| entry.value.clone());
+        got.instead().cloned().or_else(|| if self.damaged_after.is_none() { one() } else { None })
+    }
+
     fn unreadable(&mut self, instead: Reply) -> Judged {
         if self.damaged_after.is_some() && is_storage_error(&instead) {
             self.outcome.tally.told += 1;
@@ -394,8 +397,8 @@ impl<'a> Round<'a> {
     /// Both must hold the same.
     fn compare(&mut self, breach: Breach, note: &str) -> Judged {
         let got = self.subject.read()?;
-        if let Some(instead) = got.instead() {
-            return self.unreadable(instead.clone());
+        if let Some(instead) = self.unread(&got) {
+            return self.unreadable(instead);
         }
         match difference(&self.settings, &self.model.read()?, &got) {
             None => Ok(None),
@@ -453,16 +456,29 @@ fn is_storage_error(reply: &Reply) -> bool {
     reply.frames().iter().any(is_one)
 }
 
+/// The first difference. A key of which the subject tells that it is damaged is none.
 fn difference(settings: &Settings, want: &Keyspace, got: &Keyspace) -> Option<Difference> {
-    keyspace::differences(settings, want, got).into_iter().next()
+    let is_told = |found: &Difference| {
+        let entry = got.entries.iter().find(|entry| (entry.db, &entry.key) == (found.db, &found.key));
+        entry.is_some_and(tells_damage)
+    };
+    keyspace::differences(settings, want, got).into_iter().find(|found| !is_told(found))
 }
+
+/// True where the storage failed as a key was read: nothing of it is said then.
+fn tells_damage(entry: &Entry) -> bool {
+    entry.kind == UNREAD || is_storage_error(&entry.value)
+}
+
+/// The type of a key of which the store does not tell the type.
+const UNREAD: &str = "Error";
 
 fn tell(found: &Difference) -> String {
     format!("db {} key \"{}\" differs in its {}", found.db, found.key.escape_ascii(), found.kind)
 }
 
-/// What is left of a keyspace at a later time.
+/// What is left of a keyspace at a later time: a key is there until its time is over.
 fn alive(mut keyspace: Keyspace, now_ms: i64) -> Keyspace {
-    keyspace.entries.retain(|entry| entry.expires_ms.is_none_or(|at| at > now_ms));
+    keyspace.entries.retain(|entry| entry.expires_ms.is_none_or(|at| at >= now_ms));
     keyspace
 }

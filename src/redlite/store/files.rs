@@ -56,7 +56,12 @@ impl Store {
         let checks = Checks { verify: options.verify, is_synced: options.durability == Durability::Full };
         let vfs = Vfs::register(Arc::new(Checksummed::new(Arc::clone(storage), checks)))?;
         match open(storage, &vfs, name, options) {
-            Ok(sqlite) => sqlite.map(|sqlite| Self::new(sqlite, Some(vfs))).transpose(),
+            Ok(None) => Ok(None),
+            Ok(Some(sqlite)) => {
+                let store = Self::new(sqlite, Some(vfs))?;
+                store.sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+                Ok(Some(store))
+            }
             Err(error) => Err(error.with_cause(vfs.take_cause())),
         }
     }
@@ -99,6 +104,5 @@ fn open(
         schema::create(&sqlite)?;
     }
     vfs.note_commit();
-    sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(Some(sqlite))
 }

@@ -188,6 +188,10 @@ impl Store {
             self.load_indexes()?;
             self.are_indexes_unread = false;
         }
+        // What an open transaction has written to the log stays. A command that only reads does without.
+        if self.sqlite.is_autocommit() {
+            let _ = self.retract();
+        }
         Ok(())
     }
 
@@ -229,6 +233,13 @@ impl Store {
         self.sqlite.execute_batch("VACUUM")?;
         self.vfs.iter().for_each(Vfs::note_commit);
         Ok(())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Where this fails, too, what failed to be committed may be there when the file is opened again.
+        let _ = self.retract();
     }
 }
 

@@ -120,6 +120,13 @@ impl Place {
         }
     }
 
+    /// Takes the files from elsewhere from now on, where they are in some storage.
+    pub(super) fn set_storage(&mut self, other: Arc<dyn Storage>) {
+        if let Place::Storage { storage, .. } = self {
+            *storage = other;
+        }
+    }
+
     /// Opens the store, at this clock.
     pub(super) fn open(&self, clock: &Clock) -> Result<Redlite, OpenError> {
         // Picks at random are compared as what they are; the seed only makes a run repeatable.

@@ -76,7 +76,10 @@ pub enum End {
     /// The connection ended in the middle of the op.
     Dropped(ConnectionDrop),
     /// The store went away, by a fault or as the op says, and was opened again.
-    Reopened,
+    Reopened {
+        /// True where the power went, and with it what was not synced.
+        lost_power: bool,
+    },
     /// It went away and cannot be opened again.
     Refused {
         /// What opening it came to.
@@ -243,7 +246,7 @@ impl FaultySession {
         let read = self.inner.keyspace();
         self.board().is_paused = false;
         self.disk.take_struck();
-        Ok(read?.unwrap_or_default())
+        Ok(read?.unwrap_or_else(|| Keyspace::unreadable(Reply::error("ERR storage: the keys cannot be listed"))))
     }
 
     /// What is wrong with the file as a whole: nothing where it is sound. No fault strikes this.
@@ -280,7 +283,7 @@ impl FaultySession {
         self.inner.close().map_err(|source| failed(&source))?;
         let end = match self.recover_from_loss() {
             Some(end) => end,
-            None => self.reopen(),
+            None => self.reopen(false),
         };
         Ok(Step { reply: Reply::ok(), end })
     }
@@ -333,7 +336,7 @@ impl FaultySession {
     fn lose(&mut self, loss: Loss) -> End {
         self.settle();
         self.cut_off(loss);
-        self.reopen()
+        self.reopen(matches!(loss, Loss::Power { .. }))
     }
 
     fn cut_off(&mut self, loss: Loss) {
@@ -351,17 +354,19 @@ impl FaultySession {
     }
 
     /// Opens the store, and again where a fault strikes that.
-    fn reopen(&mut self) -> End {
+    fn reopen(&mut self, mut lost_power: bool) -> End {
         for attempt in 0.. {
             if attempt == REOPENS_MAX {
                 self.lift_faults();
             }
             let before = self.disk.image();
-            let Err(error) = self.inner.reopen() else { return End::Reopened };
+            self.inner.place.set_storage(Arc::new(self.disk.for_process()));
+            let Err(error) = self.inner.reopen() else { return End::Reopened { lost_power } };
             let loss = self.board().take_loss();
             let struck = self.settle();
             if let Some(loss) = loss {
                 self.cut_off(loss);
+                lost_power |= matches!(loss, Loss::Power { .. });
             } else if struck == 0 {
                 let why = error.to_string();
                 self.refused = Some(why.clone());
@@ -422,7 +427,7 @@ fn hook(disk: &SimulatedDisk, board: &Arc<Mutex<Board>>) {
 }
 
 fn place(disk: &SimulatedDisk, options: FileOptions) -> Place {
-    Place::Storage { storage: Arc::new(disk.clone()), name: PathBuf::from(FILE), options }
+    Place::Storage { storage: Arc::new(disk.for_process()), name: PathBuf::from(FILE), options }
 }
 
 fn file_options(settings: Settings, page_bytes: u32) -> FileOptions {

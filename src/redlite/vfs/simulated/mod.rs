@@ -209,6 +209,8 @@ impl Counts {
 #[derive(Clone, Default)]
 pub struct SimulatedDisk {
     inner: Arc<Mutex<Inner>>,
+    /// Of a handle that belongs to a process: how many times the power or a process was gone when it was made.
+    epoch: Option<u64>,
 }
 
 #[derive(Default)]
@@ -237,11 +239,18 @@ impl fmt::Debug for SimulatedDisk {
 
 impl From<Image> for SimulatedDisk {
     fn from(image: Image) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { image, ..Inner::default() })) }
+        Self { inner: Arc::new(Mutex::new(Inner { image, ..Inner::default() })), epoch: None }
     }
 }
 
 impl SimulatedDisk {
+    /// The same disk for one process: from the next [`SimulatedDisk::crash`] or [`SimulatedDisk::kill`] on, whatever is
+    /// asked through this handle fails. A store that is dropped later than its process ended then changes nothing.
+    pub fn for_process(&self) -> Self {
+        let epoch = Some(self.lock().epoch);
+        Self { inner: Arc::clone(&self.inner), epoch }
+    }
+
     /// A copy of what the disk holds, with what is pending. `SimulatedDisk::from` it is a disk to crash in its place.
     pub fn image(&self) -> Image {
         self.lock().image.clone()
@@ -314,6 +323,12 @@ impl SimulatedDisk {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`SimulatedDisk::lock`], for what a process asks.
+    fn lock_alive(&self) -> io::Result<MutexGuard<'_, Inner>> {
+        let inner = self.lock();
+        if self.epoch.is_some_and(|epoch| epoch != inner.epoch) { Err(off()) } else { Ok(inner) }
     }
 }
 
@@ -476,7 +491,7 @@ fn sector_of(nth: u64, offset: u64, len: usize) -> Option<u64> {
 
 impl Storage for SimulatedDisk {
     fn open(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
-        let mut inner = self.lock();
+        let mut inner = self.lock_alive()?;
         let file: Arc<Path> = Arc::from(name);
         inner.admit(CallKind::Open, &file, 0, 0)?;
         let node = inner.image.open(name, create).ok_or(ErrorKind::NotFound)?;
@@ -491,7 +506,7 @@ impl Storage for SimulatedDisk {
     }
 
     fn open_scratch(&self) -> io::Result<Box<dyn File>> {
-        let mut inner = self.lock();
+        let mut inner = self.lock_alive()?;
         let file: Arc<Path> = Arc::from(Path::new(""));
         inner.admit(CallKind::Open, &file, 0, 0)?;
         let node = inner.image.open_scratch();
@@ -500,7 +515,7 @@ impl Storage for SimulatedDisk {
     }
 
     fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
-        let mut inner = self.lock();
+        let mut inner = self.lock_alive()?;
         inner.admit(CallKind::Delete, &Arc::from(name), 0, 0)?;
         if !inner.image.delete(name) {
             return Err(ErrorKind::NotFound.into());
@@ -524,7 +539,7 @@ impl Storage for SimulatedDisk {
     }
 
     fn exists(&self, name: &Path) -> io::Result<bool> {
-        let mut inner = self.lock();
+        let mut inner = self.lock_alive()?;
         inner.admit(CallKind::Exists, &Arc::from(name), 0, 0)?;
         inner.finish(inner.image.has(name))
     }
