@@ -4,6 +4,7 @@ mod canary;
 mod cli;
 mod connections;
 mod coverage;
+mod full_disk;
 mod generate;
 mod house;
 mod memory;

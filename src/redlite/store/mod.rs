@@ -111,9 +111,19 @@ impl Store {
         if self.sqlite.is_autocommit() {
             // What an earlier failure could not take back.
             self.retract()?;
+            self.make_room();
             self.sqlite.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
         Ok(())
+    }
+
+    /// Where a write found the disk full or almost, the log is written back: it needs less room then.
+    fn make_room(&self) {
+        if let Some(vfs) = self.vfs.as_ref().filter(|vfs| vfs.take_short()) {
+            // Where this fails, the write that comes next says why it does.
+            let _ = self.row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = vfs.take_cause();
+        }
     }
 
     /// The first row that `sql` finds.

@@ -20,6 +20,12 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// What the names of files end in that lie beside a database.
 const BESIDE: [&str; 3] = ["-wal", "-journal", COPY_ENDING];
 
+/// Room is reserved in units of this many bytes, as long as there is as much.
+const RESERVE_STEP: u64 = 256 << 10;
+
+/// Where less than this is reserved beyond what is needed, it is told that room is short: a transaction may need it.
+const RESERVE_MARGIN: u64 = 64 << 10;
+
 /// Files of the machine. A database is locked while it is open: against other stores, also of this process, and
 /// against other programs that use SQLite.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,12 +46,12 @@ impl Storage for DiskStorage {
                     continue;
                 }
             }
-            return Ok(Box::new(DiskFile { file, unsynced_folder: is_new.then(|| folder_of(name).to_owned()) }));
+            return Ok(Box::new(DiskFile::new(file, is_new.then(|| folder_of(name).to_owned()))));
         }
     }
 
     fn open_scratch(&self) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(DiskFile { file: tempfile::tempfile()?, unsynced_folder: None }))
+        Ok(Box::new(DiskFile::new(tempfile::tempfile()?, None)))
     }
 
     fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
@@ -136,6 +142,21 @@ struct DiskFile {
     file: fs::File,
     /// The folder of a file that was made by opening it: its name is not yet sure to outlast a power loss.
     unsynced_folder: Option<PathBuf>,
+    /// How far room is reserved; none where the file system does not do that, or it was not asked yet.
+    reserved: Reserved,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reserved {
+    Unknown,
+    Bytes(u64),
+    Unsupported,
+}
+
+impl DiskFile {
+    fn new(file: fs::File, unsynced_folder: Option<PathBuf>) -> Self {
+        Self { file, unsynced_folder, reserved: Reserved::Unknown }
+    }
 }
 
 impl File for DiskFile {
@@ -159,7 +180,44 @@ impl File for DiskFile {
         self.file.write_all_at(bytes, offset)
     }
 
+    #[cfg(target_os = "linux")]
+    fn reserve(&mut self, len: u64) -> io::Result<bool> {
+        use rustix::fs::{FallocateFlags, fallocate};
+        use rustix::io::Errno;
+        use rustix::process::{Resource, getrlimit};
+
+        let from = match self.reserved {
+            Reserved::Unsupported => return Ok(true),
+            Reserved::Bytes(bytes) => bytes,
+            Reserved::Unknown => self.file.metadata()?.len(),
+        };
+        self.reserved = Reserved::Bytes(from);
+        let with_margin = len + RESERVE_MARGIN;
+        if with_margin <= from {
+            return Ok(true);
+        }
+        let ample = with_margin.next_multiple_of(RESERVE_STEP);
+        // The system grants room that no write may use.
+        let most = getrlimit(Resource::Fsize).current.unwrap_or(u64::MAX);
+        let mut refusal = Errno::FBIG;
+        for to in [ample, len].into_iter().filter(|to| (from + 1..=most).contains(to)) {
+            match fallocate(&self.file, FallocateFlags::KEEP_SIZE, from, to - from) {
+                Ok(()) => {
+                    self.reserved = Reserved::Bytes(to);
+                    return Ok(to == ample);
+                }
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => {
+                    self.reserved = Reserved::Unsupported;
+                    return Ok(true);
+                }
+                Err(error) => refusal = error,
+            }
+        }
+        if len <= from { Ok(false) } else { Err(refusal.into()) }
+    }
+
     fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.reserved = Reserved::Unknown;
         self.file.set_len(len)
     }
 
