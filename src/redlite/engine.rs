@@ -38,6 +38,16 @@ pub enum OpenError {
     /// A store is open once at a time.
     #[error("the store is open already, in this process or another")]
     InUse,
+    /// The file is from before there were checksums, and the copy of it that has some needs room: about this many bytes
+    /// beside the file, until it takes the file's place. The file is left as it is.
+    #[error(
+        "the store in the file has no checksums yet: a copy that has some takes about {bytes} bytes, and the disk has \
+         no room for them"
+    )]
+    NoRoom {
+        /// That many.
+        bytes: u64,
+    },
     /// The file holds a store of another version.
     #[error("the store in the file has schema version {found}, and this version reads {expected}")]
     Version {
@@ -53,6 +63,7 @@ impl From<rusqlite::Error> for OpenError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => OpenError::Foreign,
             Some(ErrorCode::DatabaseBusy) => OpenError::InUse,
+            Some(ErrorCode::OutOfMemory) => OpenError::Storage("out of memory".to_owned()),
             _ => OpenError::Sqlite(error),
         }
     }
@@ -73,7 +84,8 @@ impl OpenError {
 }
 
 impl Redlite {
-    /// Opens the store in the file at `path`, which is made where it is missing.
+    /// Opens the store in the file at `path`, which is made where it is missing. One from before there were checksums
+    /// is replaced with a copy that has some, which takes a while the first time.
     ///
     /// # Errors
     /// [`OpenError`] where the file cannot be opened or is no store.
@@ -367,9 +379,8 @@ impl Engine {
 
     /// Finds the command and runs it, queues it or refuses it.
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
-        self.store.recover()?;
-        let checked =
-            commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
+        let recovered = self.store.recover().map_err(Failure::from).and_then(|()| commands::find(argv));
+        let checked = recovered.and_then(|command| commands::check_state(connection, command).map(|()| command));
         self.clients.commands_run += 1;
         connection.active_ms = now_ms;
         let command = match checked {

@@ -442,3 +442,24 @@ fn calls_are_counted_and_listed() {
     assert_eq!(disk.delay_us(), 7 * writes);
     assert_eq!(disk.counts().calls(), disk.calls());
 }
+
+#[test]
+fn a_batch_may_be_larger_than_what_sqlite_keeps_in_memory() {
+    let disk = SimulatedDisk::from(empty());
+    let store = open(&disk, FileOptions::default()).expect("a store");
+    let client = store.client();
+    let value = "v".repeat(60_000);
+    let mut batch = store.batch();
+    for key in 0..100 {
+        batch.run(&client, &format!("SET k{key} {value}").split(' ').collect());
+    }
+    batch.commit();
+    batch.take_frames(&client, |reply| assert_eq!(reply, Reply::ok()));
+    drop(batch);
+    assert_eq!(store.find_damage().expect("it is read"), Vec::<String>::new());
+    disk.crash(|_| Fate::Drop);
+    let store = open(&disk, FileOptions::default()).expect("a store");
+    for key in 0..100 {
+        assert_eq!(brief(&call(&store, &format!("GET k{key}"))), brief_value(&value), "k{key}");
+    }
+}

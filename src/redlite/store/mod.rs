@@ -9,6 +9,7 @@ mod files;
 mod hashes;
 mod keyspace;
 mod lists;
+mod migration;
 mod ranks;
 mod schema;
 mod search;
@@ -26,7 +27,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
-use super::vfs::Vfs;
+use super::vfs::{self, Vfs};
 
 pub(super) use encodings::Origin;
 pub use files::{Durability, FileOptions};
@@ -50,13 +51,17 @@ pub(super) struct Store {
     indexes: search::Indexes,
     /// True where a rollback may have undone what is remembered about indexes.
     are_indexes_unread: bool,
+    /// True where a rollback failed: nothing is read or written before it is done.
+    is_rollback_due: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
 }
 
 impl Store {
     pub fn open_memory() -> Result<Self, OpenError> {
+        vfs::wrap_allocator();
         let sqlite = Connection::open_in_memory()?;
+        vfs::expose_allocations(&sqlite)?;
         schema::create(&sqlite)?;
         Self::new(sqlite, None)
     }
@@ -71,6 +76,7 @@ impl Store {
             now_ms: 0,
             indexes: search::Indexes::default(),
             are_indexes_unread: false,
+            is_rollback_due: false,
             signals: signals::Signals::default(),
             ranks: ranks::Ranks::default(),
         };
@@ -101,12 +107,23 @@ impl Store {
     }
 
     fn begin(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         if self.sqlite.is_autocommit() {
             // What an earlier failure could not take back.
             self.retract()?;
+            self.make_room();
             self.sqlite.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
         Ok(())
+    }
+
+    /// Where a write found the disk full or almost, the log is written back: it needs less room then.
+    fn make_room(&self) {
+        if let Some(vfs) = self.vfs.as_ref().filter(|vfs| vfs.take_short()) {
+            // Where this fails, the write that comes next says why it does.
+            let _ = self.row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = vfs.take_cause();
+        }
     }
 
     /// The first row that `sql` finds.
@@ -153,6 +170,7 @@ impl Store {
 
     /// Makes the command's changes last, in the indexes too.
     pub fn commit(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         self.refresh_indexes()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
@@ -164,24 +182,37 @@ impl Store {
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
         self.ranks.clear();
-        if !self.sqlite.is_autocommit() {
-            // Where this fails, SQLite is still in the transaction, and every later command says so.
-            let _ = self.sqlite.execute_batch("ROLLBACK");
-            self.indexes.forget_changes();
-            self.are_indexes_unread = true;
-        }
-        // Where this fails, the next command that writes tries it again.
+        // Also where SQLite has rolled back by itself, as it does where memory or the disk fails it.
+        self.indexes.forget_changes();
+        self.are_indexes_unread = true;
+        self.is_rollback_due = true;
+        // Where these fail, they are tried again: the first before the next command, the second before the next write.
+        let _ = self.finish_rollback();
         let _ = self.retract();
     }
 
     /// Does what an earlier rollback has left to do before the next command.
     pub fn recover(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         if self.are_indexes_unread {
             self.load_indexes()?;
             self.are_indexes_unread = false;
         }
-        // A command that only reads does without.
-        let _ = self.retract();
+        // What an open transaction has written to the log stays. A command that only reads does without.
+        if self.sqlite.is_autocommit() {
+            let _ = self.retract();
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction of a command that failed. SQLite needs memory for that.
+    fn finish_rollback(&mut self) -> rusqlite::Result<()> {
+        if self.is_rollback_due {
+            if !self.sqlite.is_autocommit() {
+                self.sqlite.execute_batch("ROLLBACK")?;
+            }
+            self.is_rollback_due = false;
+        }
         Ok(())
     }
 
@@ -197,8 +228,7 @@ impl Store {
 
     /// What SQLite finds wrong with the file: nothing, where it is sound.
     pub fn find_damage(&self) -> rusqlite::Result<Vec<String>> {
-        let found = self.rows("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
-        Ok(found.into_iter().filter(|line| line != "ok").collect())
+        schema::find_damage(&self.sqlite)
     }
 
     /// Writes what is in the log to the database.
@@ -208,6 +238,7 @@ impl Store {
 
     /// Writes the database anew, without the room that deleted data took.
     pub fn vacuum(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         self.retract()?;
         self.sqlite.execute_batch("VACUUM")?;
         self.vfs.iter().for_each(Vfs::note_commit);

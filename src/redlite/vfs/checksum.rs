@@ -99,6 +99,10 @@ impl Storage for Checksummed {
         self.inner.delete(name, sync)
     }
 
+    fn replace(&self, target: &Path, name: &Path) -> io::Result<()> {
+        self.inner.replace(target, name)
+    }
+
     fn exists(&self, name: &Path) -> io::Result<bool> {
         self.inner.exists(name)
     }
@@ -130,7 +134,7 @@ struct CheckedFile {
 }
 
 /// SQLite reads and writes pages whole: whatever has a page's size is one.
-fn is_page(len: usize) -> bool {
+pub(super) fn is_page(len: usize) -> bool {
     len >= PAGE_MIN && len.is_power_of_two()
 }
 
@@ -302,6 +306,10 @@ impl File for CheckedFile {
             *self.latest_header_mut(bytes.len(), start) = checksum(&self.outgoing[..FRAME_HEADER], start);
         }
         Ok(())
+    }
+
+    fn reserve(&mut self, len: u64) -> io::Result<bool> {
+        self.inner.reserve(len)
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
