@@ -10,6 +10,7 @@ mod hashes;
 mod keyspace;
 mod lists;
 mod ranks;
+mod rows;
 mod schema;
 mod search;
 mod sets;
@@ -52,6 +53,7 @@ pub(super) struct Store {
     are_indexes_unread: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
+    rows: rows::Rows,
 }
 
 impl Store {
@@ -73,6 +75,7 @@ impl Store {
             are_indexes_unread: false,
             signals: signals::Signals::default(),
             ranks: ranks::Ranks::default(),
+            rows: rows::Rows::default(),
         };
         store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
         Ok(store)
@@ -154,6 +157,7 @@ impl Store {
     /// Makes the command's changes last, in the indexes too.
     pub fn commit(&mut self) -> rusqlite::Result<()> {
         self.refresh_indexes()?;
+        self.store_rows()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
             self.vfs.iter().for_each(Vfs::note_commit);
@@ -164,6 +168,7 @@ impl Store {
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
         self.ranks.clear();
+        self.rows.clear();
         if !self.sqlite.is_autocommit() {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");
