@@ -165,6 +165,11 @@ impl Store {
         Ok(())
     }
 
+    /// True where a commit would write to a file.
+    pub fn has_to_sync(&self) -> bool {
+        self.vfs.is_some() && !self.sqlite.is_autocommit()
+    }
+
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
         self.ranks.clear();
