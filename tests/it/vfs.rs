@@ -111,7 +111,7 @@ fn keeps_promise(start: &Image, seed: u64, options: FileOptions) -> Result<(), S
         Err(_) => Run { acknowledged: vec![NIL.to_owned(); 8], in_flight: None },
     };
     disk.clear_hook();
-    disk.crash(draw_fates(&mut random));
+    disk.crash(draw_fates(Random::seeded(random.below(u64::MAX))));
     let store = open(&disk, options).map_err(|error| format!("seed {seed}, call {at}: {error}"))?;
     let found = dump(&store);
     if found != done.acknowledged && Some(&found) != done.in_flight.as_ref() {
@@ -148,7 +148,7 @@ fn a_store_that_is_made_is_there_or_not_after_a_crash_at_any_call() {
             disk.set_hook(move |call, _| if call.number == at { Injection::PowerLoss } else { Injection::None });
             drop(open(&disk, FileOptions::default()));
             disk.clear_hook();
-            disk.crash(draw_fates(&mut Random::seeded(at * 4 + seed)));
+            disk.crash(draw_fates(Random::seeded(at * 4 + seed)));
             let store =
                 open(&disk, FileOptions::default()).unwrap_or_else(|error| panic!("call {at}, seed {seed}: {error}"));
             assert_eq!(call(&store, "SET k v"), Reply::ok(), "call {at}, seed {seed}");

@@ -14,7 +14,7 @@ use crate::diff::{self, Entry, Keyspace, Settings};
 use crate::faults::{self, Drop as ConnectionDrop};
 use crate::resp::{Argv, Reply};
 use crate::targets::TargetError;
-use crate::targets::faulty::{End, FaultySession, Injected, Strike};
+use crate::targets::faulty::{End, FaultySession, Injected, Model, Strike};
 use crate::trace::{Act, Header, Op};
 
 /// The connection on which dst asks whether the store goes on; no trace uses it.
@@ -31,6 +31,17 @@ pub struct Outcome {
     pub injected: Injected,
     /// What was counted.
     pub tally: Tally,
+}
+
+impl Outcome {
+    /// Adds another run; its violation, where there was none.
+    pub fn add(&mut self, other: Outcome) {
+        self.tally.add(&other.tally);
+        for (what, count) in other.injected {
+            *self.injected.entry(what).or_default() += count;
+        }
+        self.violation = self.violation.take().or(other.violation);
+    }
 }
 
 /// Sums over a run, or many.
@@ -64,7 +75,7 @@ pub struct Pair {
     /// What is tested.
     pub subject: FaultySession,
     /// What is right.
-    pub model: FaultySession,
+    pub model: Model,
     /// True where the last writes may be lost in a power loss, as the store was opened so.
     pub may_lose: bool,
 }
@@ -76,7 +87,7 @@ impl Pair {
     /// A fault that is none; infrastructure.
     pub fn run(&mut self, header: &Header, ops: &[Op]) -> Result<Outcome, TargetError> {
         self.subject.restart_empty(header)?;
-        self.model.restart_empty(header)?;
+        self.model.reset(header)?;
         let mut round = Round::new(self, header);
         let mut violation = round.run(ops)?;
         if let Some(violation) = &mut violation {
@@ -94,7 +105,7 @@ type Judged = Result<Option<Violation>, TargetError>;
 
 struct Round<'a> {
     subject: &'a mut FaultySession,
-    model: &'a mut FaultySession,
+    model: &'a mut Model,
     header: &'a Header,
     settings: Settings,
     may_lose: bool,
@@ -200,7 +211,7 @@ impl<'a> Round<'a> {
 
     /// Runs an op on the model.
     fn follow(&mut self, op: &Op) -> Result<Reply, TargetError> {
-        let reply = self.model.perform(op)?.reply;
+        let reply = self.model.perform(op)?;
         self.history.push(op.clone());
         Ok(reply)
     }
@@ -233,7 +244,7 @@ impl<'a> Round<'a> {
     fn failed(&mut self, op: &Op, got: Reply, is_explained: bool) -> Judged {
         self.outcome.tally.failed += 1;
         if !is_explained {
-            let want = self.model.perform(op)?.reply;
+            let want = self.model.perform(op)?;
             return self.violation(Breach::UnexplainedError, want, got, "no fault struck this op");
         }
         if self.damaged_after.is_some() {
@@ -360,7 +371,7 @@ impl<'a> Round<'a> {
         let now_ms = self.header.start_ms.saturating_add_unsigned(self.history.iter().map(moved).sum());
         let history = std::mem::take(&mut self.history);
         let mut found = None;
-        self.model.restart_empty(self.header)?;
+        self.model.reset(self.header)?;
         for ops in 0..=history.len() {
             if ops >= kept && difference(&self.settings, &alive(self.model.read()?, now_ms), got).is_none() {
                 found = Some(ops);
@@ -370,7 +381,7 @@ impl<'a> Round<'a> {
             }
         }
         let prefix = &history[..found.unwrap_or(history.len())];
-        self.model.restart_empty(self.header)?;
+        self.model.reset(self.header)?;
         for op in prefix {
             self.follow(op)?;
         }
@@ -457,7 +468,7 @@ fn is_storage_error(reply: &Reply) -> bool {
 }
 
 /// The first difference. A key of which the subject tells that it is damaged is none.
-fn difference(settings: &Settings, want: &Keyspace, got: &Keyspace) -> Option<Difference> {
+pub(super) fn difference(settings: &Settings, want: &Keyspace, got: &Keyspace) -> Option<Difference> {
     let is_told = |found: &Difference| {
         let entry = got.entries.iter().find(|entry| (entry.db, &entry.key) == (found.db, &found.key));
         entry.is_some_and(tells_damage)

@@ -215,6 +215,12 @@ impl EmbeddedSession {
         Ok(())
     }
 
+    /// Closes every connection of a store that stays open, and forgets what they have set.
+    pub(super) fn forget_clients(&mut self) {
+        self.connections.clear();
+        self.store.forget_clients();
+    }
+
     /// Closes one connection.
     pub(super) fn disconnect(&mut self, conn: u16) {
         self.connections.remove(&conn);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::faults::{Call, Effect, Fault, Plan};
+use crate::faults::{Call, Effect, Fates, Fault, Plan};
 use crate::redlite::vfs::{self, CallKind, Injection};
 
 /// A fault that struck.
@@ -21,8 +21,8 @@ pub struct Strike {
 /// How the store goes away in the middle of an op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// The power went, with this much of what was pending: see [`Effect::PowerLoss`].
-    Power { fates: u64 },
+    /// The power went.
+    Power(Fates),
     /// The process was killed.
     Process,
 }
@@ -126,7 +126,7 @@ impl Board {
             let strike = Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth: seen_in_op };
             self.aimed.push(Aimed { number: call.number, call: kind, strike });
             match effect {
-                Effect::PowerLoss { fates } => self.loss = Some(Loss::Power { fates }),
+                Effect::PowerLoss(fates) => self.loss = Some(Loss::Power(fates)),
                 Effect::Kill => self.loss = Some(Loss::Process),
                 _ => {}
             }
@@ -216,7 +216,7 @@ fn injection_of(effect: Effect) -> Injection {
     match effect {
         Effect::Io => Injection::Io,
         Effect::Full => Injection::Full,
-        Effect::PowerLoss { .. } | Effect::Kill => Injection::PowerLoss,
+        Effect::PowerLoss(_) | Effect::Kill => Injection::PowerLoss,
         Effect::Short { bytes } => Injection::Short { len: usize::try_from(bytes).unwrap_or(usize::MAX) },
         Effect::FlipBit { bit } => Injection::FlipBit { bit },
         Effect::ZeroSector { sector } => Injection::ZeroSector { sector },

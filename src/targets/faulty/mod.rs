@@ -7,6 +7,8 @@
 //! Random picks follow from the op alone, so that two sessions that ran other ops before pick the same.
 
 mod board;
+mod model;
+mod points;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,13 +17,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use board::{Board, Loss};
 pub use board::{Injected, Strike};
+pub use model::Model;
+pub use points::{Point, Recovered};
 
 use super::embedded::{EmbeddedSession, Execute, Place};
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::diff::Keyspace;
-use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_KEPT, PENDING_LOST, Plan, Upkeep};
+use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_LOST, Plan, Upkeep};
 use crate::redlite::env::{Env, Random};
-use crate::redlite::vfs::{Call as DiskCall, Fate, Image, SimulatedDisk, draw_fates};
+use crate::redlite::vfs::{Call as DiskCall, Fate, Image, SimulatedDisk};
 use crate::redlite::{Client, Durability, FileOptions, OpenError, Redlite};
 use crate::resp::Reply;
 use crate::trace::{Act, FaultSpec, Header, Op, TargetInfo};
@@ -190,7 +194,7 @@ impl FaultySession {
         let step = match &op.act {
             Act::Fault(spec) => self.fault(spec),
             Act::Crash => {
-                let end = self.lose(Loss::Power { fates: PENDING_LOST });
+                let end = self.lose(Loss::Power(PENDING_LOST));
                 Ok(Step { reply: Reply::ok(), end })
             }
             Act::Restart => self.restart(),
@@ -336,18 +340,16 @@ impl FaultySession {
     fn lose(&mut self, loss: Loss) -> End {
         self.settle();
         self.cut_off(loss);
-        self.reopen(matches!(loss, Loss::Power { .. }))
+        self.reopen(matches!(loss, Loss::Power(_)))
     }
 
     fn cut_off(&mut self, loss: Loss) {
         match loss {
             Loss::Process => self.disk.kill(),
-            Loss::Power { .. } if self.is_lying => self.disk.crash(|_| Fate::Drop),
-            Loss::Power { fates: PENDING_LOST } => self.disk.crash(|_| Fate::Drop),
-            Loss::Power { fates: PENDING_KEPT } => self.disk.crash(|_| Fate::Keep),
-            Loss::Power { fates } => self.disk.crash(draw_fates(&mut Random::seeded(fates))),
+            Loss::Power(_) if self.is_lying => self.disk.crash(points::choose(PENDING_LOST)),
+            Loss::Power(fates) => self.disk.crash(points::choose(fates)),
         }
-        if let Loss::Power { .. } = loss {
+        if let Loss::Power(_) = loss {
             self.is_lying = false;
             self.board().end_lies();
         }
@@ -366,7 +368,7 @@ impl FaultySession {
             let struck = self.settle();
             if let Some(loss) = loss {
                 self.cut_off(loss);
-                lost_power |= matches!(loss, Loss::Power { .. });
+                lost_power |= matches!(loss, Loss::Power(_));
             } else if struck == 0 {
                 let why = error.to_string();
                 self.refused = Some(why.clone());

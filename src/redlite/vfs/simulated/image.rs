@@ -82,7 +82,7 @@ impl Fate {
 
 /// A power loss as a seed draws it: in one of four everything pending is lost, in one of four everything is kept, and
 /// otherwise each change has its own fate.
-pub fn draw_fates(random: &mut Random) -> impl FnMut(&Pending) -> Fate {
+pub fn draw_fates(mut random: Random) -> impl FnMut(&Pending) -> Fate {
     let manner = random.below(4);
     move |_| match manner {
         0 => Fate::Drop,

@@ -16,7 +16,7 @@
 //! let _error = store.client().execute(&Argv::from(["SET", "k", "w"]));
 //! drop(store);
 //! disk.clear_hook();
-//! disk.crash(draw_fates(&mut Random::seeded(1)));
+//! disk.crash(draw_fates(Random::seeded(1)));
 //! // The acknowledged write is there, and the other one is there or not.
 //! let found = open()?.client().execute(&Argv::from(["GET", "k"]));
 //! assert!([Reply::bulk("v"), Reply::bulk("w")].contains(&found));
