@@ -202,11 +202,15 @@ impl Redlite {
         done.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
     }
 
-    /// Starts a batch: commands of any of the store's connections that are committed together.
+    /// True where a commit would wait for a disk: it is worth to take in first whatever else there is to run.
+    pub(super) fn has_to_sync(&self) -> bool {
+        lock(&self.engine).store.has_to_sync()
+    }
+
+    /// Starts a batch, or goes on with one that was not committed: commands of any of the store's connections that are
+    /// committed together.
     pub fn batch(&self) -> Batch<'_> {
-        let mut engine = lock(&self.engine);
-        engine.clients.start_batch();
-        Batch { engine }
+        Batch { engine: lock(&self.engine) }
     }
 
     /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
@@ -268,7 +272,6 @@ impl Batch<'_> {
     /// of it is kept.
     pub fn commit(&mut self) {
         self.engine.commit();
-        self.engine.clients.start_batch();
     }
 
     /// Takes what is to be sent to a connection.
@@ -317,7 +320,6 @@ impl Client {
     /// While it is blocked, no command is run and the answer is [`Reply::Pending`].
     pub fn execute(&mut self, argv: &Argv) -> Reply {
         let mut engine = lock(&self.engine);
-        engine.clients.start_batch();
         engine.run(self.slot, argv);
         engine.commit();
         engine.take_reply(self.slot)
@@ -351,7 +353,7 @@ impl Drop for Client {
 fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
     engine.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
         let mut guard = poisoned.into_inner();
-        guard.store.rollback();
+        guard.undo(&Reply::Error(b"ERR a command of the same batch was cut short: nothing of it is kept".to_vec()));
         engine.clear_poison();
         guard
     })
@@ -438,8 +440,9 @@ impl Engine {
     }
 
     fn commit(&mut self) {
-        if let Err(error) = self.store.commit() {
-            self.fail(Failure::Storage(error));
+        match self.store.commit() {
+            Ok(()) => self.clients.note_commit(),
+            Err(error) => self.fail(Failure::Storage(error)),
         }
     }
 

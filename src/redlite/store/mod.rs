@@ -11,6 +11,7 @@ mod keyspace;
 mod lists;
 mod migration;
 mod ranks;
+mod rows;
 mod schema;
 mod search;
 mod sets;
@@ -55,6 +56,7 @@ pub(super) struct Store {
     is_rollback_due: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
+    rows: rows::Rows,
 }
 
 impl Store {
@@ -79,6 +81,7 @@ impl Store {
             is_rollback_due: false,
             signals: signals::Signals::default(),
             ranks: ranks::Ranks::default(),
+            rows: rows::Rows::default(),
         };
         store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
         Ok(store)
@@ -172,6 +175,7 @@ impl Store {
     pub fn commit(&mut self) -> rusqlite::Result<()> {
         self.finish_rollback()?;
         self.refresh_indexes()?;
+        self.store_rows()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
             self.vfs.iter().for_each(Vfs::note_commit);
@@ -179,9 +183,15 @@ impl Store {
         Ok(())
     }
 
+    /// True where a commit would write to a file.
+    pub fn has_to_sync(&self) -> bool {
+        self.vfs.is_some() && !self.sqlite.is_autocommit()
+    }
+
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
         self.ranks.clear();
+        self.rows.clear();
         // Also where SQLite has rolled back by itself, as it does where memory or the disk fails it.
         self.indexes.forget_changes();
         self.are_indexes_unread = true;

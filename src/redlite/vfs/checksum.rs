@@ -254,8 +254,11 @@ impl File for CheckedFile {
             if self.checks.verify {
                 self.check_frame(buffer, offset)?;
             }
-            // In recovery SQLite compares its own checksums: a frame that fails may be one that was never finished.
-            buffer[len - TAIL..].fill(0);
+            // In recovery SQLite compares its own checksums: a frame that fails is one that was never finished. Of one
+            // that is torn in the checksum of ours alone it would not know.
+            let (body, tail) = buffer[FRAME_HEADER..].split_at(len - FRAME_HEADER - TAIL);
+            let is_whole = !self.checks.verify || Mark::of(body, tail, offset + FRAME_HEADER as u64).is_some();
+            buffer[len - TAIL..].fill(if is_whole { 0 } else { u8::MAX });
         }
         Ok(filled)
     }

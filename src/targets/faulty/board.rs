@@ -151,6 +151,31 @@ impl Board {
         Some(drop)
     }
 
+    /// Which of the allocations to come fail: how many succeed before, and how many then do not.
+    pub fn memory_plan(&self) -> Option<(u64, u64)> {
+        self.armed.iter().find_map(|armed| match armed.plan {
+            Plan::Memory { nth, times } if armed.seen < nth + times => {
+                Some((nth.saturating_sub(armed.seen), times - armed.seen.saturating_sub(nth)))
+            }
+            _ => None,
+        })
+    }
+
+    /// Counts the allocations of an op, or of a part of it, and those that failed.
+    pub fn note_memory(&mut self, asked: u64, failed: u64) {
+        let op = self.op;
+        let is_due = |armed: &&mut Armed| matches!(armed.plan, Plan::Memory { nth, times } if armed.seen < nth + times);
+        let Some(armed) = self.armed.iter_mut().find(is_due) else { return };
+        let Plan::Memory { nth, .. } = armed.plan else { return };
+        let nth = nth.saturating_sub(armed.seen) + armed.seen_in_op;
+        armed.seen += asked;
+        armed.seen_in_op += asked;
+        let strike = Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth };
+        for _ in 0..failed {
+            self.note(strike.clone(), None);
+        }
+    }
+
     /// Takes in which calls something went wrong with: their numbers, in order. Returns how many of them were aimed at.
     pub fn settle(&mut self, struck: &[u64]) -> usize {
         let mut hit = 0;
