@@ -129,7 +129,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     if args.exhaustive {
         let longest = source.longest();
         let most = exhaustive::OPS_MAX;
-        ensure!(longest <= most as u64, "--exhaustive takes traces of up to {most} ops, not {longest}: say --ops {most}");
+        ensure!(
+            longest <= most as u64,
+            "--exhaustive takes traces of up to {most} ops, not {longest}: say --ops {most}"
+        );
     }
     let options = chaos::Options {
         source,

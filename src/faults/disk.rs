@@ -1,6 +1,9 @@
 //! What goes wrong with the files under a store.
 
-use super::{CRASH, Call, DAMAGE, EXACT_FATES, Effect, Fates, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth, draw_times};
+use super::{
+    CRASH, Call, DAMAGE, EXACT_FATES, Effect, Fates, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth,
+    draw_times,
+};
 use crate::seed::Stream;
 
 /// The power loss that says exactly what is kept.
