@@ -221,6 +221,9 @@ impl Store {
             if !self.sqlite.is_autocommit() {
                 self.sqlite.execute_batch("ROLLBACK")?;
             }
+            // What was looked at since the rollback was due may have been of the transaction.
+            self.ranks.clear();
+            self.rows.clear();
             self.is_rollback_due = false;
         }
         Ok(())
