@@ -190,6 +190,7 @@ impl Store {
 
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
+        self.forget_signals();
         self.ranks.clear();
         self.rows.clear();
         // Also where SQLite has rolled back by itself, as it does where memory or the disk fails it.

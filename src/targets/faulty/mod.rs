@@ -264,7 +264,7 @@ impl FaultySession {
     /// Infrastructure only.
     pub fn read(&mut self) -> Result<Keyspace, TargetError> {
         self.board().is_paused = true;
-        let read = self.inner.keyspace();
+        let read = self.inner.keyspace_and_indexes();
         self.board().is_paused = false;
         self.disk.take_struck();
         Ok(read?.unwrap_or_else(|| Keyspace::unreadable(Reply::error("ERR storage: the keys cannot be listed"))))
