@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one file a subject.
 
 mod canary;
+mod chaos;
 mod chaos_kill;
 mod cli;
 mod connections;

@@ -77,7 +77,7 @@ fn say_ok(client: &mut Client, argv: &Argv) -> Reply {
 
 fn split_mset(client: &mut Client, argv: &Argv) -> Reply {
     let is_mset = argv.get(0).is_some_and(|name| is_word(name, "MSET"));
-    if !is_mset || argv.len() < 3 || argv.len() % 2 == 0 {
+    if !is_mset || argv.len() < 3 || argv.len().is_multiple_of(2) {
         return client.execute(argv);
     }
     let mut last = Reply::ok();

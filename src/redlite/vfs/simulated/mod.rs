@@ -147,7 +147,8 @@ pub enum Injection {
         /// Which of them; beyond their number it starts again.
         sector: u64,
     },
-    /// A write says that it was done and was not; a sync says so, and what is pending stays so.
+    /// A write says that it was done and was not; a sync, or the removal of a file that is to last, says so, and what is
+    /// pending stays so.
     Lie,
     /// It takes longer: see [`SimulatedDisk::delay_us`].
     Delay {
@@ -406,6 +407,14 @@ impl Inner {
         if self.is_off { Err(off()) } else { Ok(value) }
     }
 
+    /// Makes names durable, unless the disk lies.
+    fn sync_names(&mut self, call: &Admitted) {
+        match call.injection {
+            Injection::Lie => self.count(call.kind, InjectionKind::Lie),
+            _ => self.image.sync_names(),
+        }
+    }
+
     fn check_quota(&mut self, kind: CallKind, node: u64, len: u64) -> io::Result<()> {
         let Some(quota) = self.quota else { return Ok(()) };
         let growth = len.saturating_sub(self.image.size_of(node));
@@ -516,25 +525,25 @@ impl Storage for SimulatedDisk {
 
     fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
         let mut inner = self.lock_alive()?;
-        inner.admit(CallKind::Delete, &Arc::from(name), 0, 0)?;
+        let call = inner.admit(CallKind::Delete, &Arc::from(name), 0, 0)?;
         if !inner.image.delete(name) {
             return Err(ErrorKind::NotFound.into());
         }
         inner.finish(())?;
         if sync {
-            inner.image.sync_names();
+            inner.sync_names(&call);
         }
         Ok(())
     }
 
     fn replace(&self, target: &Path, name: &Path) -> io::Result<()> {
-        let mut inner = self.lock();
-        inner.admit(CallKind::Delete, &Arc::from(target), 0, 0)?;
+        let mut inner = self.lock_alive()?;
+        let call = inner.admit(CallKind::Delete, &Arc::from(target), 0, 0)?;
         if !inner.image.replace(target, name) {
             return Err(ErrorKind::NotFound.into());
         }
         inner.finish(())?;
-        inner.image.sync_names();
+        inner.sync_names(&call);
         Ok(())
     }
 

@@ -1,0 +1,208 @@
+//! Faults under Redlite: nothing acknowledged is lost, nothing wrong is served, and the campaign sees where it is not so.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+use std::thread::available_parallelism;
+
+use redlite_dst::campaign::chaos::{self, Options, Source};
+use redlite_dst::campaign::{CommandLine, Progress, sequence};
+use redlite_dst::corpus::Store;
+use redlite_dst::faults::{self, Fault};
+use redlite_dst::generate::{self, Group};
+use redlite_dst::report::Report;
+use redlite_dst::seed::Seed;
+use redlite_dst::spec::{self, Family};
+use redlite_dst::targets::canary::storage::STORAGE_CANARIES;
+use redlite_dst::targets::faulty::{Settings, Sync};
+use redlite_dst::trace::{Act, Reader, Trace};
+
+/// `dst chaos --seeds SEEDS --ops OPS --group GROUPS --faults FAULTS --subject SUBJECT`
+struct Run<'a> {
+    seeds: u64,
+    ops: u64,
+    groups: &'a [&'static Group],
+    faults: &'a [&'static Fault],
+    subject: &'a str,
+    settings: Settings,
+    is_exhaustive: bool,
+    jobs: NonZeroUsize,
+}
+
+impl Default for Run<'_> {
+    fn default() -> Self {
+        Self {
+            seeds: 0,
+            ops: 20,
+            groups: &[],
+            faults: &[],
+            subject: "redlite",
+            settings: Settings::default(),
+            is_exhaustive: false,
+            jobs: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Runs it, and returns the report with the shrunk traces of its findings.
+    fn report(&self) -> (Report, Vec<Trace>) {
+        let Run { seeds, ops, groups, faults, subject, settings, is_exhaustive, jobs } = *self;
+        self.run(
+            Source::Seeds { first_seed: Seed(0), seeds, ops, groups, faults },
+            subject,
+            settings,
+            is_exhaustive,
+            jobs,
+        )
+    }
+
+    fn run(
+        &self,
+        source: Source,
+        subject: &str,
+        settings: Settings,
+        is_exhaustive: bool,
+        jobs: NonZeroUsize,
+    ) -> (Report, Vec<Trace>) {
+        let corpus = tempfile::tempdir().expect("a temporary folder");
+        let options = Options {
+            source,
+            jobs,
+            subject,
+            settings,
+            is_exhaustive,
+            shrinks_max: usize::MAX,
+            store: &Store::new(corpus.path()),
+            command: &CommandLine::default(),
+            stop: &AtomicBool::new(false),
+        };
+        let report = chaos::run(&options, &Progress::default()).unwrap_or_else(|error| panic!("{subject}: {error}"));
+        let read = |path: &String| {
+            let file = std::fs::File::open(path).expect("a trace that was filed");
+            Reader::open(Box::new(file), Default::default()).and_then(Reader::read_all).expect("it can be read")
+        };
+        let traces = report.findings.iter().filter_map(|finding| finding.trace.as_ref()).map(read).collect();
+        (report, traces)
+    }
+}
+
+/// Every group, search too: the model has it.
+fn every_group() -> Vec<&'static Group> {
+    generate::groups().iter().collect()
+}
+
+fn mixed() -> &'static Group {
+    generate::group("mixed").expect("a row of the table")
+}
+
+fn named(names: &[&str]) -> Vec<&'static Fault> {
+    names.iter().map(|name| faults::fault(name).unwrap_or_else(|| panic!("there is no fault {name}"))).collect()
+}
+
+/// What a report is about, one line each.
+fn tell(report: &Report) -> String {
+    let findings = report.findings.iter().map(|it| format!("{} in {}\n{}", it.class, it.found_in, it.diff));
+    let flaky = report.flaky.iter().map(|it| format!("flaky {} in {}", it.class, it.found_in));
+    findings.chain(flaky).chain(report.failures.iter().cloned()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn under_every_fault_nothing_is_lost_and_nothing_wrong_is_served() {
+    let all: Vec<&Fault> = faults::faults().collect();
+    let (report, _) = Run { seeds: 100, ops: 40, groups: &every_group(), faults: &all, ..Run::default() }.report();
+    assert!(report.agrees(), "{}", tell(&report));
+    let injections = report.injections.expect("a campaign of faults counts them");
+    let struck: Vec<&str> = injections.faults.iter().map(|fault| fault.fault.as_str()).collect();
+    assert_eq!(struck, all.iter().map(|fault| fault.name).collect::<Vec<_>>(), "every fault strikes");
+    assert!(injections.recoveries > 1000, "{injections:?}");
+}
+
+#[test]
+fn a_store_that_may_lose_its_last_writes_loses_no_others() {
+    let all: Vec<&Fault> = faults::faults().collect();
+    let settings = Settings { sync: Sync::Normal, ..Settings::default() };
+    let run = Run { seeds: 500, groups: &[mixed()], faults: &all, settings, ..Run::default() };
+    let (report, _) = run.report();
+    assert!(report.agrees(), "{}", tell(&report));
+    assert!(report.injections.is_some_and(|injections| injections.lost > 0), "some are lost");
+}
+
+#[test]
+fn every_point_at_which_a_short_trace_may_fail_is_recovered_from() {
+    const OPS: u64 = 15;
+    let connected: Vec<&Group> = ["transactions", "blocking"].iter().filter_map(|name| generate::group(name)).collect();
+    let mut ran: BTreeSet<&str> = BTreeSet::new();
+    for (groups, seeds) in [(every_group(), 1), (connected, 3)] {
+        let run = Run { seeds, ops: OPS, groups: &groups, is_exhaustive: true, ..Run::default() };
+        let (report, _) = run.report();
+        assert!(report.agrees(), "{}", tell(&report));
+        let points = report.injections.map_or(0, |injections| injections.points);
+        assert!(points > 1000, "{points} points");
+        let traces = groups.iter().flat_map(|group| (0..seeds).map(|seed| sequence(Seed(seed), group, OPS).1));
+        ran.extend(traces.flatten().filter_map(|op| Some(spec::lookup_request(op.argv()?)?.name)));
+    }
+    let family = |name: &&str| Some(spec::lookup(name.as_bytes())?.family);
+    let families: BTreeSet<Family> = ran.iter().filter_map(family).collect();
+    let of_spec: BTreeSet<Family> = spec::commands().map(|command| command.family).collect();
+    assert_eq!(families, of_spec, "every family is in these traces");
+    assert!(ran.contains("EXEC"), "transactions are, too");
+}
+
+#[test]
+fn without_checksums_wrong_data_are_served_and_without_syncs_writes_are_lost() {
+    let check = |faults: &[&str], settings: Settings, expected: &str| {
+        let run = Run { seeds: 500, groups: &[mixed()], faults: &named(faults), settings, ..Run::default() };
+        let (report, _) = run.report();
+        let kinds: Vec<&str> = report.findings.iter().map(|finding| finding.class.kind.as_str()).collect();
+        assert!(kinds.contains(&expected), "{faults:?}: {kinds:?}");
+    };
+    check(&["corrupt_read", "corrupt_write"], Settings { verify: false, ..Settings::default() }, "wrong-data");
+    check(&["crash_mid_write"], Settings { sync: Sync::Off, ..Settings::default() }, "lost-write");
+}
+
+#[test]
+fn every_canary_is_found_and_shrunk_to_a_few_ops_with_one_fault() {
+    let strings = generate::group("strings").expect("a row of the table");
+    let is_fault = |name: &str| faults::faults().any(|fault| fault.name == name);
+    let count = |trace: &Trace| {
+        trace.ops.iter().filter(|op| matches!(&op.act, Act::Fault(spec) if is_fault(&spec.name))).count()
+    };
+    let mut wrong = Vec::new();
+    for canary in STORAGE_CANARIES {
+        let subject = format!("canary:{}", canary.name);
+        let faults = named(&[canary.fault]);
+        let run = Run { seeds: 200, ops: 10, groups: &[strings], faults: &faults, subject: &subject, ..Run::default() };
+        let (_, traces) = run.report();
+        match traces.iter().min_by_key(|trace| trace.ops.len()) {
+            Some(trace) if trace.ops.len() <= canary.ops_max && count(trace) <= 1 => {}
+            Some(trace) => wrong.push(format!("{}: {} ops, {} faults", canary.name, trace.ops.len(), count(trace))),
+            None => wrong.push(format!("{} is not found", canary.name)),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_run_is_the_same_for_any_number_of_jobs() {
+    let told = |jobs: usize| {
+        let faults = named(&["crash_mid_write", "io_error"]);
+        let jobs = NonZeroUsize::new(jobs).expect("it is not 0");
+        let subject = "canary:swallows-sync-errors";
+        let run = Run { seeds: 60, groups: &[mixed()], faults: &faults, subject, jobs, ..Run::default() };
+        let (report, traces) = run.report();
+        let ops: Vec<_> = traces.into_iter().map(|trace| trace.ops).collect();
+        (tell(&report), report.injections, ops)
+    };
+    assert_eq!(told(1), told(2));
+}
+
+#[test]
+fn a_trace_that_injects_nothing_is_no_pass() {
+    let trace = Trace::parse("SET k v\nGET k\n").expect("a trace");
+    let traces = [("by hand".to_owned(), trace)];
+    let run = Run::default();
+    let (report, _) = run.run(Source::Traces(&traces), "redlite", Settings::default(), false, NonZeroUsize::MIN);
+    assert_eq!(tell(&report), "a fault was never injected: more seeds, or more ops, may meet it");
+    assert!(!report.agrees());
+}
