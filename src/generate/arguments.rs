@@ -270,13 +270,14 @@ impl Arguments {
     }
 
     /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
-    /// HyperLogLog, which it breaks for every command to come.
+    /// HyperLogLog, which it breaks for every command to come. Such keys are long: where there are others, none that
+    /// takes time by the product of two lengths.
     fn sees_bytes(&self, plan: &Plan, bits: u32) -> bool {
         let in_16 = match (self.group_types, plan.command.writes) {
             ([Type::HyperLogLog], true) => 2,
             ([Type::Bits | Type::HyperLogLog], _) => 8,
             (_, true) => 0,
-            (types, false) if types.contains(&Type::Bits) => 4,
+            (types, false) if types.contains(&Type::Bits) && !plan.multiplies => 4,
             (_, false) => 0,
         };
         !plan.counts && bits >= 16 - in_16

@@ -25,6 +25,7 @@ mod exec;
 mod guard;
 mod keyspace;
 mod link;
+mod pipeline;
 mod process;
 mod real_time;
 pub mod recorded;
@@ -267,6 +268,12 @@ pub enum TargetError {
     )]
     OwnClock {
         /// The server's program.
+        server: String,
+    },
+    /// A clock that stood still, late in a long trace.
+    #[error("the clock of {server} did not move with the trace's")]
+    ClockLost {
+        /// Where it listens.
         server: String,
     },
     /// A URL that cannot be used.

@@ -6,14 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 
-use super::clock::{Clock, FrozenClock};
-use super::keyspace::Requests;
+use super::clock::{Clock, FrozenClock, tells};
 use super::process::{Launch, ServerDir};
 use super::real_time::RealTime;
 use super::server::Server;
 use super::wire::WireSession;
 use super::{Session, Target, TargetError, TargetOptions};
-use crate::resp::{Argv, Reply};
 use crate::trace::{Header, TargetInfo};
 
 /// Nothing is kept, and nothing but the trace's commands happens.
@@ -166,20 +164,13 @@ impl Target for Spawned {
         if matches!(clock, Clock::Frozen(_)) && !tells(&mut server, header.start_ms) {
             clock = Clock::Real(RealTime::new(header.start_ms));
         }
+        clock.try_request(&mut server)?;
         Ok(Box::new(WireSession::open(server, clock, header)?))
     }
 
     fn has_real_clock(&self) -> bool {
         !self.frozen
     }
-}
-
-/// True where TIME answers `now_ms`.
-pub(super) fn tells(server: &mut Server, now_ms: i64) -> bool {
-    let time = server.run(&[Argv::from(["TIME"])]).ok().and_then(|mut replies| replies.pop());
-    let seconds = Reply::bulk(now_ms.div_euclid(1000).to_string());
-    let microseconds = Reply::bulk((now_ms.rem_euclid(1000) * 1000).to_string());
-    time == Some(Reply::Array(vec![seconds, microseconds]))
 }
 
 /// The name and the version, from `Redis server v=7.0.15 sha=…`. A program that says something else is named

@@ -29,7 +29,10 @@ struct TypeRow {
     clear: &'static [&'static str],
 }
 
-static TYPES: [TypeRow; 6] = [
+/// How many types there are.
+pub(super) const TYPES_COUNT: usize = 6;
+
+static TYPES: [TypeRow; TYPES_COUNT] = [
     TypeRow { kind: Type::String, name: "string", delete: &[], copy: &[], clear: &["DELETE FROM keys"] },
     TypeRow {
         kind: Type::List,
@@ -162,6 +165,7 @@ impl Store {
 
     fn insert(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Key, Failure> {
         self.touch_name(db, name);
+        self.may_hold[kind as usize] = true;
         self.write(
             "INSERT INTO keys (db, name, type, length, head) VALUES (?1, ?2, ?3, 0, 0)",
             params![db, name, kind as i64],
@@ -332,8 +336,14 @@ impl Store {
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
         self.touch_all();
         self.ranks.clear();
-        for table in TYPES.iter().flat_map(|row| row.clear) {
-            self.write(table, [])?;
+        for row in &TYPES {
+            // Keys of every type are in one table.
+            if row.kind == Type::String || self.may_hold[row.kind as usize] {
+                for table in row.clear {
+                    self.write(table, [])?;
+                }
+                self.may_hold[row.kind as usize] = false;
+            }
         }
         self.drop_indexes()
     }

@@ -52,6 +52,8 @@ pub(super) struct Store {
     are_indexes_unread: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
+    /// Of each type, whether there may be elements: emptying tables that are empty takes time, too.
+    may_hold: [bool; keyspace::TYPES_COUNT],
 }
 
 impl Store {
@@ -73,6 +75,7 @@ impl Store {
             are_indexes_unread: false,
             signals: signals::Signals::default(),
             ranks: ranks::Ranks::default(),
+            may_hold: [true; keyspace::TYPES_COUNT],
         };
         store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
         Ok(store)
@@ -164,6 +167,7 @@ impl Store {
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
         self.ranks.clear();
+        self.may_hold.fill(true);
         if !self.sqlite.is_autocommit() {
             // Where this fails, SQLite is still in the transaction, and every later command says so.
             let _ = self.sqlite.execute_batch("ROLLBACK");
