@@ -158,7 +158,7 @@ pub(super) struct Arguments {
     /// The clock of the trace, in milliseconds since 1970.
     pub(super) now_ms: i64,
     /// What the keys of the request in hand usually hold.
-    usual: Type,
+    pub(super) usual: Type,
     /// True where some of its keys may as well be sets.
     takes_sets: bool,
     /// True where its values are numbers.

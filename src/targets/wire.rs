@@ -9,15 +9,16 @@
 //! later part of a long trace the failure is the first unanswered command's. From there on to the end of the
 //! part, commands go out one at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::clock::Clock;
 use super::connection::{Broken, Failure};
 use super::guard::Guard;
+use super::keyspace::{self, Known};
 use super::link::{Arrival, Link};
 use super::pipeline::{Run, Time, notices_requests, ops_at_start};
 use super::server::Server;
-use super::{Session, TargetError, clients, cursor, describe_count, keyspace};
+use super::{Session, TargetError, clients, cursor, describe_count};
 use crate::diff::Keyspace;
 use crate::resp::{Argv, Reply};
 use crate::spec;
@@ -32,8 +33,9 @@ pub(super) struct WireSession {
     guard: Guard,
     clock: Clock,
     links: BTreeMap<u16, Link>,
-    /// The databases that have held keys: reading them first makes reading the keyspace cheap.
-    known_dbs: BTreeSet<u32>,
+    known: Known,
+    /// The names of all keys, where nothing has been sent since they were asked for.
+    listed: Option<Vec<Reply>>,
     start_ms: i64,
     /// True until the first op after the store was emptied.
     untouched: bool,
@@ -75,7 +77,8 @@ impl WireSession {
             guard: Guard::default(),
             clock,
             links: BTreeMap::new(),
-            known_dbs: BTreeSet::from([0]),
+            known: Known::new(),
+            listed: None,
             start_ms: header.start_ms,
             untouched: true,
             is_to_empty: false,
@@ -362,6 +365,7 @@ impl WireSession {
 impl Session for WireSession {
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
         self.guard.check(&mut self.server, ops)?;
+        self.listed = None;
         let start = replies.len();
         let untouched = self.untouched;
         self.untouched &= ops.is_empty();
@@ -392,7 +396,11 @@ impl Session for WireSession {
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
         self.empty_now()?;
         let now_ms = self.clock.now_ms();
-        let mut keyspace = match keyspace::read(&mut self.server, &mut self.known_dbs, now_ms) {
+        let read = match self.listed.take() {
+            Some(listed) => keyspace::read_listed(&mut self.server, listed, &mut self.known, now_ms),
+            None => keyspace::read(&mut self.server, &mut self.known, now_ms),
+        };
+        let mut keyspace = match read {
             Ok(keyspace) => keyspace,
             Err(failure) => {
                 self.note("the failure came when the keyspace was read".to_owned());
@@ -410,28 +418,49 @@ impl Session for WireSession {
 
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
         self.empty_now()?;
+        self.nonces += 1;
+        let nonce = format!("dst-{}", self.nonces);
+        let echo = Argv::from(["ECHO", &nonce]);
+        let mut bytes = Vec::new();
+        echo.encode(&mut bytes);
         let in_step = |link: &&mut Link| link.is_plain() && !link.in_multi;
-        let conns: Vec<u16> = self.links.keys().copied().collect();
-        for conn in conns {
-            self.nonces += 1;
-            let nonce = format!("dst-{conn}-{}", self.nonces);
-            let Some(link) = self.links.get_mut(&conn).filter(in_step) else {
-                continue;
-            };
-            match link.connection.run_one(&Argv::from(["ECHO", &nonce])) {
-                Ok(reply) if reply == Reply::bulk(nonce) => {}
-                Ok(reply) => return Ok(Some(reply)),
-                Err(failure) => {
-                    self.recover(conn, &failure)?;
-                    return Ok(Some(failure.reply()));
-                }
+        // All is sent before anything is waited for; the names of the keys are asked for, too, as they come next.
+        let listing = if self.server.answers_in_rounds() { keyspace::listing(&self.known) } else { Vec::new() };
+        let mut sent = Vec::new();
+        let mut failed = None;
+        for (&conn, link) in &mut self.links {
+            if let Some(link) = Some(link).filter(in_step) {
+                sent.push(conn);
+                failed = failed.or(link.connection.send(&bytes).err().map(|failure| (conn, failure)));
             }
         }
-        Ok(None)
+        let is_listed = !listing.is_empty() && self.server.send(&listing).is_ok();
+        let mut instead = None;
+        for conn in &sent {
+            let Some(link) = self.links.get_mut(conn) else { continue };
+            let mut reply = None;
+            let taken = link.connection.exchange_until(&[], |frame| {
+                reply = Some(frame);
+                true
+            });
+            failed = failed.or(taken.err().map(|failure| (*conn, failure)));
+            instead = instead.or(reply.filter(|reply| *reply != Reply::bulk(nonce.as_str())));
+        }
+        if is_listed {
+            self.listed = self.server.take_replies(listing.len()).ok();
+        }
+        if let Some((conn, failure)) = failed {
+            self.listed = None;
+            sent.iter().for_each(|conn| drop(self.links.remove(conn)));
+            self.recover(conn, &failure)?;
+            return Ok(Some(failure.reply()));
+        }
+        Ok(instead)
     }
 
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
         self.start_ms = header.start_ms;
+        self.listed = None;
         self.untouched = true;
         self.set_clock(header.start_ms)?;
         let closed = self.links.extract_if(.., |&conn, link| conn != 0 || !link.is_plain());

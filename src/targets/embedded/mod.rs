@@ -2,7 +2,7 @@
 
 mod bytes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use bytes::{ByteStream, Outcome, is_quit};
 
 use super::connection::Failure;
-use super::keyspace::{self, Requests};
+use super::keyspace::{self, Known, Requests};
 use super::server::Lease;
 use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};
 use crate::diff::Keyspace;
@@ -75,14 +75,13 @@ impl Target for Embedded {
         if self.file.is_some() && !self.allow_flush {
             refuse_data(&place, &store)?;
         }
-        let known_dbs = BTreeSet::from([0]);
         let mut session = EmbeddedSession {
             connections: BTreeMap::new(),
             execute: Arc::clone(&self.execute),
             store,
             place,
             clock,
-            known_dbs,
+            known: Known::new(),
             notes: Vec::new(),
             _lease: lease,
         };
@@ -158,7 +157,7 @@ struct EmbeddedSession {
     store: Redlite,
     place: Place,
     clock: Clock,
-    known_dbs: BTreeSet<u32>,
+    known: Known,
     notes: Vec<String>,
     _lease: Option<Lease>,
 }
@@ -274,7 +273,7 @@ impl Session for EmbeddedSession {
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
-        let read = keyspace::read(&mut Admin(self.store.client()), &mut self.known_dbs, self.clock.now_ms());
+        let read = keyspace::read(&mut Admin(self.store.client()), &mut self.known, self.clock.now_ms());
         Ok(read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply()))))
     }
 
@@ -309,6 +308,8 @@ impl Drop for EmbeddedSession {
 struct Admin(Client);
 
 impl Requests for Admin {
+    const IS_FAR: bool = false;
+
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
         requests.iter().map(|request| catch(|| self.0.execute(request))).collect()
     }
