@@ -13,7 +13,7 @@ use super::numbers::{
     FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMEOUTS, ODD_TIMES, SCORES,
     TIMEOUTS, WEIGHTS, ZEROS, write_int,
 };
-use super::pools::{Gap, Pool};
+use super::pools::{Gap, Pool, Wheel};
 use super::search::{self, Documents};
 use super::stream;
 use super::streams::{self, Ids};
@@ -196,9 +196,14 @@ impl Arguments {
         let mut shape = stream(group, seed, "shape");
         let mut keys = stream(group, seed, "keys");
         let mut values = stream(group, seed, "values");
+        let fields = swarm.members.next_multiple_of(2);
         Self {
-            key_pools: TYPES.map(|(_, prefix, odd)| key_pool(prefix, odd, swarm)),
-            fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
+            key_pools: key_pools(swarm),
+            fields: Pool::with_wheel(
+                fields as usize,
+                |at, bytes| write_numbered("f", b"", at as u32, bytes),
+                Wheel::skewed(fields, swarm.skew),
+            ),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
             places: Places::new(swarm.members, &mut stream(group, seed, "places")),
@@ -624,10 +629,26 @@ fn write_huge(argv: &mut Argv) {
     argv.push_with(|out| out.resize(out.len() + HUGE_BYTES, b'x'));
 }
 
-/// The keys of one type, `str:1` first and hottest.
-fn key_pool(prefix: &str, odd: &[u8], swarm: &Swarm) -> Pool {
-    let names = (1..=swarm.keys).map(|n| format!("{prefix}:{n}").into_bytes());
-    Pool::new(names.chain(swarm.odd_keys.then(|| odd.to_vec())), swarm.skew)
+/// The keys of each type, `str:1` first and hottest.
+fn key_pools(swarm: &Swarm) -> [Pool; TYPES.len()] {
+    let count = swarm.keys + u32::from(swarm.odd_keys);
+    let wheel = Wheel::skewed(count, swarm.skew);
+    TYPES.map(|(_, prefix, odd)| {
+        let write = |at: usize, bytes: &mut Vec<u8>| {
+            if at < swarm.keys as usize {
+                write_numbered(prefix, b":", at as u32 + 1, bytes);
+            } else {
+                bytes.extend_from_slice(odd);
+            }
+        };
+        Pool::with_wheel(count as usize, write, wheel.clone())
+    })
+}
+
+fn write_numbered(prefix: &str, separator: &[u8], number: u32, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(prefix.as_bytes());
+    bytes.extend_from_slice(separator);
+    write_int(number.into(), bytes);
 }
 
 fn member(n: u32, style: MemberStyle) -> Vec<u8> {
