@@ -1,5 +1,6 @@
 //! What runs traces: one file a campaign, and the run of one trace on two targets that they share.
 
+pub mod chaos;
 pub mod coverage;
 pub mod differential;
 pub mod files;

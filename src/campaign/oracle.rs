@@ -118,7 +118,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     let shrinks = classes.len().min(options.shrinks_max);
     progress.start("shrinking", shrinks as u64);
     let reference = pair.reference.info();
-    let described = in_parallel(pair.jobs(options.jobs), classes.len(), pair, |at, sessions| {
+    let described = in_parallel(pair.jobs(options.jobs), classes.len(), || Sessions::open(pair), |at, sessions| {
         let shrinks = at < options.shrinks_max && !options.stop.load(Ordering::Relaxed);
         let described =
             describe_first(&classes[at], |class, seen| describe(options, class, seen, &reference, sessions, shrinks))?;
@@ -264,7 +264,7 @@ fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<T
     let next = AtomicU64::new(0);
     let jobs = usize::try_from(options.cases()).unwrap_or(usize::MAX).min(pair.jobs(options.jobs).get());
     let settings = differential_options(options);
-    let tallies = in_parallel(pair.jobs(options.jobs), jobs, pair, |_, sessions| {
+    let tallies = in_parallel(pair.jobs(options.jobs), jobs, || Sessions::open(pair), |_, sessions| {
         let mut tally = Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() };
         while !options.stop.load(Ordering::Relaxed) {
             let Some(case) = options.case(next.fetch_add(1, Ordering::Relaxed)) else { break };

@@ -64,16 +64,16 @@ pub fn open_others(targets: &[Box<dyn Target>], header: &Header) -> Result<Vec<O
     targets.iter().map(|target| open(target.as_ref())).collect()
 }
 
-/// Runs `step` for 0 to `count - 1` on several threads, each with sessions of its own, and returns what the steps
-/// gave in their order. The first error ends them all.
+/// Runs `step` for 0 to `count - 1` on several threads, each with what `open` gives (sessions of its own), and returns
+/// what the steps gave in their order. The first error ends them all.
 ///
 /// # Errors
 /// That of a step, or of opening the sessions.
-pub fn in_parallel<T: Send>(
+pub fn in_parallel<S, T: Send>(
     jobs: NonZeroUsize,
     count: usize,
-    pair: Pair,
-    step: impl Fn(usize, &mut Sessions) -> Result<T, CampaignError> + Sync,
+    open: impl Fn() -> Result<S, CampaignError> + Sync,
+    step: impl Fn(usize, &mut S) -> Result<T, CampaignError> + Sync,
 ) -> Result<Vec<T>, CampaignError> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(count));
@@ -86,7 +86,7 @@ pub fn in_parallel<T: Send>(
             }
             let sessions = match &mut sessions {
                 Some(sessions) => sessions,
-                None => sessions.insert(Sessions::open(pair)?),
+                None => sessions.insert(open()?),
             };
             let result = step(at, sessions).inspect_err(|_| next.store(count, Ordering::Relaxed))?;
             done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, result));

@@ -3,6 +3,7 @@
 //! stdout carries the result (or the trace), stderr the progress and the errors. Exit codes: [`Outcome`].
 //! To add a subcommand: a file here with `Args` and `run`, and its row in [`Command`].
 
+mod chaos;
 mod corpus;
 mod inputs;
 mod interrupt;
@@ -71,6 +72,7 @@ enum Command {
     Seeds(seeds::Args),
     Smoke(smoke::Args),
     Oracle(oracle::Args),
+    Chaos(chaos::Args),
     Serve(serve::Args),
 }
 
@@ -86,6 +88,7 @@ impl Command {
             Command::Seeds(args) => seeds::run(args),
             Command::Smoke(args) => smoke::run(args),
             Command::Oracle(args) => oracle::run(args),
+            Command::Chaos(args) => chaos::run(args),
             Command::Serve(args) => serve::run(args),
         }
     }

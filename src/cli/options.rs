@@ -176,7 +176,7 @@ pub(super) fn redact(target: &str) -> Cow<'_, str> {
 }
 
 /// How the user called this program: by its path, where that is how, so that a line to paste works as it stands.
-fn program() -> String {
+pub(super) fn program() -> String {
     env::args().next().filter(|name| name.contains('/')).map_or_else(|| "dst".to_owned(), |name| files::quote(&name))
 }
 

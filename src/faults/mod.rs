@@ -1,4 +1,382 @@
-//! The table of faults that a trace may schedule.
+//! The table of faults that a trace may schedule: what each does, what its arguments mean, and what holds all the same.
 //!
-//! It is empty: no target injects faults yet, and a trace that names one is refused by every target
-//! ([`crate::targets::TargetError::NoFaults`]).
+//! A trace holds a fault as [`Act::Fault`](crate::trace::Act::Fault): the row's name and its arguments. It is armed
+//! where it stands and strikes later, at the `nth` call of the store's files from there on: 0 is the next one. What
+//! the arguments come to is a [`Plan`]; the target that injects it knows plans, not names, so a row here is all that a
+//! new fault takes.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `disk` | what goes wrong with the files |
+//! | `process` | what goes wrong with the process, its memory and its connections |
+//! | `upkeep` | no faults, but what a store does between commands: a fault is to strike there, too |
+//! | [`schedule`] | where the faults of a seed stand in its trace |
+
+mod disk;
+mod process;
+pub mod schedule;
+mod upkeep;
+
+use std::ops::RangeInclusive;
+
+use crate::seed::Stream;
+use crate::trace::FaultSpec;
+
+/// What a store asks of its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Call {
+    /// A file is opened.
+    Open,
+    /// Bytes are read.
+    Read,
+    /// Bytes are written.
+    Write,
+    /// A file is cut.
+    Truncate,
+    /// A file is made durable.
+    Sync,
+    /// A file's size is asked for.
+    Size,
+    /// A file is removed.
+    Unlink,
+    /// It is asked whether a file is there.
+    Exists,
+}
+
+impl Call {
+    /// Every kind of call.
+    pub const ALL: &[Call] = &[
+        Call::Open,
+        Call::Read,
+        Call::Write,
+        Call::Truncate,
+        Call::Sync,
+        Call::Size,
+        Call::Unlink,
+        Call::Exists,
+    ];
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::Open => "open",
+            Call::Read => "read",
+            Call::Write => "write",
+            Call::Truncate => "truncate",
+            Call::Sync => "sync",
+            Call::Size => "size",
+            Call::Unlink => "unlink",
+            Call::Exists => "exists",
+        }
+    }
+}
+
+/// What becomes of a call that a fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It fails with EIO.
+    Io,
+    /// It fails with ENOSPC.
+    Full,
+    /// It is the last one before the power goes. What was not synced is kept, lost or torn, sector by sector, as this
+    /// number says: see [`PENDING_LOST`] and [`PENDING_KEPT`].
+    PowerLoss {
+        /// Which of the many ways.
+        fates: u64,
+    },
+    /// It is the last one of the process; what was written stays.
+    Kill,
+    /// It ends early.
+    Short {
+        /// After so many bytes.
+        bytes: u64,
+    },
+    /// One bit of its bytes is turned over.
+    FlipBit {
+        /// Which.
+        bit: u64,
+    },
+    /// One sector of its bytes is zeros.
+    ZeroSector {
+        /// Which.
+        sector: u64,
+    },
+    /// One sector that it reads is as it was before the last sync.
+    StaleSector {
+        /// Which.
+        sector: u64,
+    },
+    /// It says that it was done, and was not.
+    Lie,
+    /// It takes longer.
+    Delay {
+        /// By so many microseconds.
+        us: u64,
+    },
+}
+
+/// The fault after which a power loss loses what the disk said was durable.
+pub const LIE: &str = "lost_fsync";
+/// The fault that leaves damage on the disk.
+pub const DAMAGE: &str = "corrupt_write";
+
+/// Of [`Effect::PowerLoss`]: everything that was not synced is lost.
+pub const PENDING_LOST: u64 = 0;
+/// Of [`Effect::PowerLoss`]: everything is kept.
+pub const PENDING_KEPT: u64 = 1;
+
+/// How a connection ends in the middle of an op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drop {
+    /// A part of the request is sent: nothing of it may be done.
+    InRequest,
+    /// All of it is sent, and the reply never read: it is done.
+    InReply,
+}
+
+/// What a store does between commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upkeep {
+    /// It moves its log into the database file.
+    Checkpoint,
+    /// It writes its file anew.
+    Vacuum,
+    /// It is opened a second time while it is open: this must be refused, and do no harm.
+    OpenTwice,
+    /// An empty store is made anew with pages of this size.
+    PageSize {
+        /// Bytes: a power of two from 512 to 65536.
+        bytes: u32,
+    },
+}
+
+/// What a fault comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Calls are struck.
+    Calls {
+        /// Calls of these kinds count.
+        kinds: &'static [Call],
+        /// How many of them go well first.
+        nth: u64,
+        /// How many of them are struck then.
+        times: u64,
+        /// What becomes of them.
+        effect: Effect,
+    },
+    /// The files may not grow beyond what they are now and a little more.
+    Quota {
+        /// By how many bytes they may.
+        room_bytes: u64,
+        /// After how many ops that is over.
+        ops: u64,
+    },
+    /// Memory cannot be had.
+    Memory {
+        /// How many times it can be had first.
+        nth: u64,
+        /// How many times it cannot then.
+        times: u64,
+    },
+    /// The connection of an op ends.
+    Connection {
+        /// How many ops go well first.
+        nth: u64,
+        /// How it ends.
+        drop: Drop,
+    },
+    /// Nothing goes wrong.
+    Upkeep(Upkeep),
+}
+
+/// What holds although the fault struck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// Every acknowledged write is there. A command that fails says so and has changed nothing; one that was in flight
+    /// when the store went away is there whole or not at all.
+    KeepsAll,
+    /// After a power loss the store is as it was at some moment before: the last writes may be lost, and nothing is
+    /// torn.
+    KeepsPrefix,
+    /// What is damaged is told as an error and never served.
+    TellsDamage,
+}
+
+impl Invariant {
+    /// In words, for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Invariant::KeepsAll => "every acknowledged write is there; what failed has changed nothing",
+            Invariant::KeepsPrefix => "after a power loss the store is as it was at some moment before, nothing torn",
+            Invariant::TellsDamage => "what is damaged is told as an error, and never served",
+        }
+    }
+}
+
+/// An argument of a fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be; the lowest is the simplest.
+    pub range: RangeInclusive<i64>,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Fault {
+    /// As traces and the command line name it.
+    pub name: &'static str,
+    /// One line for the help.
+    pub about: &'static str,
+    /// What holds all the same.
+    pub invariant: Invariant,
+    /// Its arguments.
+    pub params: &'static [Param],
+    /// What the arguments, which are in their ranges, come to.
+    plan: fn(&[i64]) -> Plan,
+    /// Draws arguments.
+    draw: fn(&mut Stream) -> Vec<i64>,
+    /// True where it shows only once the power goes: a schedule sees to that.
+    needs_crash: bool,
+}
+
+/// Faults, by what they strike.
+const FAULTS: &[&[Fault]] = &[disk::FAULTS, process::FAULTS];
+
+/// The table of faults.
+pub fn faults() -> impl Iterator<Item = &'static Fault> {
+    FAULTS.iter().copied().flatten()
+}
+
+/// All that a trace may name: the faults, then the upkeep.
+pub fn all() -> impl Iterator<Item = &'static Fault> {
+    faults().chain(upkeep::ROWS)
+}
+
+/// The fault, or the upkeep, of this name.
+pub fn fault(name: &str) -> Option<&'static Fault> {
+    all().find(|fault| fault.name == name)
+}
+
+/// Why a fault of a trace cannot be injected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// No row has its name.
+    #[error("there is no fault {name:?}; there are {names}")]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// Those of the table.
+        names: String,
+    },
+    /// It has not as many arguments as its row says, or one that is none.
+    #[error("the fault {name} takes {params}, not {args:?}")]
+    Args {
+        /// Its name.
+        name: &'static str,
+        /// What it takes.
+        params: String,
+        /// What it was given.
+        args: Vec<i64>,
+    },
+}
+
+impl Fault {
+    /// A fault of a trace: its row, and what its arguments come to.
+    ///
+    /// # Errors
+    /// [`FaultError`] where there is no such row, or the arguments are not in its ranges.
+    pub fn of(spec: &FaultSpec) -> Result<(&'static Fault, Plan), FaultError> {
+        let Some(row) = fault(&spec.name) else {
+            let names: Vec<&str> = all().map(|fault| fault.name).collect();
+            return Err(FaultError::Unknown { name: spec.name.clone(), names: names.join(", ") });
+        };
+        let fits = |(param, arg): (&Param, &i64)| param.range.contains(arg);
+        if row.params.len() != spec.args.len() || !row.params.iter().zip(&spec.args).all(fits) {
+            let params = row.describe_params();
+            return Err(FaultError::Args { name: row.name, params, args: spec.args.clone() });
+        }
+        Ok((row, (row.plan)(&spec.args)))
+    }
+
+    /// Its arguments with what they may be: `NTH (0 to 100000) FATES (0 to 255)`.
+    pub fn describe_params(&self) -> String {
+        let params = self.params.iter().map(|param| {
+            format!("{} ({} to {})", param.name.to_uppercase(), param.range.start(), param.range.end())
+        });
+        let params: Vec<String> = params.collect();
+        if params.is_empty() { "no arguments".to_owned() } else { params.join(" ") }
+    }
+
+    /// Which of its arguments says how many calls, ops or allocations go well first.
+    pub fn nth_at(&self) -> Option<usize> {
+        self.params.iter().position(|param| param.name == NTH.name)
+    }
+
+    /// True where it waits for what it strikes; otherwise it takes place where it stands.
+    pub fn is_armed(&self) -> bool {
+        self.nth_at().is_some()
+    }
+
+    /// The fault with arguments that are drawn.
+    pub fn draw(&self, stream: &mut Stream) -> FaultSpec {
+        FaultSpec { name: self.name.to_owned(), args: (self.draw)(stream) }
+    }
+}
+
+/// How many calls go well first.
+const NTH: Param = Param { name: "nth", range: 0..=100_000 };
+/// How many are struck; a hundred are more than any store takes.
+const TIMES: Param = Param { name: "times", range: 1..=100_000 };
+
+/// Draws a value of [`NTH`]: a command that writes makes about five calls, and one that reads none.
+fn draw_nth(stream: &mut Stream) -> i64 {
+    let below = *stream.pick(&[2, 8, 8, 24, 80]);
+    i64::from(stream.below(below))
+}
+
+/// Draws a value of [`TIMES`].
+fn draw_times(stream: &mut Stream) -> i64 {
+    let below = *stream.pick(&[1, 1, 3, 20]);
+    1 + i64::from(stream.below(below))
+}
+
+/// An argument as what it counts: ranges hold no negative numbers.
+fn count(arg: i64) -> u64 {
+    arg.unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    #[test]
+    fn what_a_row_draws_is_what_it_takes() {
+        for row in all() {
+            let mut stream = Seed(1).stream(row.name);
+            for _ in 0..1000 {
+                let spec = row.draw(&mut stream);
+                assert_eq!(Fault::of(&spec).map(|(found, _)| found.name), Ok(row.name), "{spec:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_that_is_none_is_told() {
+        let check = |name: &str, args: &[i64], expected: &str| {
+            let error = Fault::of(&FaultSpec { name: name.to_owned(), args: args.to_vec() }).map(|_| ());
+            assert_eq!(error.map_err(|error| error.to_string()), Err(expected.to_owned()));
+        };
+        check("kill", &[-1], "the fault kill takes NTH (0 to 100000), not [-1]");
+        check("vacuum", &[1], "the fault vacuum takes no arguments, not [1]");
+        check(
+            "fire",
+            &[],
+            "there is no fault \"fire\"; there are disk_full, disk_quota, corrupt_read, corrupt_write, slow_write, \
+             crash_mid_write, lost_fsync, io_error, kill, connection_drop, memory_pressure, checkpoint, vacuum, \
+             open_twice, page_size",
+        );
+    }
+}

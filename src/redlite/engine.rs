@@ -143,6 +143,11 @@ impl Redlite {
         lock(&self.engine).random = random;
     }
 
+    /// Forgets every connection, and what CONFIG has set, as a restart does. The [`Client`]s must be dropped before.
+    pub fn forget_clients(&self) {
+        lock(&self.engine).clients = Clients::default();
+    }
+
     /// Empties every database, fast: what FLUSHALL does.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::style::{BAD, FAINT, GOOD, PASTE, STRONG, WARN};
-use super::{Check, Drift, Finding, Format, Report, Totals, Verdict, matrix};
+use super::{Check, Drift, Finding, Format, Report, Totals, Verdict, injections, matrix};
 use crate::diff::kind::UNSUPPORTED;
 
 /// How many findings are shown with their replies; the others only as a line.
@@ -58,6 +58,9 @@ impl Format for Console {
         }
         for failure in &report.failures {
             writeln!(out, "{BAD}fails{BAD:#}  {failure}")?;
+        }
+        if let Some(counted) = &report.injections {
+            injections::write(counted, out)?;
         }
         write_summary(report, out)?;
         if let Some(first) = report.findings.first() {
@@ -162,6 +165,7 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let totals = &report.totals;
     let seconds = report.timing.comparing_seconds;
     let (style, verdict) = match (report.agrees(), report.findings.len()) {
+        (true, _) if report.injections.is_some() => (GOOD, "every invariant held".to_owned()),
         (true, _) => (GOOD, "all agree".to_owned()),
         (false, 0) => (BAD, "failed".to_owned()),
         (false, 1) => (BAD, format!("1 divergence in {}", count_divergent(report))),

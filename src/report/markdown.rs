@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::injections::{self, Injections};
 use super::matrix::{Cell, Matrix, Section, sections};
 use super::{Check, Finding, Format, Report, Verdict};
 
@@ -34,6 +35,9 @@ impl Format for Markdown {
         if report.interrupted {
             writeln!(out, "\nInterrupted: this is what was done so far.")?;
         }
+        if let Some(counted) = &report.injections {
+            write_injections(counted, out)?;
+        }
         write_checks(&report.checks, out)?;
         for failure in &report.failures {
             writeln!(out, "\n- fails: {failure}")?;
@@ -53,6 +57,15 @@ impl Format for Markdown {
         }
         report.matrix.as_ref().map_or(Ok(()), |matrix| write_matrix(matrix, out))
     }
+}
+
+fn write_injections(counted: &Injections, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\n| fault | injected | at |\n|---|---:|---|")?;
+    for fault in &counted.faults {
+        let calls: Vec<String> = fault.calls.iter().map(|(call, count)| format!("{call} {count}")).collect();
+        writeln!(out, "| {} | {} | {} |", fault.fault, fault.count, calls.join(", "))?;
+    }
+    writeln!(out, "\n{}", injections::sentence(counted))
 }
 
 fn write_checks(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {

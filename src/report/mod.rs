@@ -3,6 +3,7 @@
 //! To add a format: a file here with a [`Format`], and its row in [`formats`].
 
 mod console;
+pub mod injections;
 mod json;
 mod markdown;
 pub mod matrix;
@@ -69,6 +70,9 @@ pub struct Report {
     /// What each command came to, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matrix: Option<matrix::Matrix>,
+    /// What was injected, in a campaign of faults.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub injections: Option<injections::Injections>,
     /// Divergences that a second run did not show.
     pub flaky: Vec<Flaky>,
     /// What else fails the run, such as a known divergence that no longer occurs.

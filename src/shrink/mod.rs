@@ -5,6 +5,7 @@
 //! is no success: a shrink that slides to another bug loses the one that was found.
 
 mod args;
+mod faults;
 mod names;
 mod ops;
 mod search;
@@ -75,6 +76,7 @@ const PASSES: &[Pass] = &[
     args::shrink_numbers,
     args::shorten,
     args::shrink_clock_moves,
+    faults::lower_arguments,
 ];
 
 /// Shrinks `ops`, which show a divergence of `class` when `evaluate` runs them.

@@ -6,6 +6,7 @@
 //! | file | what it knows |
 //! |---|---|
 //! | `mod.rs` | the table of targets: [`rows`] |
+//! | [`faulty`] | Redlite on a simulated disk: the one that injects faults |
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
@@ -22,6 +23,7 @@ mod connection;
 mod cursor;
 mod embedded;
 mod exec;
+pub mod faulty;
 mod guard;
 mod keyspace;
 mod link;
@@ -163,6 +165,7 @@ pub fn rows() -> &'static [Row] {
         Row { prefix: "redlite", form: "redlite", about: "embedded Redlite, in memory", make: embedded::in_memory },
         Row { prefix: "redlite:", form: "redlite:FILE", about: "embedded Redlite on a file", make: embedded::on_file },
         Row { prefix: "canary:", form: "canary:NAME", about: "embedded Redlite with a slip that dst must find", make: canary::by_name },
+        Row { prefix: "faulty", form: "faulty", about: "embedded Redlite on a simulated disk, which injects the faults of a trace", make: faulty::faulty },
         Row { prefix: "redis", form: "redis", about: "a Redis that dst finds, starts and ends", make: spawned::redis },
         Row { prefix: "redis:", form: "redis:PATH", about: "this redis-server, or a version by its name on PATH (redis:7.0)", make: spawned::redis_named },
         Row { prefix: "valkey", form: "valkey", about: "a Valkey that dst finds, starts and ends", make: spawned::valkey },
@@ -335,10 +338,16 @@ pub enum TargetError {
         what: String,
     },
     /// A fault on a target that has none.
-    #[error("this target cannot inject the fault {fault:?}; use the target faulty or sim")]
+    #[error("this target cannot inject the fault {fault:?}; use the target faulty")]
     NoFaults {
         /// The fault's name.
         fault: String,
+    },
+    /// A fault that is none.
+    #[error(transparent)]
+    BadFault {
+        /// What is wrong with it.
+        source: crate::faults::FaultError,
     },
     /// The recording is at its end.
     #[error("the recording holds no reply to this op: only the ops that it was made of can be replayed on it")]

@@ -37,7 +37,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 /// The files and folders that may import `redlite` from outside of it.
 const KNOW_REDLITE: &[&str] = &[
     "src/targets/embedded/",
-    "src/targets/faulty.rs",
+    "src/targets/faulty/",
     "src/targets/sim.rs",
     "src/targets/canary/",
     "src/cli/serve.rs",

@@ -46,7 +46,11 @@ impl Store {
         let checks = Checks { verify: options.verify, is_synced: options.durability == Durability::Full };
         let vfs = Vfs::register(Arc::new(Checksummed::new(storage, checks)))?;
         match open(&vfs, name, options) {
-            Ok(sqlite) => Self::new(sqlite, Some(vfs)),
+            Ok(sqlite) => {
+                let store = Self::new(sqlite, Some(vfs))?;
+                store.sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+                Ok(store)
+            }
             Err(error) => Err(error.with_cause(vfs.take_cause())),
         }
     }
@@ -85,7 +89,6 @@ fn open(vfs: &Vfs, name: &Path, options: FileOptions) -> Result<Connection, Open
         Found::Store => {}
     }
     vfs.note_commit();
-    sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(sqlite)
 }
 

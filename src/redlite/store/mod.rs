@@ -184,6 +184,8 @@ impl Store {
             self.load_indexes()?;
             self.are_indexes_unread = false;
         }
+        // A command that only reads does without.
+        let _ = self.retract();
         Ok(())
     }
 
@@ -214,6 +216,13 @@ impl Store {
         self.sqlite.execute_batch("VACUUM")?;
         self.vfs.iter().for_each(Vfs::note_commit);
         Ok(())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Where this fails, too, what failed to be committed may be there when the file is opened again.
+        let _ = self.retract();
     }
 }
 

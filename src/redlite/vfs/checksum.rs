@@ -5,7 +5,7 @@
 //! frames, which cover them, come out the same. A page that fails is an error, and never reaches SQLite.
 //!
 //! A read that fails is tried once more. While the store is open, a page that is older than the last one written there
-//! is an error, too. What cannot be seen: a whole page that was as it was once, checksum and all, before the store was
+//! is an error, too, and so is a frame of the log that is not the one that was written. What cannot be seen: a whole page that was as it was once, checksum and all, before the store was
 //! opened; and damage to the last transaction in the log, which looks like one that was never finished (for those
 //! before it see `log`).
 
@@ -77,9 +77,16 @@ impl Storage for Checksummed {
             outgoing: Vec::new(),
             header_at: None,
             latest: Vec::new(),
+            latest_headers: Vec::new(),
+            page_bytes: 0,
+            is_unsynced: false,
         };
         if kind == FileKind::Wal && self.checks.verify && file.has_room() {
             log::check(&mut *file.inner)?;
+        }
+        if kind == FileKind::Wal && self.checks.is_synced && file.inner.size()? > 0 {
+            // What a process that was killed wrote and did not sync is served from now on: it must last.
+            file.inner.sync()?;
         }
         Ok(Box::new(file))
     }
@@ -114,6 +121,12 @@ struct CheckedFile {
     header_at: Option<u64>,
     /// The checksum of each page that was read or written last; 0 where that is not known.
     latest: Vec<u64>,
+    /// The same of the headers of the log's frames, which were written last.
+    latest_headers: Vec<u64>,
+    /// Bytes of a page, once one was written or read in the log.
+    page_bytes: usize,
+    /// True from a write until the next sync.
+    is_unsynced: bool,
 }
 
 /// SQLite reads and writes pages whole: whatever has a page's size is one.
@@ -165,11 +178,40 @@ impl CheckedFile {
             FileKind::Database => page_len,
             _ => page_len + FRAME_HEADER,
         };
-        let at = (offset / unit as u64) as usize;
-        if at >= self.latest.len() {
-            self.latest.resize(at + 1, 0);
+        known(&mut self.latest, (offset / unit as u64) as usize)
+    }
+
+    /// What is known of the header of the frame at `offset` in the log.
+    fn latest_header_mut(&mut self, page_len: usize, offset: u64) -> &mut u64 {
+        known(&mut self.latest_headers, (offset / (page_len + FRAME_HEADER) as u64) as usize)
+    }
+
+    /// A frame that is read in recovery, while the log is open, must be the one that was written: otherwise what it
+    /// holds would be lost without a word.
+    fn check_frame(&mut self, frame: &[u8], offset: u64) -> io::Result<()> {
+        let (header, page) = frame.split_at(FRAME_HEADER);
+        let (body, tail) = page.split_at(page.len() - TAIL);
+        let page_at = offset + FRAME_HEADER as u64;
+        let (of_header, of_page) = (*self.latest_header_mut(page.len(), offset), *self.latest_mut(page.len(), page_at));
+        let is_other_page = of_page != 0 && (of_page != word(tail) || Mark::of(body, tail, page_at).is_none());
+        if is_other_page || of_header != 0 && of_header != checksum(header, offset) {
+            let text = format!("the frame at byte {offset} of the log is not the one that was written there");
+            return Err(io::Error::new(ErrorKind::InvalidData, text));
         }
-        &mut self.latest[at]
+        Ok(())
+    }
+
+    /// Looks at every frame that was written, before any page of the log gets into the database: where one is damaged, a
+    /// part of a transaction would.
+    fn check_log(&mut self) -> io::Result<()> {
+        let mut frame = vec![0; FRAME_HEADER + self.page_bytes];
+        for at in 0..self.latest.len() {
+            let offset = (log::HEADER + at * frame.len()) as u64;
+            if self.inner.read_at(&mut frame, offset)? == frame.len() {
+                self.check_frame(&frame, offset)?;
+            }
+        }
+        Ok(())
     }
 
     fn has_room(&self) -> bool {
@@ -178,10 +220,10 @@ impl CheckedFile {
 
     /// Writes a header that no page came for.
     fn flush(&mut self) -> io::Result<()> {
-        match self.header_at.take() {
-            Some(offset) => self.inner.write_at(&self.outgoing, offset),
-            None => Ok(()),
-        }
+        let Some(offset) = self.header_at.take() else { return Ok(()) };
+        // How long a page is, this does not say.
+        self.latest_headers.clear();
+        self.inner.write_at(&self.outgoing, offset)
     }
 }
 
@@ -204,6 +246,10 @@ impl File for CheckedFile {
         }
         let filled = read_steady(&mut *self.inner, buffer, offset)?;
         if filled == len && is_frame(len) {
+            self.page_bytes = len - FRAME_HEADER;
+            if self.checks.verify {
+                self.check_frame(buffer, offset)?;
+            }
             // In recovery SQLite compares its own checksums: a frame that fails may be one that was never finished.
             buffer[len - TAIL..].fill(0);
         }
@@ -211,6 +257,7 @@ impl File for CheckedFile {
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.is_unsynced = true;
         if self.kind == FileKind::Database && offset == 0 && is_page(bytes.len()) {
             self.has_room.store(bytes[RESERVED_AT] == RESERVED, Ordering::Relaxed);
         }
@@ -244,8 +291,16 @@ impl File for CheckedFile {
         self.outgoing.extend_from_slice(&sum.to_le_bytes());
         // Until it is written, the page is the one before or this one.
         *self.latest_mut(bytes.len(), offset) = 0;
+        let with_header = start < offset;
+        if with_header {
+            self.page_bytes = bytes.len();
+            *self.latest_header_mut(bytes.len(), start) = 0;
+        }
         self.inner.write_at(&self.outgoing, start)?;
         *self.latest_mut(bytes.len(), offset) = sum;
+        if with_header {
+            *self.latest_header_mut(bytes.len(), start) = checksum(&self.outgoing[..FRAME_HEADER], start);
+        }
         Ok(())
     }
 
@@ -256,18 +311,34 @@ impl File for CheckedFile {
         self.flush()?;
         // Also of what stays, but a truncation is rare.
         self.latest.clear();
+        self.latest_headers.clear();
         self.inner.truncate(len)
     }
 
     fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
-        self.inner.sync()
+        // A commit syncs what it wrote. Otherwise the log is synced as the first step of a checkpoint.
+        let is_checkpoint = self.kind == FileKind::Wal && !(self.checks.is_synced && self.is_unsynced);
+        if is_checkpoint && self.checks.verify && self.has_room() {
+            self.check_log()?;
+        }
+        self.inner.sync()?;
+        self.is_unsynced = false;
+        Ok(())
     }
 
     fn size(&mut self) -> io::Result<u64> {
         self.flush()?;
         self.inner.size()
     }
+}
+
+/// The entry at `at`, which is made where there is none.
+fn known(sums: &mut Vec<u64>, at: usize) -> &mut u64 {
+    if at >= sums.len() {
+        sums.resize(at + 1, 0);
+    }
+    &mut sums[at]
 }
 
 /// True for a store whose first page is lost: its second page matches its checksum, whatever the size of a page is.

@@ -10,7 +10,8 @@ use std::io::{self, ErrorKind};
 use super::File;
 use super::checksum::{FRAME_HEADER, Mark, TAIL, read_steady};
 
-const HEADER: usize = 32;
+/// Bytes before the first frame.
+pub(super) const HEADER: usize = 32;
 
 /// The two lowest bits of the magic number may be 2 or 3: checksums are over little- or big-endian words.
 const MAGIC: u32 = 0x377f_0682;

@@ -16,7 +16,8 @@ use super::server::Lease;
 use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};
 use crate::diff::Keyspace;
 use crate::redlite::env::{Clock, Env, Random};
-use crate::redlite::{Client, OpenError, Redlite};
+use crate::redlite::vfs::Storage;
+use crate::redlite::{Client, FileOptions, OpenError, Redlite};
 use crate::resp::{Argv, Reply};
 use crate::spec;
 use crate::trace::{Act, Header, Op, TargetInfo};
@@ -65,26 +66,16 @@ impl Target for Embedded {
     }
 
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
-        let place = Place { file: self.file.clone() };
+        let place = self.file.clone().map_or(Place::Memory, Place::File);
         let lease = match &self.file {
             Some(_) => Some(Lease::take(&self.in_use).ok_or_else(|| TargetError::InUse { store: place.name() })?),
             None => None,
         };
-        let clock = Clock::manual(header.start_ms);
-        let store = place.open(&clock)?;
+        let mut session = EmbeddedSession::open(place, Arc::clone(&self.execute), header)?;
+        session.lease = lease;
         if self.file.is_some() && !self.allow_flush {
-            refuse_data(&place, &store)?;
+            refuse_data(&session.place, &session.store)?;
         }
-        let mut session = EmbeddedSession {
-            connections: BTreeMap::new(),
-            execute: Arc::clone(&self.execute),
-            store,
-            place,
-            clock,
-            known: Known::new(),
-            notes: Vec::new(),
-            _lease: lease,
-        };
         session.reset(header)?;
         Ok(Box::new(session))
     }
@@ -105,23 +96,46 @@ fn refuse_data(place: &Place, store: &Redlite) -> Result<(), TargetError> {
 }
 
 /// Where the store is.
-struct Place {
-    file: Option<PathBuf>,
+pub(super) enum Place {
+    /// In memory.
+    Memory,
+    /// In this file.
+    File(PathBuf),
+    /// In a file of some storage.
+    Storage {
+        /// Which.
+        storage: Arc<dyn Storage>,
+        /// The file's name.
+        name: PathBuf,
+        /// How it is opened.
+        options: FileOptions,
+    },
 }
 
 impl Place {
     fn name(&self) -> String {
-        self.file.as_ref().map_or_else(|| "redlite".to_owned(), |file| format!("redlite:{}", file.display()))
+        match self {
+            Place::File(file) => format!("redlite:{}", file.display()),
+            Place::Memory | Place::Storage { .. } => "redlite".to_owned(),
+        }
     }
 
-    fn open(&self, clock: &Clock) -> Result<Redlite, TargetError> {
+    /// Takes the files from elsewhere from now on, where they are in some storage.
+    pub(super) fn set_storage(&mut self, other: Arc<dyn Storage>) {
+        if let Place::Storage { storage, .. } = self {
+            *storage = other;
+        }
+    }
+
+    /// Opens the store, at this clock.
+    pub(super) fn open(&self, clock: &Clock) -> Result<Redlite, OpenError> {
         // Picks at random are compared as what they are; the seed only makes a run repeatable.
         let env = Env { clock: clock.clone(), random: Random::seeded(0) };
-        let opened = match &self.file {
-            Some(file) => Redlite::open_with(file, env),
-            None => Redlite::open_in_memory_with(env),
-        };
-        opened.map_err(|source| self.failed(source))
+        match self {
+            Place::File(file) => Redlite::open_with(file, env),
+            Place::Memory => Redlite::open_in_memory_with(env),
+            Place::Storage { storage, name, options } => Redlite::open_on(Arc::clone(storage), name, *options, env),
+        }
     }
 
     fn failed(&self, source: OpenError) -> TargetError {
@@ -151,25 +165,65 @@ impl Connection {
 }
 
 /// A replay in progress.
-struct EmbeddedSession {
+pub(super) struct EmbeddedSession {
     connections: BTreeMap<u16, Connection>,
     execute: Execute,
-    store: Redlite,
-    place: Place,
-    clock: Clock,
+    /// The store, open.
+    pub(super) store: Redlite,
+    /// Where it is opened.
+    pub(super) place: Place,
+    /// Its clock.
+    pub(super) clock: Clock,
     known: Known,
     notes: Vec<String>,
-    _lease: Option<Lease>,
+    lease: Option<Lease>,
 }
 
 impl EmbeddedSession {
+    /// A session on the store in this place, as it is.
+    pub(super) fn open(place: Place, execute: Execute, header: &Header) -> Result<Self, TargetError> {
+        let clock = Clock::manual(header.start_ms);
+        let store = place.open(&clock).map_err(|source| place.failed(source))?;
+        Ok(Self {
+            connections: BTreeMap::new(),
+            execute,
+            store,
+            place,
+            clock,
+            known: Known::new(),
+            notes: Vec::new(),
+            lease: None,
+        })
+    }
+
     /// Closes the store and opens it again. In memory, nothing is left.
     fn restart(&mut self) -> Result<(), TargetError> {
+        self.close().and_then(|()| self.reopen()).map_err(|source| self.place.failed(source))
+    }
+
+    /// Closes the store and every connection: until it is opened again, an empty one is in its place.
+    pub(super) fn close(&mut self) -> Result<(), OpenError> {
         self.connections.clear();
-        // A file must be closed before it is opened again.
-        self.store = Place { file: None }.open(&self.clock)?;
+        self.store = Place::Memory.open(&self.clock)?;
+        Ok(())
+    }
+
+    /// Opens the store again, which is closed, or whose files are dead.
+    pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
+        self.connections.clear();
         self.store = self.place.open(&self.clock)?;
         Ok(())
+    }
+
+    /// Closes every connection of a store that stays open, and forgets what they have set.
+    pub(super) fn forget_clients(&mut self) {
+        self.connections.clear();
+        self.store.forget_clients();
+    }
+
+    /// Closes one connection.
+    pub(super) fn disconnect(&mut self, conn: u16) {
+        self.connections.remove(&conn);
     }
 
     fn connection(&mut self, conn: u16) -> &mut Connection {
@@ -240,7 +294,8 @@ impl EmbeddedSession {
         failure.reply()
     }
 
-    fn perform(&mut self, op: &Op) -> Result<Reply, TargetError> {
+    /// Runs one op.
+    pub(super) fn perform(&mut self, op: &Op) -> Result<Reply, TargetError> {
         match &op.act {
             Act::Call(argv) => return Ok(self.call(op.conn, argv)),
             Act::Raw(bytes) => return Ok(self.send(op.conn, bytes)),
@@ -297,7 +352,7 @@ impl Session for EmbeddedSession {
 
 impl Drop for EmbeddedSession {
     fn drop(&mut self) {
-        if self.place.file.is_some() {
+        if matches!(self.place, Place::File(_)) {
             // What dst wrote to a file is taken away again; where that fails, the next session says that it holds data.
             let _ = self.store.clear();
         }

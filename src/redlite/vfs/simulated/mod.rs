@@ -209,6 +209,8 @@ impl Counts {
 #[derive(Clone, Default)]
 pub struct SimulatedDisk {
     inner: Arc<Mutex<Inner>>,
+    /// Of a handle that belongs to a process: how many times the power or a process was gone when it was made.
+    epoch: Option<u64>,
 }
 
 #[derive(Default)]
@@ -220,6 +222,8 @@ struct Inner {
     trace: Option<Vec<Call>>,
     quota: Option<u64>,
     delay_us: u64,
+    /// The numbers of the calls that were injected with success since they were last asked for.
+    struck: Vec<u64>,
     is_off: bool,
     /// Counts power losses: files that were open before are dead.
     epoch: u64,
@@ -235,11 +239,18 @@ impl fmt::Debug for SimulatedDisk {
 
 impl From<Image> for SimulatedDisk {
     fn from(image: Image) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { image, ..Inner::default() })) }
+        Self { inner: Arc::new(Mutex::new(Inner { image, ..Inner::default() })), epoch: None }
     }
 }
 
 impl SimulatedDisk {
+    /// The same disk for one process: from the next [`SimulatedDisk::crash`] or [`SimulatedDisk::kill`] on, whatever is
+    /// asked through this handle fails. A store that is dropped later than its process ended then changes nothing.
+    pub fn for_process(&self) -> Self {
+        let epoch = Some(self.lock().epoch);
+        Self { inner: Arc::clone(&self.inner), epoch }
+    }
+
     /// A copy of what the disk holds, with what is pending. `SimulatedDisk::from` it is a disk to crash in its place.
     pub fn image(&self) -> Image {
         self.lock().image.clone()
@@ -294,6 +305,12 @@ impl SimulatedDisk {
         self.lock().delay_us
     }
 
+    /// The numbers of the calls since this was last asked with which something went wrong: those that a hook's
+    /// injection made a difference to, and those that ran into the quota.
+    pub fn take_struck(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lock().struck)
+    }
+
     /// Lists every call from now on, or stops that.
     pub fn set_trace(&self, is_on: bool) {
         self.lock().trace = is_on.then(Vec::new);
@@ -306,6 +323,12 @@ impl SimulatedDisk {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`SimulatedDisk::lock`], for what a process asks.
+    fn lock_alive(&self) -> io::Result<MutexGuard<'_, Inner>> {
+        let inner = self.lock();
+        if self.epoch.is_some_and(|epoch| epoch != inner.epoch) { Err(off()) } else { Ok(inner) }
     }
 }
 
@@ -370,6 +393,7 @@ impl Inner {
 
     fn count(&mut self, kind: CallKind, injection: InjectionKind) {
         *self.counts.injected.entry((kind, injection)).or_default() += 1;
+        self.struck.push(self.next_call.saturating_sub(1));
     }
 
     fn inject(&mut self, kind: CallKind, injection: InjectionKind, error: io::Error) -> io::Error {
@@ -467,7 +491,7 @@ fn sector_of(nth: u64, offset: u64, len: usize) -> Option<u64> {
 
 impl Storage for SimulatedDisk {
     fn open(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
-        let mut inner = self.lock();
+        let mut inner = self.lock_alive()?;
         let file: Arc<Path> = Arc::from(name);
         inner.admit(CallKind::Open, &file, 0, 0)?;
         let node = inner.image.open(name, create).ok_or(ErrorKind::NotFound)?;
@@ -482,7 +506,7 @@ impl Storage for SimulatedDisk {
     }
 
     fn open_scratch(&self) -> io::Result<Box<dyn File>> {
-        let mut inner = self.lock();
+        let mut inner = self.lock_alive()?;
         let file: Arc<Path> = Arc::from(Path::new(""));
         inner.admit(CallKind::Open, &file, 0, 0)?;
         let node = inner.image.open_scratch();
@@ -491,7 +515,7 @@ impl Storage for SimulatedDisk {
     }
 
     fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
-        let mut inner = self.lock();
+        let mut inner = self.lock_alive()?;
         inner.admit(CallKind::Delete, &Arc::from(name), 0, 0)?;
         if !inner.image.delete(name) {
             return Err(ErrorKind::NotFound.into());
@@ -504,7 +528,7 @@ impl Storage for SimulatedDisk {
     }
 
     fn exists(&self, name: &Path) -> io::Result<bool> {
-        let mut inner = self.lock();
+        let mut inner = self.lock_alive()?;
         inner.admit(CallKind::Exists, &Arc::from(name), 0, 0)?;
         inner.finish(inner.image.has(name))
     }

@@ -1,0 +1,375 @@
+//! Faults under a store: nothing that was acknowledged is lost, nothing that is wrong is served.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `mod.rs` | many seeds, or traces, on the simulated disk: finds, shrinks and files what breaks an invariant |
+//! | [`round`] | one trace, in step with a model |
+//! | [`verdict`] | what may be found |
+
+pub mod round;
+pub mod verdict;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::sessions::in_parallel;
+use super::{CampaignError, CommandLine, Progress, files, sequence};
+use crate::corpus::Store;
+use crate::diff::{Class, Excerpt};
+use crate::faults::{self, Fault, schedule};
+use crate::generate::Group;
+use crate::report::injections::{self, Injections};
+use crate::report::{Finding, Report, Shrinking, Timing, Totals};
+use crate::resp::Reply;
+use crate::seed::Seed;
+use crate::shrink::{self, Found};
+use crate::targets::TargetError;
+use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, Sync};
+use crate::trace::{Act, Header, Op, Trace};
+
+use round::{Outcome, Pair, Tally};
+
+/// What to run.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The traces.
+    pub source: Source<'a>,
+    /// Traces run at a time.
+    pub jobs: NonZeroUsize,
+    /// The store: `redlite`, or a canary.
+    pub subject: &'a str,
+    /// How it is opened.
+    pub settings: Settings,
+    /// How many classes are shrunk at most.
+    pub shrinks_max: usize,
+    /// Where minimal traces are kept.
+    pub store: &'a Store,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
+    /// Set where the user asks to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// Where the traces come from.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    /// They are generated.
+    Seeds {
+        /// The first seed.
+        first_seed: Seed,
+        /// How many there are of each group.
+        seeds: u64,
+        /// Operations a seed, faults apart.
+        ops: u64,
+        /// What they are about; one group at least.
+        groups: &'a [&'static Group],
+        /// What is injected; one at least.
+        faults: &'a [&'static Fault],
+    },
+    /// They are given, with their names.
+    Traces(&'a [(String, Trace)]),
+}
+
+/// One trace.
+struct Case {
+    name: String,
+    seed: Option<Seed>,
+    header: Header,
+    ops: Vec<Op>,
+}
+
+impl Source<'_> {
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        match self {
+            Source::Seeds { seeds, groups, .. } => seeds.saturating_mul(groups.len() as u64),
+            Source::Traces(traces) => traces.len() as u64,
+        }
+    }
+
+    fn case(&self, at: u64) -> Option<Case> {
+        match self {
+            Source::Seeds { first_seed, seeds, ops, groups, faults } => {
+                let count = groups.len() as u64;
+                let (nth, group) = (at.checked_div(count)?, groups.get((at % count) as usize)?);
+                let seed = Seed(first_seed.0.checked_add(nth).filter(|_| nth < *seeds)?);
+                let (header, ops) = sequence(seed, group, *ops);
+                let name = format!("seed {seed} of {}", group.name);
+                Some(Case { name, seed: Some(seed), header, ops: schedule::insert(ops, faults, seed) })
+            }
+            Source::Traces(traces) => {
+                let (name, trace) = traces.get(usize::try_from(at).ok()?)?;
+                let ops = trace.ops.iter().filter(|op| !matches!(op.act, Act::Raw(_))).cloned().collect();
+                Some(Case { name: name.clone(), seed: None, header: trace.header.clone(), ops })
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Source::Seeds { first_seed, seeds, ops, groups, .. } => {
+                let groups: Vec<&str> = groups.iter().map(|group| group.name).collect();
+                let last = first_seed.0.saturating_add(seeds.saturating_sub(1));
+                format!("{}, seeds {first_seed} to {last}, {ops} ops each", groups.join(", "))
+            }
+            Source::Traces(traces) => format!("{} traces", traces.len()),
+        }
+    }
+}
+
+/// A subject and a model.
+///
+/// # Errors
+/// Where a store cannot be made, or there is no such subject.
+pub fn open(subject: &str, settings: Settings) -> Result<Pair, CampaignError> {
+    let header = Header::default();
+    Ok(Pair {
+        subject: FaultySession::named(subject, settings, &header)?,
+        model: Model::open(&header)?,
+        may_lose: settings.sync == Sync::Normal,
+    })
+}
+
+/// Runs every trace, then shrinks the first of each class. Stops early where the user asks to.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignError> {
+    let started = Instant::now();
+    let count = options.source.len();
+    progress.start("injecting", count);
+    let open = || open(options.subject, options.settings);
+    // Every job takes the next case until there is none: cases are many, and each is short.
+    let next = std::sync::atomic::AtomicU64::new(0);
+    let jobs = usize::try_from(count).unwrap_or(usize::MAX).min(options.jobs.get());
+    let sums = in_parallel(options.jobs, jobs, open, |_, pair| {
+        let mut sum = Sum::default();
+        while !options.stop.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(case) = options.source.case(at) else { break };
+            let outcome = pair.run(&case.header, &case.ops).inspect_err(|_| next.store(count, Ordering::Relaxed))?;
+            progress.step(outcome.tally.ops, outcome.violation.is_some());
+            sum.take(at, outcome);
+        }
+        Ok(sum)
+    })?;
+    let mut sum = Sum::default();
+    sums.into_iter().for_each(|part| sum.merge(part));
+    let comparing_seconds = started.elapsed().as_secs_f64();
+
+    let classes: Vec<(Class, Seen)> = sum.classes.into_iter().collect();
+    progress.start("shrinking", classes.len() as u64);
+    let findings = in_parallel(options.jobs, classes.len(), open, |at, pair| {
+        let finding = describe(options, &classes[at], at < options.shrinks_max, pair)?;
+        progress.step(0, false);
+        Ok(finding)
+    })?;
+    let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
+    findings.sort_by_key(|finding| finding.first_seed);
+    let interrupted = options.stop.load(Ordering::Relaxed) && sum.seeds < count;
+    let failures = if interrupted { Vec::new() } else { options.source.missing(&sum.injected) };
+    Ok(Report {
+        campaign: "chaos",
+        subject: FaultySession::info().to_string(),
+        reference: "a model that no fault strikes".to_owned(),
+        scope: options.source.describe(),
+        findings,
+        failures,
+        totals: Totals { seeds: sum.seeds, ops: sum.tally.ops, divergent: sum.divergent, ..Totals::default() },
+        injections: Some(tell(&sum.injected, &sum.tally)),
+        interrupted,
+        timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds },
+        ..Report::default()
+    })
+}
+
+/// The cases that show a class.
+#[derive(Clone, Copy)]
+struct Seen {
+    first: u64,
+    count: u64,
+}
+
+#[derive(Default)]
+struct Sum {
+    seeds: u64,
+    divergent: u64,
+    tally: Tally,
+    injected: Injected,
+    classes: BTreeMap<Class, Seen>,
+}
+
+impl Sum {
+    fn take(&mut self, at: u64, outcome: Outcome) {
+        self.seeds += 1;
+        self.tally.add(&outcome.tally);
+        add(&mut self.injected, outcome.injected);
+        if let Some(violation) = outcome.violation {
+            self.divergent += 1;
+            self.note(violation.class(), Seen { first: at, count: 1 });
+        }
+    }
+
+    fn note(&mut self, class: Class, more: Seen) {
+        let seen = self.classes.entry(class).or_insert(Seen { first: more.first, count: 0 });
+        *seen = Seen { first: seen.first.min(more.first), count: seen.count + more.count };
+    }
+
+    fn merge(&mut self, other: Sum) {
+        self.seeds += other.seeds;
+        self.divergent += other.divergent;
+        self.tally.add(&other.tally);
+        add(&mut self.injected, other.injected);
+        other.classes.into_iter().for_each(|(class, seen)| self.note(class, seen));
+    }
+}
+
+fn add(sum: &mut Injected, more: Injected) {
+    for (what, count) in more {
+        *sum.entry(what).or_default() += count;
+    }
+}
+
+impl Source<'_> {
+    /// The faults that were asked for and never struck: what was not injected was not tested.
+    fn missing(&self, injected: &Injected) -> Vec<String> {
+        let tell = |name: &str| format!("{name} was never injected: more seeds, or more ops, may meet it");
+        let struck: BTreeSet<&str> = injected.keys().map(|(fault, _)| *fault).collect();
+        match self {
+            Source::Seeds { faults, .. } => {
+                faults.iter().filter(|fault| !struck.contains(fault.name)).map(|fault| tell(fault.name)).collect()
+            }
+            Source::Traces(_) if struck.is_empty() => vec![tell("a fault")],
+            Source::Traces(_) => Vec::new(),
+        }
+    }
+}
+
+fn tell(injected: &Injected, tally: &Tally) -> Injections {
+    let rows = faults::faults().filter_map(|fault| {
+        let of_fault = || injected.iter().filter(|((name, _), _)| *name == fault.name);
+        let count = of_fault().map(|(_, count)| count).sum();
+        let calls = of_fault().filter_map(|((_, call), count)| Some((call.as_ref()?.name().to_owned(), *count)));
+        (count > 0).then(|| injections::Injected { fault: fault.name.to_owned(), count, calls: calls.collect() })
+    });
+    Injections {
+        faults: rows.collect(),
+        recoveries: tally.recoveries,
+        failed: tally.failed,
+        told: tally.told,
+        lost: tally.lost,
+        points: 0,
+    }
+}
+
+/// Runs the first case of a class again, shrinks and files it; `None` where it does not show the class again.
+fn describe(
+    options: &Options,
+    (class, seen): &(Class, Seen),
+    shrinks: bool,
+    pair: &mut Pair,
+) -> Result<Option<Finding>, CampaignError> {
+    let Some(case) = options.source.case(seen.first) else { return Ok(None) };
+    let whole = pair.run(&case.header, &case.ops)?;
+    let Some(violation) = whole.violation.filter(|found| found.class() == *class) else { return Ok(None) };
+    let mut divergence = violation.divergence();
+    let (mut ops, mut shrunk) = (case.ops.clone(), None);
+    if shrinks && let Some(least) = minimize(&case.header, &case.ops, &whole.strikes, class, pair)? {
+        let again = pair.run(&case.header, &least.ops)?;
+        divergence = again.violation.map_or(divergence, |violation| violation.divergence());
+        shrunk = Some(Shrinking::from(&least));
+        ops = least.ops;
+    }
+    let note = format!("{class}, shrunk from {}", case.name);
+    let header = Header { seed: None, generator: 0, note, ..case.header };
+    let trace = Trace { header, ops, replies: None };
+    let added = options.store.add(class, &trace)?;
+    let path = added.item().path.display().to_string();
+    let mut finding = Finding::new(case.name, &divergence, Some(&excerpt(&trace.ops, divergence.at)));
+    finding.first_seed = case.seed;
+    finding.count = seen.count;
+    finding.shrunk = shrunk;
+    finding.replay = options.command.with(&format!("chaos {}", files::quote(&path)));
+    finding.trace = Some(path);
+    Ok(Some(finding))
+}
+
+/// The shortest and plainest trace that shows the class.
+fn minimize(
+    header: &Header,
+    ops: &[Op],
+    strikes: &[Strike],
+    class: &Class,
+    pair: &mut Pair,
+) -> Result<Option<shrink::Shrunk>, TargetError> {
+    let before = ops.len();
+    let mut evaluate = |ops: &[Op]| -> Result<Option<Found>, TargetError> {
+        let found = pair.run(header, ops)?.violation;
+        Ok(found.map(|violation| Found { class: violation.class(), at: violation.at }))
+    };
+    let limits = shrink::Limits::default();
+    // Where each fault stands right before what it strikes, leaving out other ops does not lead it elsewhere.
+    let drawn_near = draw_near(ops, strikes);
+    let near = shrink::shrink(&drawn_near, class, &limits, &mut evaluate)?;
+    let shrunk = if near.is_some() { near } else { shrink::shrink(ops, class, &limits, &mut evaluate)? };
+    Ok(shrunk.map(|shrunk| shrink::Shrunk { before, ..shrunk }))
+}
+
+/// Moves each fault right before the op that it struck first, and leaves out those that struck nothing.
+fn draw_near(ops: &[Op], strikes: &[Strike]) -> Vec<Op> {
+    let mut near = Vec::with_capacity(ops.len());
+    for (at, op) in ops.iter().enumerate() {
+        for strike in strikes.iter().filter(|strike| strike.struck_at == at && strike.armed_at != at) {
+            let Some(Op { conn, act: Act::Fault(spec) }) = ops.get(strike.armed_at) else { continue };
+            let mut spec = spec.clone();
+            let nth = faults::fault(&spec.name).and_then(Fault::nth_at);
+            if let Some(arg) = nth.and_then(|nth| spec.args.get_mut(nth)) {
+                *arg = i64::try_from(strike.nth).unwrap_or(i64::MAX);
+            }
+            near.push(Op { conn: *conn, act: Act::Fault(spec) });
+        }
+        let is_armed = matches!(&op.act, Act::Fault(spec) if faults::fault(&spec.name).is_some_and(Fault::is_armed));
+        if !is_armed {
+            near.push(op.clone());
+        }
+    }
+    near
+}
+
+/// The ops that lead to a violation, as many as are told.
+fn excerpt(ops: &[Op], at: usize) -> Excerpt {
+    const OPS_MAX: usize = 12;
+    let end = (at + 1).min(ops.len());
+    let first = end.saturating_sub(OPS_MAX);
+    Excerpt { first, ops: ops[first..end].to_vec(), want: Vec::<Reply>::new(), got: Vec::new() }
+}
+
+/// What each op of the first trace asks of the files: the calls, one line each.
+///
+/// # Errors
+/// A fault that is none; infrastructure.
+pub fn list_calls(
+    subject: &str,
+    settings: Settings,
+    source: &Source,
+) -> Result<Vec<(Op, Vec<String>)>, CampaignError> {
+    let Some(case) = source.case(0) else { return Ok(Vec::new()) };
+    let mut session = FaultySession::named(subject, settings, &case.header)?;
+    session.list_calls();
+    session.restart_empty(&case.header)?;
+    session.take_calls();
+    let mut listed = Vec::with_capacity(case.ops.len());
+    for op in case.ops {
+        session.perform(&op)?;
+        let calls = session.take_calls();
+        listed.push((op, calls));
+    }
+    Ok(listed)
+}

@@ -1,0 +1,129 @@
+//! What goes wrong with the files under a store.
+
+use super::{Call, DAMAGE, Effect, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth, draw_times};
+use crate::seed::Stream;
+
+/// The rows.
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "disk_full",
+        about: "the disk is full at the nth write, for so many writes",
+        invariant: Invariant::KeepsAll,
+        params: &[NTH, TIMES],
+        plan: |args| {
+            let kinds = &[Call::Open, Call::Write, Call::Truncate];
+            Plan::Calls { kinds, nth: count(args[0]), times: count(args[1]), effect: Effect::Full }
+        },
+        draw: |stream| vec![draw_nth(stream) / 2, draw_times(stream)],
+        needs_crash: false,
+    },
+    Fault {
+        name: "disk_quota",
+        about: "the files may grow by so many bytes only, for so many ops",
+        invariant: Invariant::KeepsAll,
+        params: &[Param { name: "room_bytes", range: 0..=1 << 30 }, Param { name: "ops", range: 1..=100_000 }],
+        plan: |args| Plan::Quota { room_bytes: count(args[0]), ops: count(args[1]) },
+        draw: |stream| vec![i64::from(*stream.pick(&[0, 512, 5_000, 20_000])), 1 + i64::from(stream.below(10))],
+        needs_crash: false,
+    },
+    Fault {
+        name: "corrupt_read",
+        about: "the nth read brings a flipped bit, a sector of zeros, an old sector, or too few bytes",
+        invariant: Invariant::TellsDamage,
+        params: &[NTH, Param { name: "manner", range: 0..=3 }, PLACE],
+        plan: |args| {
+            let place = count(args[2]);
+            let effect = match args[1] {
+                0 => Effect::FlipBit { bit: place },
+                1 => Effect::ZeroSector { sector: place },
+                2 => Effect::StaleSector { sector: place },
+                _ => Effect::Short { bytes: place },
+            };
+            Plan::Calls { kinds: &[Call::Read], nth: count(args[0]), times: 1, effect }
+        },
+        draw: |stream| vec![draw_nth(stream) / 4, i64::from(stream.below(4)), draw_place(stream)],
+        needs_crash: false,
+    },
+    Fault {
+        name: DAMAGE,
+        about: "the nth write brings a flipped bit, or a sector of zeros, to the disk",
+        invariant: Invariant::TellsDamage,
+        params: &[NTH, Param { name: "manner", range: 0..=1 }, PLACE],
+        plan: |args| {
+            let place = count(args[2]);
+            let effect = if args[1] == 0 { Effect::FlipBit { bit: place } } else { Effect::ZeroSector { sector: place } };
+            Plan::Calls { kinds: &[Call::Write], nth: count(args[0]), times: 1, effect }
+        },
+        draw: |stream| vec![draw_nth(stream) / 2, i64::from(stream.below(2)), draw_place(stream)],
+        needs_crash: false,
+    },
+    Fault {
+        name: "slow_write",
+        about: "the nth write or sync, and some after it, take longer",
+        invariant: Invariant::KeepsAll,
+        params: &[NTH, TIMES, Param { name: "delay_us", range: 1..=60_000_000 }],
+        plan: |args| {
+            let effect = Effect::Delay { us: count(args[2]) };
+            Plan::Calls { kinds: &[Call::Write, Call::Sync], nth: count(args[0]), times: count(args[1]), effect }
+        },
+        draw: |stream| vec![draw_nth(stream), draw_times(stream), 1 + i64::from(stream.below(2_000_000))],
+        needs_crash: false,
+    },
+    Fault {
+        name: "crash_mid_write",
+        about: "the power goes at the nth call: what was not synced is kept, lost or torn",
+        invariant: Invariant::KeepsAll,
+        params: &[NTH, Param { name: "fates", range: 0..=i64::MAX }],
+        plan: |args| {
+            let effect = Effect::PowerLoss { fates: count(args[1]) };
+            Plan::Calls { kinds: Call::ALL, nth: count(args[0]), times: 1, effect }
+        },
+        draw: |stream| vec![draw_nth(stream), draw_fates(stream)],
+        needs_crash: false,
+    },
+    Fault {
+        name: LIE,
+        about: "from the nth sync on the disk lies: it keeps nothing of what it says is durable",
+        invariant: Invariant::KeepsPrefix,
+        params: &[NTH],
+        plan: |args| {
+            Plan::Calls { kinds: &[Call::Sync], nth: count(args[0]), times: u64::MAX, effect: Effect::Lie }
+        },
+        draw: |stream| vec![i64::from(stream.below(6))],
+        needs_crash: true,
+    },
+    Fault {
+        name: "io_error",
+        about: "the nth call, or the nth of one kind, fails with EIO, and perhaps more after it",
+        invariant: Invariant::KeepsAll,
+        params: &[NTH, TIMES, Param { name: "kind", range: 0..=8 }],
+        plan: |args| {
+            let of_kind = usize::try_from(args[2]).ok().and_then(|at| at.checked_sub(1)).map(|at| &Call::ALL[at..=at]);
+            let kinds = of_kind.unwrap_or(Call::ALL);
+            Plan::Calls { kinds, nth: count(args[0]), times: count(args[1]), effect: Effect::Io }
+        },
+        draw: |stream| {
+            let kind = i64::from(stream.below(9));
+            // Of any one kind there are fewer calls than of all.
+            let nth = if kind == 0 { draw_nth(stream) } else { draw_nth(stream) / 4 };
+            vec![nth, draw_times(stream), kind]
+        },
+        needs_crash: false,
+    },
+];
+
+/// Which bit, byte or sector of a call; beyond its end it starts again.
+const PLACE: Param = Param { name: "place", range: 0..=1 << 40 };
+
+fn draw_place(stream: &mut Stream) -> i64 {
+    i64::from(stream.below(1 << 19))
+}
+
+/// Everything lost, everything kept, or some of it.
+fn draw_fates(stream: &mut Stream) -> i64 {
+    match stream.below(4) {
+        0 => 0,
+        1 => 1,
+        _ => 2 + i64::from(stream.bits32() >> 1),
+    }
+}

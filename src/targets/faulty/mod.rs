@@ -1,0 +1,474 @@
+//! `faulty`: Redlite on a simulated disk, which injects the faults of a trace.
+//!
+//! Nothing survives of a process that lost its power or was killed but its files: every connection is gone, and the
+//! op that was in flight is answered [`Reply::Closed`]. The store is opened again at once, also where faults strike
+//! that, too. A power loss ends what the disk lied about: nothing of it is kept.
+//!
+//! Random picks follow from the op alone, so that two sessions that ran other ops before pick the same.
+
+mod board;
+mod model;
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use board::{Board, Loss};
+pub use board::{Injected, Strike};
+pub use model::Model;
+
+use super::embedded::{EmbeddedSession, Execute, Place};
+use super::{Session, Target, TargetError, TargetOptions};
+use crate::diff::Keyspace;
+use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_KEPT, PENDING_LOST, Plan, Upkeep};
+use crate::redlite::env::{Env, Random};
+use crate::redlite::vfs::{Call as DiskCall, Fate, Image, SimulatedDisk, draw_fates};
+use crate::redlite::{Client, Durability, FileOptions, OpenError, Redlite};
+use crate::resp::Reply;
+use crate::trace::{Act, FaultSpec, Header, Op, TargetInfo};
+
+/// The database's file on the simulated disk.
+const FILE: &str = "store.db";
+
+/// How often a store is opened while faults strike that; then they are lifted.
+const REOPENS_MAX: usize = 16;
+
+/// What of a write outlasts a power loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sync {
+    /// Everything that was acknowledged.
+    #[default]
+    Full,
+    /// The last writes may be lost.
+    Normal,
+    /// Nothing is promised.
+    Off,
+}
+
+/// How the store is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What outlasts a power loss.
+    pub sync: Sync,
+    /// Pages are held to their checksums.
+    pub verify: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { sync: Sync::Full, verify: true }
+    }
+}
+
+/// What an op came to.
+#[derive(Debug)]
+pub struct Step {
+    /// The reply.
+    pub reply: Reply,
+    /// What became of the store and the connection.
+    pub end: End,
+}
+
+/// What became of the store, or of the op's connection, with an op.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// They are as before.
+    Runs,
+    /// The connection ended in the middle of the op.
+    Dropped(ConnectionDrop),
+    /// The store went away, by a fault or as the op says, and was opened again.
+    Reopened {
+        /// True where the power went, and with it what was not synced.
+        lost_power: bool,
+    },
+    /// It went away and cannot be opened again.
+    Refused {
+        /// What opening it came to.
+        why: String,
+        /// True where the attempt changed the files.
+        is_changed: bool,
+    },
+}
+
+/// `faulty`
+pub(super) fn faulty(_: &str, _: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
+    Ok(Box::new(Faulty))
+}
+
+struct Faulty;
+
+impl Target for Faulty {
+    fn info(&self) -> TargetInfo {
+        FaultySession::info()
+    }
+
+    fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
+        Ok(Box::new(FaultySession::open(Settings::default(), Arc::new(Client::execute), header)?))
+    }
+}
+
+/// A replay in progress.
+pub struct FaultySession {
+    inner: EmbeddedSession,
+    disk: SimulatedDisk,
+    settings: Settings,
+    board: Arc<Mutex<Board>>,
+    /// How many ops there were.
+    ops: usize,
+    /// True until the first op that is no fault.
+    is_fresh: bool,
+    is_lying: bool,
+    lists_calls: bool,
+    /// Why the store cannot be opened any more.
+    refused: Option<String>,
+}
+
+impl FaultySession {
+    /// A session on an empty store, at the header's clock: of `redlite`, or of a wrong one.
+    ///
+    /// # Errors
+    /// Where the store cannot be made, or no store has that name.
+    pub fn named(name: &str, settings: Settings, header: &Header) -> Result<Self, TargetError> {
+        match name {
+            "redlite" => Self::open(settings, Arc::new(Client::execute), header),
+            _ => Err(TargetError::NoFaults { fault: "any".to_owned() }),
+        }
+    }
+
+    /// What it is.
+    pub fn info() -> TargetInfo {
+        TargetInfo { name: "redlite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+
+    /// The same with `execute` between a trace and the store.
+    pub(super) fn open(settings: Settings, execute: Execute, header: &Header) -> Result<Self, TargetError> {
+        let board = Arc::new(Mutex::new(Board::default()));
+        let options = file_options(settings, FileOptions::default().page_bytes);
+        let disk = SimulatedDisk::from(empty_image(options)?);
+        let inner = EmbeddedSession::open(place(&disk, options), execute, header)?;
+        hook(&disk, &board);
+        let (is_fresh, is_lying, lists_calls) = (true, false, false);
+        Ok(Self { inner, disk, settings, board, ops: 0, is_fresh, is_lying, lists_calls, refused: None })
+    }
+
+    /// Back to an empty store with no fault armed, at the header's clock.
+    ///
+    /// # Errors
+    /// Where the store cannot be made.
+    pub fn restart_empty(&mut self, header: &Header) -> Result<(), TargetError> {
+        self.board().lift();
+        *self.board() = Board::default();
+        (self.ops, self.is_fresh, self.is_lying, self.refused) = (0, true, false, None);
+        self.inner.clock.set(header.start_ms);
+        self.make(FileOptions::default().page_bytes)
+    }
+
+    /// A new disk with an empty store.
+    fn make(&mut self, page_bytes: u32) -> Result<(), TargetError> {
+        let options = file_options(self.settings, page_bytes);
+        self.disk = SimulatedDisk::from(empty_image(options)?);
+        self.disk.set_trace(self.lists_calls);
+        self.inner.place = place(&self.disk, options);
+        self.inner.reopen().map_err(|source| failed(&source))?;
+        hook(&self.disk, &self.board);
+        Ok(())
+    }
+
+    /// Runs one op.
+    ///
+    /// # Errors
+    /// A fault that is none; infrastructure.
+    pub fn perform(&mut self, op: &Op) -> Result<Step, TargetError> {
+        self.board().start_op(self.ops);
+        self.ops += 1;
+        if self.board().quota_ends() {
+            self.disk.set_quota(None);
+        }
+        if let Some(why) = &self.refused {
+            let end = End::Refused { why: why.clone(), is_changed: false };
+            return Ok(Step { reply: Reply::Closed, end });
+        }
+        let step = match &op.act {
+            Act::Fault(spec) => self.fault(spec),
+            Act::Crash => {
+                let end = self.lose(Loss::Power { fates: PENDING_LOST });
+                Ok(Step { reply: Reply::ok(), end })
+            }
+            Act::Restart => self.restart(),
+            _ => self.run(op),
+        };
+        self.is_fresh &= matches!(op.act, Act::Fault(_));
+        self.settle();
+        step
+    }
+
+    /// What struck in the last op.
+    pub fn strikes(&self) -> Vec<Strike> {
+        self.board().strikes().to_vec()
+    }
+
+    /// True where a write may fail as the files may not grow.
+    pub fn has_quota(&self) -> bool {
+        self.board().has_quota()
+    }
+
+    /// Disarms every fault.
+    pub fn lift_faults(&mut self) {
+        self.board().lift();
+        self.disk.set_quota(None);
+    }
+
+    /// What was injected since this was last asked.
+    pub fn take_injected(&mut self) -> Injected {
+        self.board().take_injected()
+    }
+
+    /// Lists the calls of the files from the next [`FaultySession::restart_empty`] on.
+    pub fn list_calls(&mut self) {
+        self.lists_calls = true;
+    }
+
+    /// The calls since this was last asked, one line each.
+    pub fn take_calls(&mut self) -> Vec<String> {
+        self.disk.take_trace().iter().map(DiskCall::to_string).collect()
+    }
+
+    /// Closes one connection.
+    pub fn disconnect(&mut self, conn: u16) {
+        self.inner.disconnect(conn);
+    }
+
+    /// Everything that is stored, or what came instead. No fault strikes this.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    pub fn read(&mut self) -> Result<Keyspace, TargetError> {
+        self.board().is_paused = true;
+        let read = self.inner.keyspace();
+        self.board().is_paused = false;
+        self.disk.take_struck();
+        Ok(read?.unwrap_or_else(|| Keyspace::unreadable(Reply::error("ERR storage: the keys cannot be listed"))))
+    }
+
+    /// What is wrong with the file as a whole: nothing where it is sound. No fault strikes this.
+    pub fn find_damage(&mut self) -> Vec<String> {
+        self.board().is_paused = true;
+        let found = self.inner.store.find_damage();
+        self.board().is_paused = false;
+        found.unwrap_or_else(|error| vec![error.to_string()])
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        lock(&self.board)
+    }
+
+    fn run(&mut self, op: &Op) -> Result<Step, TargetError> {
+        let drop = if matches!(op.act, Act::Call(_)) { self.board().drop_connection() } else { None };
+        if drop == Some(ConnectionDrop::InRequest) {
+            self.inner.disconnect(op.conn);
+            return Ok(Step { reply: Reply::Closed, end: End::Dropped(ConnectionDrop::InRequest) });
+        }
+        self.inner.store.set_random(Random::seeded(hash(op)));
+        let reply = self.inner.perform(op)?;
+        if let Some(end) = self.recover_from_loss() {
+            return Ok(Step { reply: Reply::Closed, end });
+        }
+        if drop.is_some() {
+            self.inner.disconnect(op.conn);
+            return Ok(Step { reply: Reply::Closed, end: End::Dropped(ConnectionDrop::InReply) });
+        }
+        Ok(Step { reply, end: End::Runs })
+    }
+
+    fn restart(&mut self) -> Result<Step, TargetError> {
+        self.inner.close().map_err(|source| failed(&source))?;
+        let end = match self.recover_from_loss() {
+            Some(end) => end,
+            None => self.reopen(false),
+        };
+        Ok(Step { reply: Reply::ok(), end })
+    }
+
+    fn fault(&mut self, spec: &FaultSpec) -> Result<Step, TargetError> {
+        let (fault, plan) = Fault::of(spec).map_err(|source| TargetError::BadFault { source })?;
+        let done = match plan {
+            Plan::Upkeep(upkeep) => self.keep_up(upkeep)?,
+            Plan::Quota { room_bytes, ops } => {
+                self.disk.set_quota(Some(self.disk.image().size().saturating_add(room_bytes)));
+                self.board().set_quota(ops);
+                Ok(())
+            }
+            Plan::Calls { .. } | Plan::Memory { .. } | Plan::Connection { .. } => {
+                self.board().arm(fault, plan);
+                Ok(())
+            }
+        };
+        if let Some(end) = self.recover_from_loss() {
+            return Ok(Step { reply: Reply::Closed, end });
+        }
+        let reply = done.map_or_else(|error| Reply::error(format!("ERR storage: {error}")), |()| Reply::ok());
+        Ok(Step { reply, end: End::Runs })
+    }
+
+    fn keep_up(&mut self, upkeep: Upkeep) -> Result<Result<(), OpenError>, TargetError> {
+        Ok(match upkeep {
+            Upkeep::Checkpoint => self.inner.store.checkpoint(),
+            Upkeep::Vacuum => self.inner.store.vacuum(),
+            Upkeep::OpenTwice => match self.inner.place.open(&self.inner.clock) {
+                Err(OpenError::InUse) => Ok(()),
+                Err(other) => Err(other),
+                Ok(_) => Err(OpenError::Storage("it was opened while it is open".to_owned())),
+            },
+            Upkeep::PageSize { bytes } => {
+                if self.is_fresh {
+                    self.make(bytes)?;
+                }
+                Ok(())
+            }
+        })
+    }
+
+    /// Opens the store again where a fault of this op took it away.
+    fn recover_from_loss(&mut self) -> Option<End> {
+        let loss = self.board().take_loss()?;
+        Some(self.lose(loss))
+    }
+
+    fn lose(&mut self, loss: Loss) -> End {
+        self.settle();
+        self.cut_off(loss);
+        self.reopen(matches!(loss, Loss::Power { .. }))
+    }
+
+    fn cut_off(&mut self, loss: Loss) {
+        match loss {
+            Loss::Process => self.disk.kill(),
+            Loss::Power { .. } if self.is_lying => self.disk.crash(|_| Fate::Drop),
+            Loss::Power { fates: PENDING_LOST } => self.disk.crash(|_| Fate::Drop),
+            Loss::Power { fates: PENDING_KEPT } => self.disk.crash(|_| Fate::Keep),
+            Loss::Power { fates } => self.disk.crash(draw_fates(&mut Random::seeded(fates))),
+        }
+        if let Loss::Power { .. } = loss {
+            self.is_lying = false;
+            self.board().end_lies();
+        }
+    }
+
+    /// Opens the store, and again where a fault strikes that.
+    fn reopen(&mut self, mut lost_power: bool) -> End {
+        for attempt in 0.. {
+            if attempt == REOPENS_MAX {
+                self.lift_faults();
+            }
+            let before = self.disk.image();
+            self.inner.place.set_storage(Arc::new(self.disk.for_process()));
+            let Err(error) = self.inner.reopen() else { return End::Reopened { lost_power } };
+            let loss = self.board().take_loss();
+            let struck = self.settle();
+            if let Some(loss) = loss {
+                self.cut_off(loss);
+                lost_power |= matches!(loss, Loss::Power { .. });
+            } else if struck == 0 {
+                let why = error.to_string();
+                self.refused = Some(why.clone());
+                return End::Refused { why, is_changed: holds_other(&before, &self.disk.image()) };
+            }
+        }
+        unreachable!("a fault that was lifted does not strike")
+    }
+
+    /// Takes in what the disk says went wrong. Returns how many calls that were.
+    fn settle(&mut self) -> usize {
+        let struck = self.disk.take_struck();
+        let mut board = lock(&self.board);
+        let aimed = board.settle(&struck);
+        board.note_quota(struck.len().saturating_sub(aimed) as u64);
+        self.is_lying |= board.strikes().iter().any(|strike| strike.fault == faults::LIE);
+        struck.len()
+    }
+}
+
+impl Session for FaultySession {
+    fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        for op in ops {
+            replies.push(self.perform(op)?.reply);
+        }
+        Ok(())
+    }
+
+    fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        if self.refused.is_some() {
+            return Ok(Some(Keyspace::unreadable(Reply::Closed)));
+        }
+        self.read().map(Some)
+    }
+
+    fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
+        Ok(None)
+    }
+
+    fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
+        self.restart_empty(header)
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        let mut notes = self.inner.take_notes();
+        notes.extend(self.refused.iter().map(|why| format!("the store cannot be opened again: {why}")));
+        notes
+    }
+}
+
+fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
+    board.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hook(disk: &SimulatedDisk, board: &Arc<Mutex<Board>>) {
+    let board = Arc::clone(board);
+    disk.set_hook(move |call, _| lock(&board).decide(call));
+}
+
+fn place(disk: &SimulatedDisk, options: FileOptions) -> Place {
+    Place::Storage { storage: Arc::new(disk.for_process()), name: PathBuf::from(FILE), options }
+}
+
+fn file_options(settings: Settings, page_bytes: u32) -> FileOptions {
+    let durability = match settings.sync {
+        Sync::Full => Durability::Full,
+        Sync::Normal => Durability::Normal,
+        Sync::Off => Durability::Off,
+    };
+    FileOptions { durability, verify: settings.verify, page_bytes }
+}
+
+/// A disk with an empty store and nothing pending: made once, as that takes longer than opening it.
+fn empty_image(options: FileOptions) -> Result<Image, TargetError> {
+    static MADE: Mutex<BTreeMap<u32, Image>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(image) = made.get(&options.page_bytes) {
+        return Ok(image.clone());
+    }
+    let disk = SimulatedDisk::default();
+    let options = FileOptions { durability: Durability::Full, ..options };
+    drop(Redlite::open_on(Arc::new(disk.clone()), FILE, options, Env::system()).map_err(|source| failed(&source))?);
+    disk.crash(|_| Fate::Keep);
+    made.insert(options.page_bytes, disk.image());
+    Ok(disk.image())
+}
+
+fn failed(source: &OpenError) -> TargetError {
+    TargetError::Redlite { store: "redlite".to_owned(), source: source.to_string().into() }
+}
+
+fn holds_other(before: &Image, after: &Image) -> bool {
+    let files = |image: &Image| -> Vec<(PathBuf, Option<Vec<u8>>)> {
+        image.files().map(|file| (file.to_owned(), image.bytes(file))).collect()
+    };
+    files(before) != files(after)
+}
+
+fn hash(op: &Op) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    op.hash(&mut hasher);
+    hasher.finish()
+}
