@@ -118,13 +118,19 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     let shrinks = classes.len().min(options.shrinks_max);
     progress.start("shrinking", shrinks as u64);
     let reference = pair.reference.info();
-    let described = in_parallel(pair.jobs(options.jobs), classes.len(), || Sessions::open(pair), |at, sessions| {
-        let shrinks = at < options.shrinks_max && !options.stop.load(Ordering::Relaxed);
-        let described =
-            describe_first(&classes[at], |class, seen| describe(options, class, seen, &reference, sessions, shrinks))?;
-        progress.step(0, false);
-        Ok(described)
-    })?;
+    let described = in_parallel(
+        pair.jobs(options.jobs),
+        classes.len(),
+        || Sessions::open(pair),
+        |at, sessions| {
+            let shrinks = at < options.shrinks_max && !options.stop.load(Ordering::Relaxed);
+            let described = describe_first(&classes[at], |class, seen| {
+                describe(options, class, seen, &reference, sessions, shrinks)
+            })?;
+            progress.step(0, false);
+            Ok(described)
+        },
+    )?;
     // Where there was nothing left to do, nothing was interrupted.
     let interrupted = options.stop.load(Ordering::Relaxed) && (compared < options.cases() || !classes.is_empty());
     let mut flaky = tally.flaky;
@@ -264,24 +270,29 @@ fn compare_seeds(options: &Options, pair: Pair, progress: &Progress) -> Result<T
     let next = AtomicU64::new(0);
     let jobs = usize::try_from(options.cases()).unwrap_or(usize::MAX).min(pair.jobs(options.jobs).get());
     let settings = differential_options(options);
-    let tallies = in_parallel(pair.jobs(options.jobs), jobs, || Sessions::open(pair), |_, sessions| {
-        let mut tally = Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() };
-        while !options.stop.load(Ordering::Relaxed) {
-            let Some(case) = options.case(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            let (header, ops) = options.sequence(case);
-            let outcome = match &mut tally.coverage {
-                None => sessions.compare(&header, &ops, &settings, &mut |_| {}),
-                Some(coverage) => {
-                    coverage.start_trace();
-                    sessions.compare(&header, &ops, &settings, &mut |seen| coverage.observe(seen))
-                }
-            };
-            let outcome = outcome.inspect_err(|_| next.store(options.cases(), Ordering::Relaxed))?;
-            progress.step(outcome.ops, outcome.divergence.is_some() || !outcome.unsupported.is_empty());
-            tally.add(case, &outcome);
-        }
-        Ok(tally)
-    })?;
+    let tallies = in_parallel(
+        pair.jobs(options.jobs),
+        jobs,
+        || Sessions::open(pair),
+        |_, sessions| {
+            let mut tally = Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() };
+            while !options.stop.load(Ordering::Relaxed) {
+                let Some(case) = options.case(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                let (header, ops) = options.sequence(case);
+                let outcome = match &mut tally.coverage {
+                    None => sessions.compare(&header, &ops, &settings, &mut |_| {}),
+                    Some(coverage) => {
+                        coverage.start_trace();
+                        sessions.compare(&header, &ops, &settings, &mut |seen| coverage.observe(seen))
+                    }
+                };
+                let outcome = outcome.inspect_err(|_| next.store(options.cases(), Ordering::Relaxed))?;
+                progress.step(outcome.ops, outcome.divergence.is_some() || !outcome.unsupported.is_empty());
+                tally.add(case, &outcome);
+            }
+            Ok(tally)
+        },
+    )?;
     let mut sum = Tally::default();
     tallies.into_iter().for_each(|tally| sum.merge(tally));
     Ok(sum)

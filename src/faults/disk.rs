@@ -51,7 +51,8 @@ pub(super) const FAULTS: &[Fault] = &[
         params: &[NTH, Param { name: "manner", range: 0..=1 }, PLACE],
         plan: |args| {
             let place = count(args[2]);
-            let effect = if args[1] == 0 { Effect::FlipBit { bit: place } } else { Effect::ZeroSector { sector: place } };
+            let effect =
+                if args[1] == 0 { Effect::FlipBit { bit: place } } else { Effect::ZeroSector { sector: place } };
             Plan::Calls { kinds: &[Call::Write], nth: count(args[0]), times: 1, effect }
         },
         draw: |stream| vec![draw_nth(stream) / 2, i64::from(stream.below(2)), draw_place(stream)],
@@ -86,9 +87,7 @@ pub(super) const FAULTS: &[Fault] = &[
         about: "from the nth sync on the disk lies: it keeps nothing of what it says is durable",
         invariant: Invariant::KeepsPrefix,
         params: &[NTH],
-        plan: |args| {
-            Plan::Calls { kinds: &[Call::Sync], nth: count(args[0]), times: u64::MAX, effect: Effect::Lie }
-        },
+        plan: |args| Plan::Calls { kinds: &[Call::Sync], nth: count(args[0]), times: u64::MAX, effect: Effect::Lie },
         draw: |stream| vec![i64::from(stream.below(6))],
         needs_crash: true,
     },

@@ -45,16 +45,8 @@ pub enum Call {
 
 impl Call {
     /// Every kind of call.
-    pub const ALL: &[Call] = &[
-        Call::Open,
-        Call::Read,
-        Call::Write,
-        Call::Truncate,
-        Call::Sync,
-        Call::Size,
-        Call::Unlink,
-        Call::Exists,
-    ];
+    pub const ALL: &[Call] =
+        &[Call::Open, Call::Read, Call::Write, Call::Truncate, Call::Sync, Call::Size, Call::Unlink, Call::Exists];
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
@@ -302,9 +294,10 @@ impl Fault {
 
     /// Its arguments with what they may be: `NTH (0 to 100000) FATES (0 to 255)`.
     pub fn describe_params(&self) -> String {
-        let params = self.params.iter().map(|param| {
-            format!("{} ({} to {})", param.name.to_uppercase(), param.range.start(), param.range.end())
-        });
+        let params = self
+            .params
+            .iter()
+            .map(|param| format!("{} ({} to {})", param.name.to_uppercase(), param.range.start(), param.range.end()));
         let params: Vec<String> = params.collect();
         if params.is_empty() { "no arguments".to_owned() } else { params.join(" ") }
     }

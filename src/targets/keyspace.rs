@@ -180,6 +180,24 @@ pub(super) fn read_listed<R: Requests>(
     Ok(Some(Keyspace { entries }))
 }
 
+/// What these keys hold, in their order. A key is told by its database, name, type and expiry.
+pub(super) fn read_values<'a>(
+    server: &mut impl Requests,
+    keys: impl IntoIterator<Item = (u32, Vec<u8>, &'a str, Option<i64>)>,
+) -> Result<Keyspace, Failure> {
+    let mut entries = Vec::new();
+    let mut unread = Vec::new();
+    for (db, key, kind, expires_ms) in keys {
+        if let Some(row) = KINDS.iter().find(|row| row.name == kind) {
+            unread.push((entries.len(), Name { db, key: key.clone() }, row));
+        }
+        let kind = kind.to_owned();
+        entries.push(Entry { db, key, kind, value: Reply::NullBulk, details: None, expires_ms });
+    }
+    read_contents(server, &mut entries, unread, &mut Known::new())?;
+    Ok(Keyspace { entries })
+}
+
 /// Asks for what the keys at these places of `entries` hold.
 fn read_contents<R: Requests>(
     server: &mut R,

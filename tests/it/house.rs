@@ -35,13 +35,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// The files and folders that may import `redlite` from outside of it.
-const KNOW_REDLITE: &[&str] = &[
-    "src/targets/embedded/",
-    "src/targets/faulty/",
-    "src/targets/sim.rs",
-    "src/targets/canary/",
-    "src/cli/serve.rs",
-];
+const KNOW_REDLITE: &[&str] =
+    &["src/targets/embedded/", "src/targets/faulty/", "src/targets/sim.rs", "src/targets/canary/", "src/cli/serve.rs"];
 
 /// Where the wall clock and the thread's randomness may be used.
 const KNOW_THE_WORLD: &[&str] = &["src/redlite/env.rs", "src/targets/", "src/campaign/", "src/cli/"];

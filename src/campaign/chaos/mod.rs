@@ -355,11 +355,7 @@ fn excerpt(ops: &[Op], at: usize) -> Excerpt {
 ///
 /// # Errors
 /// A fault that is none; infrastructure.
-pub fn list_calls(
-    subject: &str,
-    settings: Settings,
-    source: &Source,
-) -> Result<Vec<(Op, Vec<String>)>, CampaignError> {
+pub fn list_calls(subject: &str, settings: Settings, source: &Source) -> Result<Vec<(Op, Vec<String>)>, CampaignError> {
     let Some(case) = source.case(0) else { return Ok(Vec::new()) };
     let mut session = FaultySession::named(subject, settings, &case.header)?;
     session.list_calls();

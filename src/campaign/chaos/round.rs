@@ -283,7 +283,11 @@ impl<'a> Round<'a> {
             return Ok(None);
         }
         self.outcome.tally.failed += 1;
-        if is_explained { Ok(None) } else { self.violation(Breach::UnexplainedError, Reply::ok(), got, "no fault struck") }
+        if is_explained {
+            Ok(None)
+        } else {
+            self.violation(Breach::UnexplainedError, Reply::ok(), got, "no fault struck")
+        }
     }
 
     fn refused(&mut self, why: &str, is_changed: bool) -> Judged {

@@ -278,6 +278,16 @@ impl Store {
         Ok(self.row(PAGES, [], |row| row.get(0))?.unwrap_or(0))
     }
 
+    /// Every key of every database by name: its database, name, type and expiry.
+    pub fn all_keys(&self) -> rusqlite::Result<Vec<(u32, Vec<u8>, Type, Option<i64>)>> {
+        self.rows(
+            "SELECT db, name, type, expires_ms FROM keys WHERE expires_ms IS NULL OR expires_ms >= ?1
+             ORDER BY db, name",
+            [self.now_ms],
+            |row| Ok((row.get(0)?, bytes(row, 1)?, Type::from_number(row.get(2)?)?, row.get(3)?)),
+        )
+    }
+
     /// Every key's name and type.
     pub fn names(&self, db: u32) -> Result<Vec<(Vec<u8>, Type)>, Failure> {
         Ok(self.rows(

@@ -328,7 +328,16 @@ impl Session for EmbeddedSession {
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
-        let read = keyspace::read(&mut Admin(self.store.client()), &mut self.known, self.clock.now_ms());
+        let admin = &mut Admin(self.store.client());
+        let keys = if matches!(self.place, Place::Memory) { self.store.keys().ok() } else { None };
+        let read = match keys {
+            // In memory there is nothing between the store and what it says.
+            Some(keys) => {
+                let keys = keys.into_iter().map(|key| (key.db, key.name, key.kind, key.expires_ms));
+                keyspace::read_values(admin, keys).map(Some)
+            }
+            None => keyspace::read(admin, &mut self.known, self.clock.now_ms()),
+        };
         Ok(read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply()))))
     }
 

@@ -123,8 +123,7 @@ impl Board {
                 continue;
             }
             injection = injection_of(effect);
-            let strike =
-                Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth: seen_in_op };
+            let strike = Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth: seen_in_op };
             self.aimed.push(Aimed { number: call.number, call: kind, strike });
             match effect {
                 Effect::PowerLoss { fates } => self.loss = Some(Loss::Power { fates }),
@@ -143,7 +142,8 @@ impl Board {
             let Plan::Connection { nth, drop } = armed.plan else { continue };
             armed.seen += 1;
             if armed.seen == nth + 1 && dropped.is_none() {
-                dropped = Some((drop, Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth: 0 }));
+                dropped =
+                    Some((drop, Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth: 0 }));
             }
         }
         let (drop, strike) = dropped?;
