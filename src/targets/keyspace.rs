@@ -14,7 +14,7 @@ const DATABASES: u32 = 16;
 /// A connection that serves nothing but reading and emptying the store.
 pub(super) trait Requests {
     /// True where a round trip costs more than many requests.
-    const IS_FAR: bool;
+    const IS_FAR: bool = true;
 
     /// Runs `requests` in one pipeline and returns one reply for each.
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure>;
@@ -530,8 +530,6 @@ mod tests {
     }
 
     impl Requests for Fixed {
-        const IS_FAR: bool = true;
-
         fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
             let answer = |argv: &Argv| match &argv[0] {
                 b"INFO" => Reply::bulk(self.info),

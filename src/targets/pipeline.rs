@@ -280,3 +280,33 @@ pub(super) fn is_echo(reply: &Reply, nonce: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Trace;
+
+    /// How many of these ops go out together, on connections that are not open yet.
+    #[track_caller]
+    fn check(ops: &str, expected: usize) {
+        let trace = Trace::parse(ops).unwrap_or_else(|error| panic!("{ops}: {error}"));
+        assert_eq!(ops_at_start(&trace.ops, &BTreeMap::new(), true, true), expected, "{ops}");
+    }
+
+    #[test]
+    fn ops_go_out_together_up_to_what_needs_care() {
+        check("GET a\nGET b\n@1 GET c\n", 2);
+        check("GET a\n!advance 5ms\n!await\nGET b\n!advance 5ms\n", 4);
+        check("!advance 5ms\nGET a\n", 0);
+        check("MULTI\n!advance 5ms\nEXEC\n", 1);
+        check("MULTI\nDBSIZE\nEXEC\n", 1);
+        check("MULTI\nEXEC\n!advance 5ms\nDBSIZE\n", 4);
+        check("SCAN 0\nGET a\n", 1);
+        check("GET a\nSUBSCRIBE c\nPUBLISH c x\nPING\nMULTI\n", 4);
+        check("SUBSCRIBE c\n!advance 5ms\nPING\n", 1);
+        check("SUBSCRIBE c\n!await\nPING\n", 1);
+        check("MULTI\nSUBSCRIBE c\n", 1);
+        check("GET a\nBLPOP l 0\n", 1);
+        check("QUIT\n", 0);
+    }
+}

@@ -209,8 +209,6 @@ impl Server {
 }
 
 impl Requests for Server {
-    const IS_FAR: bool = true;
-
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
         let mut admin = match self.admin.take() {
             Some(admin) => admin,

@@ -165,14 +165,14 @@ impl WireSession {
         let outcome = link.connection.exchange(&mut run);
         let Run { emptied, listens, id, frames, answered_ms, is_clock_lost, .. } = run;
         let is_astray = is_clock_lost || (outcome.is_ok() && !emptying.is_empty() && !is_emptied(&emptied));
-        if listens && !link.listens() {
-            link.set_id(id);
-            link.set_listening();
-        }
         for (op, reply) in ops.iter().zip(&replies[first..]) {
             if let Some(argv) = op.argv().filter(|argv| argv.len() == 1) {
                 link.note_transaction(argv, Some(reply));
             }
+        }
+        if listens && !link.listens() {
+            link.set_id(id);
+            link.set_listening();
         }
         if let Err(broken) = outcome {
             if let Clock::Frozen(clock) = &mut self.clock {
