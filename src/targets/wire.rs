@@ -179,6 +179,7 @@ impl WireSession {
                 // What was sent behind the failure is as if it had not been.
                 clock.set(answered_ms.unwrap_or(started_ms))?;
             }
+            self.pass_over(&ops[replies.len() - first..], replies)?;
             return Err(Stop::Broken(broken, frames));
         }
         if is_astray {
@@ -189,6 +190,20 @@ impl WireSession {
             && let Some(first) = replies.pop()
         {
             replies.push(cursor::iterate(argv, cursor_at, first, |next| link.connection.run_one(next))?);
+        }
+        Ok(())
+    }
+
+    /// Does what stands in a run before its next call: it is the call that fails.
+    fn pass_over(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        for op in ops.iter().take_while(|op| op.argv().is_none()) {
+            match (&op.act, &mut self.clock) {
+                (Act::Advance { ms }, Clock::Frozen(clock)) => {
+                    clock.advance(*ms)?;
+                    replies.push(Reply::ok());
+                }
+                _ => replies.push(Reply::Frames(Vec::new())),
+            }
         }
         Ok(())
     }
