@@ -49,8 +49,9 @@
 //! - Every decision comes from a named stream of the seed. The wall clock and the thread's randomness are used in
 //!   `redlite::env`, `targets`, `campaign` and `cli` alone, and never reach a trace or a diff.
 //! - Nothing is written to a server that `dst` did not start, unless it is empty or the user allowed it.
-//! - Unsafe code is in `redlite/vfs/shim.rs` alone, where SQLite's files become a Rust trait. Every page of a store in
-//!   a file carries a checksum; one that fails is an error, and is never served.
+//! - Unsafe code is in `redlite/vfs/shim.rs` and `redlite/vfs/memory.rs` alone, where SQLite's files become a Rust trait
+//!   and its allocator can be made to fail. Every page of a store in a file carries a checksum; one that fails is an
+//!   error, and is never served.
 //! - A trace file comes from a stranger: what it may cost is bounded, and a bad one is one clear error.
 //!
 //! `tests/it/house.rs` holds what of this can be read off the sources.

@@ -9,7 +9,7 @@ use super::inputs::Input;
 use super::options::{CorpusArgs, GroupsArgs, ReportArgs, SeedsArgs, program};
 use super::progress::Bar;
 use super::{Outcome, interrupt, output};
-use crate::campaign::chaos::{self, Source};
+use crate::campaign::chaos::{self, Source, exhaustive};
 use crate::campaign::{CommandLine, Progress};
 use crate::corpus::Store;
 use crate::faults::{self, Fault};
@@ -53,6 +53,11 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Store")]
     no_checksums: bool,
 
+    /// Let each trace, of 50 ops at most, fail at every point there is: the power goes at every call, with every part of
+    /// what was not synced kept, lost and torn; and every call fails once
+    #[arg(long, conflicts_with = "faults")]
+    exhaustive: bool,
+
     /// List what each op asks of the files, and run nothing else
     #[arg(long, help_heading = "Report")]
     trace_io: bool,
@@ -94,7 +99,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     if args.faults.iter().any(|named| matches!(named, Named::Help)) {
         return list_faults();
     }
-    let faults = faults_named(&args.faults);
+    let faults = if args.exhaustive { Vec::new() } else { faults_named(&args.faults) };
     let groups = args.groups.groups();
     let traces = read(&args.traces)?;
     let source = if args.traces.is_empty() {
@@ -106,11 +111,20 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     if args.trace_io {
         return list_calls(&args, &source);
     }
+    if args.exhaustive {
+        let longest = source.longest();
+        let most = exhaustive::OPS_MAX;
+        ensure!(
+            longest <= most as u64,
+            "--exhaustive takes traces of up to {most} ops, not {longest}: say --ops {most}"
+        );
+    }
     let options = chaos::Options {
         source,
         jobs: args.seeds.jobs(),
         subject: &args.subject,
         settings: args.settings(),
+        is_exhaustive: args.exhaustive,
         shrinks_max: args.shrinks,
         store: &Store::new(args.corpus.corpus.join("chaos")),
         command: &args.command(),

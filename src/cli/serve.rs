@@ -1,7 +1,11 @@
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
+use rustix::process::Signal;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Outcome, interrupt};
 use crate::redlite::server::{Executor, ListenError, Listener, Settings, allow_clients, serve};
@@ -45,6 +49,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    let runtime = runtime.context("cannot start the server")?;
+    outlive_file_limit(&runtime).context("cannot start the server")?;
     let store = open(&args)?;
     let password = args.password.as_ref().filter(|password| !password.is_empty());
     store.set_password(password.map(|password| password.clone().into_bytes()));
@@ -53,8 +60,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         anstream::eprintln!("{WARN}the system allows no more than {clients_max} clients{WARN:#} (ulimit -n)");
     }
     let settings = Settings { clients_max, ..Settings::default() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
-    runtime.context("cannot start the server")?.block_on(async {
+    runtime.block_on(async {
         let listeners = listen(&args, password.is_some()).await?;
         for listener in &listeners {
             let kept = args.file.as_ref().map_or("in memory".to_owned(), |file| format!("in {}", file.display()));
@@ -65,6 +71,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     })
 }
 
+/// A write that would make a file longer than the system allows (`ulimit -f`) fails from now on. Otherwise the signal
+/// that comes with it ends the process.
+fn outlive_file_limit(runtime: &Runtime) -> io::Result<()> {
+    let _entered = runtime.enter();
+    // What listens to it stays when the stream of signals is dropped.
+    signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map(drop)
+}
+
 fn open(args: &Args) -> anyhow::Result<Redlite> {
     let Some(file) = &args.file else { return Ok(Redlite::open_in_memory()?) };
     Redlite::open(file).map_err(|error| {
@@ -72,6 +86,7 @@ fn open(args: &Args) -> anyhow::Result<Redlite> {
             OpenError::Foreign => "; name another, or one that is not there yet",
             OpenError::Damaged(_) => "; put back a copy of it",
             OpenError::InUse => "; stop that one, or name another file",
+            OpenError::NoRoom { .. } => "; make room, and start again",
             _ => "",
         };
         anyhow::anyhow!("{}: {error}{advice}", file.display())

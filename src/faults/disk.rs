@@ -1,7 +1,13 @@
 //! What goes wrong with the files under a store.
 
-use super::{Call, DAMAGE, Effect, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth, draw_times};
+use super::{
+    CRASH, Call, DAMAGE, EXACT_FATES, Effect, Fates, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth,
+    draw_times,
+};
 use crate::seed::Stream;
+
+/// The power loss that says exactly what is kept.
+pub(super) const POWER_LOSS: &str = "power_loss";
 
 /// The rows.
 pub(super) const FAULTS: &[Fault] = &[
@@ -71,15 +77,28 @@ pub(super) const FAULTS: &[Fault] = &[
         needs_crash: false,
     },
     Fault {
-        name: "crash_mid_write",
+        name: CRASH,
         about: "the power goes at the nth call: what was not synced is kept, lost or torn",
         invariant: Invariant::KeepsAll,
         params: &[NTH, Param { name: "fates", range: 0..=i64::MAX }],
         plan: |args| {
-            let effect = Effect::PowerLoss { fates: count(args[1]) };
+            let effect = Effect::PowerLoss(Fates::Drawn(count(args[1])));
             Plan::Calls { kinds: Call::ALL, nth: count(args[0]), times: 1, effect }
         },
         draw: |stream| vec![draw_nth(stream), draw_fates(stream)],
+        needs_crash: false,
+    },
+    Fault {
+        name: POWER_LOSS,
+        about: "the same with exactly this kept: the first PLACE changes, all but one, one torn at either end, or a mask",
+        invariant: Invariant::KeepsAll,
+        params: &[NTH, Param { name: "manner", range: 0..=4 }, Param { name: "place", range: 0..=i64::MAX }],
+        plan: |args| {
+            let manner = usize::try_from(args[1]).ok().and_then(|manner| EXACT_FATES.get(manner));
+            let fates = manner.map_or(Fates::KeptFirst(0), |fates| fates(count(args[2])));
+            Plan::Calls { kinds: Call::ALL, nth: count(args[0]), times: 1, effect: Effect::PowerLoss(fates) }
+        },
+        draw: |stream| vec![draw_nth(stream), i64::from(stream.below(5)), i64::from(stream.below(40))],
         needs_crash: false,
     },
     Fault {

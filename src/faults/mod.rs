@@ -70,12 +70,8 @@ pub enum Effect {
     Io,
     /// It fails with ENOSPC.
     Full,
-    /// It is the last one before the power goes. What was not synced is kept, lost or torn, sector by sector, as this
-    /// number says: see [`PENDING_LOST`] and [`PENDING_KEPT`].
-    PowerLoss {
-        /// Which of the many ways.
-        fates: u64,
-    },
+    /// It is the last one before the power goes.
+    PowerLoss(Fates),
     /// It is the last one of the process; what was written stays.
     Kill,
     /// It ends early.
@@ -107,15 +103,36 @@ pub enum Effect {
     },
 }
 
+/// The fault that takes the power away in the middle of an op.
+pub const CRASH: &str = "crash_mid_write";
 /// The fault after which a power loss loses what the disk said was durable.
 pub const LIE: &str = "lost_fsync";
 /// The fault that leaves damage on the disk.
 pub const DAMAGE: &str = "corrupt_write";
 
-/// Of [`Effect::PowerLoss`]: everything that was not synced is lost.
-pub const PENDING_LOST: u64 = 0;
-/// Of [`Effect::PowerLoss`]: everything is kept.
-pub const PENDING_KEPT: u64 = 1;
+/// What becomes in a power loss of what was not synced: of each name, length and sector that was changed, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fates {
+    /// 0: all is lost. 1: all is kept. Otherwise each is kept, lost or torn, as is drawn from this seed.
+    Drawn(u64),
+    /// So many of the first are kept, and the others lost.
+    KeptFirst(u64),
+    /// All are kept but this one.
+    AllBut(u64),
+    /// All are kept, and of this one only the first half.
+    TornHead(u64),
+    /// All are kept, and of this one only the second half.
+    TornTail(u64),
+    /// Those are kept whose bit is set; beyond the 64th, none.
+    Mask(u64),
+}
+
+/// Everything that was not synced is lost.
+pub const PENDING_LOST: Fates = Fates::Drawn(0);
+
+/// The ways of `power_loss`, in the order of its argument.
+const EXACT_FATES: &[fn(u64) -> Fates] =
+    &[Fates::KeptFirst, Fates::AllBut, Fates::TornHead, Fates::TornTail, Fates::Mask];
 
 /// How a connection ends in the middle of an op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,6 +329,20 @@ impl Fault {
         self.nth_at().is_some()
     }
 
+    /// The power loss at the `nth` call with exactly these fates, none of which are drawn.
+    pub fn power_loss(nth: u64, fates: Fates) -> FaultSpec {
+        let (manner, place) = match fates {
+            Fates::Drawn(_) => (0, 0),
+            Fates::KeptFirst(place) => (0, place),
+            Fates::AllBut(place) => (1, place),
+            Fates::TornHead(place) => (2, place),
+            Fates::TornTail(place) => (3, place),
+            Fates::Mask(place) => (4, place),
+        };
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        FaultSpec { name: disk::POWER_LOSS.to_owned(), args: vec![number(nth), manner, number(place)] }
+    }
+
     /// The fault with arguments that are drawn.
     pub fn draw(&self, stream: &mut Stream) -> FaultSpec {
         FaultSpec { name: self.name.to_owned(), args: (self.draw)(stream) }
@@ -368,7 +399,7 @@ mod tests {
             "fire",
             &[],
             "there is no fault \"fire\"; there are disk_full, disk_quota, corrupt_read, corrupt_write, slow_write, \
-             crash_mid_write, lost_fsync, io_error, kill, connection_drop, memory_pressure, checkpoint, vacuum, \
+             crash_mid_write, power_loss, lost_fsync, io_error, kill, connection_drop, memory_pressure, checkpoint, vacuum, \
              open_twice, page_size",
         );
     }

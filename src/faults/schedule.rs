@@ -7,7 +7,7 @@ use crate::trace::{Act, Op};
 /// The most faults of one trace: more hide each other.
 const FAULTS_MAX: u32 = 3;
 
-/// Puts faults of these kinds between `ops`, and some upkeep, as the seed says. `faults` is not empty.
+/// Puts faults of these kinds between `ops`, and some upkeep, as the seed says; only upkeep, where `faults` is empty.
 ///
 /// Raw bytes are left out: one op may hold several requests then, and which of them a fault struck cannot be told.
 pub fn insert(ops: Vec<Op>, faults: &[&'static Fault], seed: Seed) -> Vec<Op> {
@@ -26,7 +26,8 @@ pub fn insert(ops: Vec<Op>, faults: &[&'static Fault], seed: Seed) -> Vec<Op> {
         };
         inserted.push((at, act));
     }
-    for _ in 0..1 + stream.below(FAULTS_MAX) {
+    let count = if faults.is_empty() { 0 } else { 1 + stream.below(FAULTS_MAX) };
+    for _ in 0..count {
         let fault = *stream.pick(faults);
         let at = place(&ops, &mut stream);
         inserted.push((at, Act::Fault(fault.draw(&mut stream))));

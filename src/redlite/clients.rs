@@ -307,8 +307,8 @@ impl Clients {
         }
     }
 
-    /// Starts a batch of commands that are committed together.
-    pub fn start_batch(&mut self) {
+    /// Notes that what was run is committed: its replies stay.
+    pub fn note_commit(&mut self) {
         self.uncommitted.clear();
     }
 

@@ -51,6 +51,16 @@ pub enum OpenError {
     /// A store is open once at a time.
     #[error("the store is open already, in this process or another")]
     InUse,
+    /// The file is from before there were checksums, and the copy of it that has some needs room: about this many bytes
+    /// beside the file, until it takes the file's place. The file is left as it is.
+    #[error(
+        "the store in the file has no checksums yet: a copy that has some takes about {bytes} bytes, and the disk has \
+         no room for them"
+    )]
+    NoRoom {
+        /// That many.
+        bytes: u64,
+    },
     /// The file holds a store of another version.
     #[error("the store in the file has schema version {found}, and this version reads {expected}")]
     Version {
@@ -66,6 +76,7 @@ impl From<rusqlite::Error> for OpenError {
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => OpenError::Foreign,
             Some(ErrorCode::DatabaseBusy) => OpenError::InUse,
+            Some(ErrorCode::OutOfMemory) => OpenError::Storage("out of memory".to_owned()),
             _ => OpenError::Sqlite(error),
         }
     }
@@ -86,7 +97,8 @@ impl OpenError {
 }
 
 impl Redlite {
-    /// Opens the store in the file at `path`, which is made where it is missing.
+    /// Opens the store in the file at `path`, which is made where it is missing. One from before there were checksums
+    /// is replaced with a copy that has some, which takes a while the first time.
     ///
     /// # Errors
     /// [`OpenError`] where the file cannot be opened or is no store.
@@ -216,11 +228,15 @@ impl Redlite {
         done.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
     }
 
-    /// Starts a batch: commands of any of the store's connections that are committed together.
+    /// True where a commit would wait for a disk: it is worth to take in first whatever else there is to run.
+    pub(super) fn has_to_sync(&self) -> bool {
+        lock(&self.engine).store.has_to_sync()
+    }
+
+    /// Starts a batch, or goes on with one that was not committed: commands of any of the store's connections that are
+    /// committed together.
     pub fn batch(&self) -> Batch<'_> {
-        let mut engine = lock(&self.engine);
-        engine.clients.start_batch();
-        Batch { engine }
+        Batch { engine: lock(&self.engine) }
     }
 
     /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
@@ -282,7 +298,6 @@ impl Batch<'_> {
     /// of it is kept.
     pub fn commit(&mut self) {
         self.engine.commit();
-        self.engine.clients.start_batch();
     }
 
     /// Takes what is to be sent to a connection.
@@ -331,7 +346,6 @@ impl Client {
     /// While it is blocked, no command is run and the answer is [`Reply::Pending`].
     pub fn execute(&mut self, argv: &Argv) -> Reply {
         let mut engine = lock(&self.engine);
-        engine.clients.start_batch();
         engine.run(self.slot, argv);
         engine.commit();
         engine.take_reply(self.slot)
@@ -365,7 +379,7 @@ impl Drop for Client {
 fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
     engine.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
         let mut guard = poisoned.into_inner();
-        guard.store.rollback();
+        guard.undo(&Reply::Error(b"ERR a command of the same batch was cut short: nothing of it is kept".to_vec()));
         engine.clear_poison();
         guard
     })
@@ -397,9 +411,8 @@ impl Engine {
 
     /// Finds the command and runs it, queues it or refuses it.
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
-        self.store.recover()?;
-        let checked =
-            commands::find(argv).and_then(|command| commands::check_state(connection, command).map(|()| command));
+        let recovered = self.store.recover().map_err(Failure::from).and_then(|()| commands::find(argv));
+        let checked = recovered.and_then(|command| commands::check_state(connection, command).map(|()| command));
         self.clients.commands_run += 1;
         connection.active_ms = now_ms;
         let command = match checked {
@@ -453,8 +466,9 @@ impl Engine {
     }
 
     fn commit(&mut self) {
-        if let Err(error) = self.store.commit() {
-            self.fail(Failure::Storage(error));
+        match self.store.commit() {
+            Ok(()) => self.clients.note_commit(),
+            Err(error) => self.fail(Failure::Storage(error)),
         }
     }
 

@@ -19,7 +19,7 @@
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
-//! | [`vfs`] | the files under SQLite: checksums of pages, and a simulated disk; the only room with `unsafe` code |
+//! | [`vfs`] | the files and the memory under SQLite: checksums of pages, a simulated disk, allocations that fail; the only room with `unsafe` code |
 //! | [`server`] | the same store for clients on sockets |
 //! | `number`, `long_double`, `glob`, `qsort`, `stream_id` | how Redis reads and writes numbers and ids, matches patterns, and sorts |
 //!

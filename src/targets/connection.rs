@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use crate::resp::{Argv, DecodeError, Decoder, Limits, Reply};
 
@@ -41,7 +42,7 @@ impl fmt::Display for Endpoint {
 
 /// Why a reply did not come.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub enum Failure {
     /// Nothing came within the deadline.
     Hung,
     /// The peer closed the connection, or it could not be opened.
@@ -272,6 +273,37 @@ impl Connection {
             frames.push(frame);
         }
         end.unwrap_or(Ok(bytes))
+    }
+
+    /// Waits for whatever comes next, reads no more than `bytes_max` bytes of it, and appends the frames that are whole
+    /// with them.
+    pub fn read_part(&mut self, bytes_max: usize, frames: &mut Vec<Reply>) -> Result<(), Failure> {
+        let room = self.decoder.spare(bytes_max);
+        let most = bytes_max.min(room.len());
+        match recv(&self.stream, &mut room[..most], RecvFlags::empty()) {
+            Ok((_, 0)) => return Err(Failure::Closed),
+            Ok((_, count)) => self.decoder.advance(count),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Err(Failure::Hung),
+            Err(_) => return Err(Failure::Closed),
+        }
+        while let Some(frame) = self.decoder.next_reply().map_err(Failure::Malformed)? {
+            frames.push(frame);
+        }
+        Ok(())
+    }
+
+    /// Tells the peer that nothing more is sent; what it sends still arrives.
+    pub fn finish_sending(&self) {
+        // An error says that the peer is gone, which is told to whoever reads.
+        let _ = shutdown(&self.stream, Shutdown::Write);
+    }
+
+    /// Closes the connection with a TCP reset: what is still under way either way is thrown away. On a unix socket it
+    /// is closed as ever.
+    pub fn reset(self) {
+        // As above.
+        let _ = set_socket_linger(&self.stream, Some(Duration::ZERO));
     }
 
     /// True where something to read comes within `wait`, or the peer's end of the connection.

@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use super::clock::tells;
-use super::clock::{Clock, FrozenClock};
+use super::clock::{Clock, FrozenClock, tells};
 use super::process::{Launch, ServerDir};
 use super::real_time::RealTime;
 use super::server::Server;
@@ -47,6 +46,22 @@ impl Exec {
         let launch = Launch { program: program.into(), args: words, setpriv, clean_up: None, env: Vec::new() };
         Ok(Self { launch, is_frozen, options: options.clone() })
     }
+
+    /// Starts it in `dir`. What it holds from elsewhere is refused, unless the user gave it over.
+    fn start(&self, launch: Launch, dir: ServerDir) -> Result<Server, TargetError> {
+        let mut server = Server::start(launch, dir, self.options.reply_deadline)?;
+        if !self.options.allow_flush {
+            server.refuse_data()?;
+        }
+        Ok(server)
+    }
+}
+
+/// Starts the server of `exec:COMMAND` in a directory of its own, and says what it is.
+pub(super) fn start(text: &str, options: &TargetOptions) -> Result<(Server, TargetInfo), TargetError> {
+    let exec = Exec::new(text, false, options)?;
+    let server = exec.start(exec.launch.clone(), ServerDir::new()?)?;
+    Ok((server, exec.info()))
 }
 
 impl Target for Exec {
@@ -60,12 +75,9 @@ impl Target for Exec {
         let dir = ServerDir::new()?;
         let mut launch = self.launch.clone();
         let frozen = if self.is_frozen { FrozenClock::new(&dir, header.start_ms, &mut launch.env)? } else { None };
-        let mut server = Server::start(launch, dir, self.options.reply_deadline)?;
+        let mut server = self.start(launch, dir)?;
         if self.is_frozen && !tells(&mut server, header.start_ms) {
             return Err(TargetError::OwnClock { server: self.info().name });
-        }
-        if !self.options.allow_flush {
-            server.refuse_data()?;
         }
         let mut clock = frozen.map_or_else(|| Clock::Real(RealTime::new(header.start_ms)), Clock::Frozen);
         clock.try_request(&mut server)?;

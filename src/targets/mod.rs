@@ -10,6 +10,7 @@
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
+//! | [`live`] | a server that a campaign loads, kills and starts again by itself |
 //! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
 //! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
 //! | `guard` | what a trace may not do to a server that dst did not start |
@@ -27,6 +28,7 @@ pub mod faulty;
 mod guard;
 mod keyspace;
 mod link;
+pub mod live;
 mod pipeline;
 mod process;
 mod real_time;
@@ -36,6 +38,7 @@ mod server;
 mod spawned;
 mod wire;
 
+pub use connection::Failure;
 pub use keyspace::reading_ops;
 pub use process::kill_all;
 

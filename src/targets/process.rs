@@ -157,13 +157,37 @@ impl Process {
         start_on_free_port()
     }
 
+    /// Starts a server and kills it after `lived`, whatever it has come to by then.
+    pub fn start_briefly(launch: &Launch, dir: &ServerDir, lived: Duration) -> Result<(), TargetError> {
+        let process = if launch.args.iter().any(|arg| arg.contains("{socket}")) {
+            Self::spawn_at(&Endpoint::Unix(dir.socket()), None, launch, dir)?
+        } else {
+            let port = Port::take()?;
+            Self::spawn_at(&port.endpoint(), Some(port), launch, dir)?
+        };
+        thread::sleep(lived);
+        drop(process);
+        Ok(())
+    }
+
     fn start_at(
         endpoint: Endpoint,
         port: Option<Port>,
         launch: &Launch,
         dir: &ServerDir,
     ) -> Result<(Self, Endpoint), TargetError> {
-        let fill = |arg: &String| fill_in(arg, dir, &endpoint);
+        let mut process = Self::spawn_at(&endpoint, port, launch, dir)?;
+        process.await_ready(&endpoint, dir)?;
+        Ok((process, endpoint))
+    }
+
+    fn spawn_at(
+        endpoint: &Endpoint,
+        port: Option<Port>,
+        launch: &Launch,
+        dir: &ServerDir,
+    ) -> Result<Self, TargetError> {
+        let fill = |arg: &String| fill_in(arg, dir, endpoint);
         let log = File::create(dir.log()).map_err(TargetError::io("cannot write the server's log"))?;
         let errors = log.try_clone().map_err(TargetError::io("cannot write the server's log"))?;
         let mut command = launch.command();
@@ -179,9 +203,7 @@ impl Process {
         let child = spawn(command).map_err(TargetError::io(what))?;
         running().insert(Pid::from_child(&child).as_raw_nonzero().get());
         let clean_up = launch.clean_up.as_ref().map(|args| args.iter().map(fill).collect());
-        let mut process = Self { child, program: launch.program.clone(), clean_up, _port: port };
-        process.await_ready(&endpoint, dir)?;
-        Ok((process, endpoint))
+        Ok(Self { child, program: launch.program.clone(), clean_up, _port: port })
     }
 
     fn await_ready(&mut self, endpoint: &Endpoint, dir: &ServerDir) -> Result<(), TargetError> {

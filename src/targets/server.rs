@@ -182,7 +182,23 @@ impl Server {
         Ok(())
     }
 
-    /// Ends the server, in good order or by SIGKILL, and starts it again on its files.
+    /// Kills the server by SIGKILL and reaps it. False where dst did not start it, or it had ended by itself.
+    pub fn kill(&mut self) -> bool {
+        self.admin = None;
+        let Owner::Dst { process, .. } = &mut self.owner else { return false };
+        process.take().is_some_and(|mut process| process.exited().is_none())
+    }
+
+    /// Starts a killed server on its files and kills it after `lived`, whatever it has come to by then. Does nothing to
+    /// a server that runs, or that dst did not start.
+    pub fn start_briefly(&self, lived: Duration) -> Result<(), TargetError> {
+        match &self.owner {
+            Owner::Dst { process: None, launch, dir } => Process::start_briefly(launch, dir, lived),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the server where it runs, in good order or by SIGKILL, and starts it again on its files.
     ///
     /// # Errors
     /// [`TargetError::NotOurs`] where dst did not start it.

@@ -1,11 +1,15 @@
 //! Integration tests: one binary, one file a subject.
 
 mod canary;
+mod chaos_kill;
 mod cli;
 mod connections;
 mod coverage;
+mod full_disk;
 mod generate;
 mod house;
+mod memory;
+mod migration;
 mod reference;
 mod search;
 mod serve;

@@ -111,7 +111,7 @@ fn keeps_promise(start: &Image, seed: u64, options: FileOptions) -> Result<(), S
         Err(_) => Run { acknowledged: vec![NIL.to_owned(); 8], in_flight: None },
     };
     disk.clear_hook();
-    disk.crash(draw_fates(&mut random));
+    disk.crash(draw_fates(Random::seeded(random.below(u64::MAX))));
     let store = open(&disk, options).map_err(|error| format!("seed {seed}, call {at}: {error}"))?;
     let found = dump(&store);
     if found != done.acknowledged && Some(&found) != done.in_flight.as_ref() {
@@ -148,7 +148,7 @@ fn a_store_that_is_made_is_there_or_not_after_a_crash_at_any_call() {
             disk.set_hook(move |call, _| if call.number == at { Injection::PowerLoss } else { Injection::None });
             drop(open(&disk, FileOptions::default()));
             disk.clear_hook();
-            disk.crash(draw_fates(&mut Random::seeded(at * 4 + seed)));
+            disk.crash(draw_fates(Random::seeded(at * 4 + seed)));
             let store =
                 open(&disk, FileOptions::default()).unwrap_or_else(|error| panic!("call {at}, seed {seed}: {error}"));
             assert_eq!(call(&store, "SET k v"), Reply::ok(), "call {at}, seed {seed}");
@@ -441,4 +441,25 @@ fn calls_are_counted_and_listed() {
     assert_eq!(disk.counts().injected[&(CallKind::Write, InjectionKind::Delay)], writes);
     assert_eq!(disk.delay_us(), 7 * writes);
     assert_eq!(disk.counts().calls(), disk.calls());
+}
+
+#[test]
+fn a_batch_may_be_larger_than_what_sqlite_keeps_in_memory() {
+    let disk = SimulatedDisk::from(empty());
+    let store = open(&disk, FileOptions::default()).expect("a store");
+    let client = store.client();
+    let value = "v".repeat(60_000);
+    let mut batch = store.batch();
+    for key in 0..100 {
+        batch.run(&client, &format!("SET k{key} {value}").split(' ').collect());
+    }
+    batch.commit();
+    batch.take_frames(&client, |reply| assert_eq!(reply, Reply::ok()));
+    drop(batch);
+    assert_eq!(store.find_damage().expect("it is read"), Vec::<String>::new());
+    disk.crash(|_| Fate::Drop);
+    let store = open(&disk, FileOptions::default()).expect("a store");
+    for key in 0..100 {
+        assert_eq!(brief(&call(&store, &format!("GET k{key}"))), brief_value(&value), "k{key}");
+    }
 }

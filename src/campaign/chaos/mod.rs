@@ -3,12 +3,17 @@
 //! | file | what it does |
 //! |---|---|
 //! | `mod.rs` | many seeds, or traces, on the simulated disk: finds, shrinks and files what breaks an invariant |
+//! | [`kill`] | real servers killed, and their connections lost, under load |
 //! | [`round`] | one trace, in step with a model |
+//! | [`exhaustive`] | one short trace, which fails at every point there is |
 //! | [`verdict`] | what may be found |
 
+pub mod exhaustive;
+pub mod kill;
 pub mod round;
 pub mod verdict;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +26,7 @@ use crate::diff::{Class, Excerpt};
 use crate::faults::{self, Fault, schedule};
 use crate::generate::Group;
 use crate::report::injections::{self, Injections};
-use crate::report::{Finding, Report, Shrinking, Timing, Totals};
+use crate::report::{Finding, Flaky, Report, Shrinking, Timing, Totals};
 use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::shrink::{self, Found};
@@ -42,6 +47,8 @@ pub struct Options<'a> {
     pub subject: &'a str,
     /// How it is opened.
     pub settings: Settings,
+    /// Each trace fails at every point there is.
+    pub is_exhaustive: bool,
     /// How many classes are shrunk at most.
     pub shrinks_max: usize,
     /// Where minimal traces are kept.
@@ -65,7 +72,7 @@ pub enum Source<'a> {
         ops: u64,
         /// What they are about; one group at least.
         groups: &'a [&'static Group],
-        /// What is injected; one at least.
+        /// What is injected; where there is none, only upkeep.
         faults: &'a [&'static Fault],
     },
     /// They are given, with their names.
@@ -91,6 +98,14 @@ impl Source<'_> {
         match self {
             Source::Seeds { seeds, groups, .. } => seeds.saturating_mul(groups.len() as u64),
             Source::Traces(traces) => traces.len() as u64,
+        }
+    }
+
+    /// How many ops the longest has, faults apart.
+    pub fn longest(&self) -> u64 {
+        match self {
+            Source::Seeds { ops, .. } => *ops,
+            Source::Traces(traces) => traces.iter().map(|(_, trace)| trace.ops.len() as u64).max().unwrap_or(0),
         }
     }
 
@@ -154,9 +169,10 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         while !options.stop.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(case) = options.source.case(at) else { break };
-            let outcome = pair.run(&case.header, &case.ops).inspect_err(|_| next.store(count, Ordering::Relaxed))?;
+            let injected = options.inject(&case, pair, &mut sum);
+            let (outcome, shown_by) = injected.inspect_err(|_| next.store(count, Ordering::Relaxed))?;
             progress.step(outcome.tally.ops, outcome.violation.is_some());
-            sum.take(at, outcome);
+            sum.take(at, outcome, shown_by);
         }
         Ok(sum)
     })?;
@@ -171,60 +187,93 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         progress.step(0, false);
         Ok(finding)
     })?;
+    let again = |((class, seen), finding): (&(Class, Seen), &Option<Finding>)| {
+        let found_in = options.source.case(seen.first).map_or_else(String::new, |case| case.name);
+        finding.is_none().then(|| Flaky { found_in, class: class.clone() })
+    };
+    let flaky: Vec<Flaky> = classes.iter().zip(&findings).filter_map(again).collect();
     let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
     findings.sort_by_key(|finding| finding.first_seed);
     let interrupted = options.stop.load(Ordering::Relaxed) && sum.seeds < count;
-    let failures = if interrupted { Vec::new() } else { options.source.missing(&sum.injected) };
+    let is_partial = interrupted || options.is_exhaustive;
+    let failures = if is_partial { Vec::new() } else { options.source.missing(&sum.injected) };
     Ok(Report {
         campaign: "chaos",
         subject: FaultySession::info().to_string(),
         reference: "a model that no fault strikes".to_owned(),
         scope: options.source.describe(),
         findings,
+        flaky,
         failures,
         totals: Totals { seeds: sum.seeds, ops: sum.tally.ops, divergent: sum.divergent, ..Totals::default() },
-        injections: Some(tell(&sum.injected, &sum.tally)),
+        injections: Some(Injections { points: sum.points, ..tell(&sum.injected, &sum.tally) }),
         interrupted,
         timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds },
         ..Report::default()
     })
 }
 
+impl Options<'_> {
+    /// Runs one case. Also returns the ops that show what it found, where these are not the case's own.
+    fn inject(&self, case: &Case, pair: &mut Pair, sum: &mut Sum) -> Result<(Outcome, Option<Vec<Op>>), TargetError> {
+        if !self.is_exhaustive {
+            return Ok((pair.run(&case.header, &case.ops)?, None));
+        }
+        let points = exhaustive::run(&case.header, &case.ops, self.subject, self.settings, pair, self.stop)?;
+        sum.points += points.outcomes + points.errors;
+        *sum.injected.entry((faults::CRASH, None)).or_default() += points.outcomes;
+        Ok((points.whole, Some(points.shown_by)))
+    }
+}
+
 /// The cases that show a class.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Seen {
     first: u64,
     count: u64,
+    /// The ops of the first, where these are not the case's own.
+    ops: Option<Vec<Op>>,
 }
 
 #[derive(Default)]
 struct Sum {
     seeds: u64,
     divergent: u64,
+    /// Points at which traces failed one by one.
+    points: u64,
     tally: Tally,
     injected: Injected,
     classes: BTreeMap<Class, Seen>,
 }
 
 impl Sum {
-    fn take(&mut self, at: u64, outcome: Outcome) {
+    fn take(&mut self, at: u64, outcome: Outcome, ops: Option<Vec<Op>>) {
         self.seeds += 1;
         self.tally.add(&outcome.tally);
         add(&mut self.injected, outcome.injected);
         if let Some(violation) = outcome.violation {
             self.divergent += 1;
-            self.note(violation.class(), Seen { first: at, count: 1 });
+            self.note(violation.class(), Seen { first: at, count: 1, ops });
         }
     }
 
     fn note(&mut self, class: Class, more: Seen) {
-        let seen = self.classes.entry(class).or_insert(Seen { first: more.first, count: 0 });
-        *seen = Seen { first: seen.first.min(more.first), count: seen.count + more.count };
+        match self.classes.entry(class) {
+            Entry::Vacant(entry) => drop(entry.insert(more)),
+            Entry::Occupied(mut entry) => {
+                let count = entry.get().count + more.count;
+                if more.first < entry.get().first {
+                    entry.insert(more);
+                }
+                entry.get_mut().count = count;
+            }
+        }
     }
 
     fn merge(&mut self, other: Sum) {
         self.seeds += other.seeds;
         self.divergent += other.divergent;
+        self.points += other.points;
         self.tally.add(&other.tally);
         add(&mut self.injected, other.injected);
         other.classes.into_iter().for_each(|(class, seen)| self.note(class, seen));
@@ -276,9 +325,16 @@ fn describe(
     shrinks: bool,
     pair: &mut Pair,
 ) -> Result<Option<Finding>, CampaignError> {
-    let Some(case) = options.source.case(seen.first) else { return Ok(None) };
+    let Some(mut case) = options.source.case(seen.first) else { return Ok(None) };
+    if let Some(ops) = &seen.ops {
+        case.ops.clone_from(ops);
+    }
     let whole = pair.run(&case.header, &case.ops)?;
-    let Some(violation) = whole.violation.filter(|found| found.class() == *class) else { return Ok(None) };
+    // A point of one trace may be told otherwise once the whole of it is judged.
+    let Some(violation) = whole.violation.filter(|found| found.class() == *class || seen.ops.is_some()) else {
+        return Ok(None);
+    };
+    let class = &violation.class();
     let mut divergence = violation.divergence();
     let (mut ops, mut shrunk) = (case.ops.clone(), None);
     if shrinks && let Some(least) = minimize(&case.header, &case.ops, &whole.strikes, class, pair)? {

@@ -33,6 +33,17 @@ pub struct Outcome {
     pub tally: Tally,
 }
 
+impl Outcome {
+    /// Adds another run; its violation, where there was none.
+    pub fn add(&mut self, other: Outcome) {
+        self.tally.add(&other.tally);
+        for (what, count) in other.injected {
+            *self.injected.entry(what).or_default() += count;
+        }
+        self.violation = self.violation.take().or(other.violation);
+    }
+}
+
 /// Sums over a run, or many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -457,7 +468,7 @@ fn is_storage_error(reply: &Reply) -> bool {
 }
 
 /// The first difference. A key of which the subject tells that it is damaged is none.
-fn difference(settings: &Settings, want: &Keyspace, got: &Keyspace) -> Option<Difference> {
+pub(super) fn difference(settings: &Settings, want: &Keyspace, got: &Keyspace) -> Option<Difference> {
     let is_told = |found: &Difference| {
         let entry = got.entries.iter().find(|entry| (entry.db, &entry.key) == (found.db, &found.key));
         entry.is_some_and(tells_damage)

@@ -27,10 +27,12 @@ pub(in crate::redlite) fn reject(
     failure: Failure,
 ) -> Failure {
     let is_exec = argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"EXEC"));
+    if is_exec {
+        connection.transaction = None;
+        clients.unwatch(connection);
+    }
     match failure {
         Failure::Refused(text) if is_exec => {
-            connection.transaction = None;
-            clients.unwatch(connection);
             let cause = text.strip_prefix(b"ERR ").unwrap_or(&text);
             Failure::Refused([b"EXECABORT Transaction discarded because of: ", cause].concat())
         }

@@ -3,7 +3,8 @@
 //! A connection's task appends what it reads to its [`Peer`] and queues the peer here. The executor's own task comes to
 //! its turn when every task that was ready has had its own, as a runtime takes them in their order: then whatever
 //! arrived at about the same time is in one batch, which is one transaction of SQLite. So it is with Redis, whose
-//! `beforeSleep` writes the replies of all that one turn of its loop has read.
+//! `beforeSleep` writes the replies of all that one turn of its loop has read. Where the commit has to wait for a disk,
+//! the batch first takes in what has arrived while it ran.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -22,6 +23,8 @@ const READ_BYTES: usize = 64 << 10;
 const BUFFER_BYTES_KEPT: usize = 16 << 10;
 /// How often the clock is looked at while somebody waits until some time. It may be set meanwhile.
 const TICK: Duration = Duration::from_millis(100);
+/// How often a batch that has to be synced to disk takes in what has arrived since.
+const GATHERINGS_MAX: usize = 8;
 
 /// What a server allows.
 #[derive(Clone, Debug)]
@@ -89,7 +92,7 @@ pub(super) struct Buffers {
     /// What is to be sent, of which `sent` bytes are.
     pub output: Vec<u8>,
     pub sent: usize,
-    /// True from the time that the executor is told of input until it has run it.
+    /// True from the time that the executor is told of input until what it answers is there.
     pub is_queued: bool,
     /// True while a command waits: what comes after it waits, too.
     pub is_blocked: bool,
@@ -220,8 +223,9 @@ impl Executor {
         .await;
     }
 
-    /// Serves the connections; never ends. `sleep` is that of the runtime.
-    pub async fn run<S: Future>(&self, sleep: impl Fn(Duration) -> S) {
+    /// Serves the connections; never ends. `sleep` is that of the runtime, and so is `pause`: it ends when every task
+    /// that can go on has had its turn, those for which something has arrived meanwhile, too.
+    pub async fn run<S: Future, P: Future>(&self, sleep: impl Fn(Duration) -> S, pause: impl Fn() -> P) {
         loop {
             let is_clock_watched = self.store.next_timeout_ms().is_some() || !self.lock().late.is_empty();
             let mut tick = pin!(is_clock_watched.then(|| sleep(TICK)));
@@ -230,7 +234,18 @@ impl Executor {
                 if tick_is_over { Poll::Ready(()) } else { self.poll_ready(context) }
             })
             .await;
-            self.run_batch();
+            let mut ran = self.run_ready();
+            for _ in 0..GATHERINGS_MAX {
+                if !self.store.has_to_sync() {
+                    break;
+                }
+                pause().await;
+                if self.lock().ready.is_empty() {
+                    break;
+                }
+                ran.append(&mut self.run_ready());
+            }
+            self.commit(&ran);
         }
     }
 
@@ -246,21 +261,30 @@ impl Executor {
         Poll::Pending
     }
 
-    /// Runs what is there, commits it, and hands the replies to the connections.
-    fn run_batch(&self) {
+    /// Runs what is there; whose it was.
+    fn run_ready(&self) -> Vec<Arc<Peer>> {
         let ready = std::mem::take(&mut self.lock().ready);
-        // Peers outlive the batch: the last handle of a client takes the engine's lock when it goes.
-        let mut stirred = Vec::new();
         let mut batch = self.store.batch();
         batch.expire_waits();
         ready.iter().for_each(|peer| run_input(&mut batch, peer));
+        ready
+    }
+
+    /// Commits what these have run, and hands the replies to the connections.
+    fn commit(&self, ran: &[Arc<Peer>]) {
+        // Peers outlive the batch: the last handle of a client takes the engine's lock when it goes.
+        let mut stirred = Vec::new();
+        let mut batch = self.store.batch();
         batch.commit();
         {
             let mut queue = self.lock();
             stirred.extend(batch.take_stirred().iter().filter_map(|&slot| queue.peers.get(slot).cloned().flatten()));
             stirred.append(&mut queue.late);
         }
-        for peer in ready.iter().chain(&stirred) {
+        for peer in ran {
+            peer.lock().is_queued = false;
+        }
+        for peer in ran.iter().chain(&stirred) {
             self.deliver(&mut batch, peer);
         }
         drop(batch);
@@ -298,8 +322,7 @@ impl Executor {
 /// Runs the requests that are there in full, until one waits or closes the connection.
 fn run_input(batch: &mut Batch<'_>, peer: &Peer) {
     let mut buffers = peer.lock();
-    let Buffers { input, parser, is_queued, is_dropped, .. } = &mut *buffers;
-    *is_queued = false;
+    let Buffers { input, parser, is_dropped, .. } = &mut *buffers;
     let mut at = 0;
     let mut state = batch.state(&peer.client);
     while !(state.is_blocked || state.is_closing || *is_dropped) {
@@ -327,4 +350,80 @@ fn is_of_the_web(argv: &Argv) -> bool {
     // Redis compares the word as a C string.
     let word = argv[0].split(|&byte| byte == 0).next().unwrap_or_default();
     word.eq_ignore_ascii_case(b"host:") || word.eq_ignore_ascii_case(b"post")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::task::{LocalSet, spawn_local, yield_now};
+
+    use super::super::connection::serve_connection;
+    use super::*;
+    use crate::redlite::FileOptions;
+    use crate::redlite::env::Env;
+    use crate::redlite::vfs::{CallKind, Injection, SimulatedDisk};
+
+    /// Clients of a store on this disk that each push to a list: the first one, and another one each time that the
+    /// executor pauses. The first words that they are answered, and how often the disk synced for it.
+    async fn push(disk: SimulatedDisk, clients: usize) -> (Vec<String>, u64) {
+        let store = Redlite::open_on(Arc::new(disk.clone()), "store.db", FileOptions::default(), Env::system());
+        let executor = Arc::new(Executor::new(store.expect("an empty disk"), Settings::default()));
+        let syncs = || disk.counts().calls.get(&CallKind::Sync).copied().unwrap_or(0);
+        let before = syncs();
+        let (waiting, sent) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
+        for _ in 0..clients {
+            let (ours, theirs) = duplex(1 << 10);
+            let executor = Arc::clone(&executor);
+            spawn_local(async move { serve_connection(&executor, theirs, Addresses::default()).await });
+            waiting.borrow_mut().push(ours);
+        }
+        let (next, done) = (Rc::clone(&waiting), Rc::clone(&sent));
+        let send_one = move || {
+            let (next, done) = (Rc::clone(&next), Rc::clone(&done));
+            async move {
+                let stream: Option<DuplexStream> = next.borrow_mut().pop();
+                if let Some(mut stream) = stream {
+                    stream.write_all(b"LPUSH list item\r\n").await.expect("it is taken");
+                    done.borrow_mut().push(stream);
+                }
+                yield_now().await;
+            }
+        };
+        send_one().await;
+        spawn_local(async move { executor.run(|_| std::future::pending::<()>(), send_one).await });
+        let mut replies = Vec::new();
+        while replies.len() < clients {
+            yield_now().await;
+            for mut stream in sent.take() {
+                let mut reply = [0; 64];
+                let bytes = stream.read(&mut reply).await.expect("a reply");
+                let text = String::from_utf8_lossy(&reply[..bytes]);
+                replies.push(text.split_whitespace().next().unwrap_or_default().to_owned());
+            }
+        }
+        (replies, syncs() - before)
+    }
+
+    fn check(disk: SimulatedDisk, clients: usize, expected: (&[&str], u64)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let (replies, syncs) = runtime.block_on(LocalSet::new().run_until(push(disk, clients)));
+        assert_eq!((replies.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), syncs), expected);
+    }
+
+    #[test]
+    fn what_arrives_before_a_sync_is_synced_with_it() {
+        check(SimulatedDisk::default(), 4, (&[":1", ":2", ":3", ":4"], 1));
+    }
+
+    #[test]
+    fn a_sync_that_fails_fails_all_that_it_was_for() {
+        let disk = SimulatedDisk::default();
+        drop(Redlite::open_on(Arc::new(disk.clone()), "store.db", FileOptions::default(), Env::system()));
+        disk.set_hook(|call, _| if call.kind == CallKind::Sync { Injection::Io } else { Injection::None });
+        // The second one is of what takes the transaction back.
+        check(disk, 3, (&["-MISCONF"; 3], 2));
+    }
 }

@@ -185,7 +185,7 @@ fn is_loopback(address: IpAddr) -> bool {
 /// runtime of one thread.
 pub async fn serve(executor: Arc<Executor>, listeners: Vec<Listener>, stop: impl Future<Output = ()>) {
     let runner = Arc::clone(&executor);
-    let running = tokio::spawn(async move { runner.run(time::sleep).await });
+    let running = tokio::spawn(async move { runner.run(time::sleep, tokio::task::yield_now).await });
     let accepting: Vec<_> = listeners
         .into_iter()
         .map(|listener| {

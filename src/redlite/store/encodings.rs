@@ -132,6 +132,7 @@ impl Store {
 
     /// Stores a key's encoding alone; the key was not touched.
     pub(super) fn write_head(&mut self, key: &Key, head: i64) -> Result<(), Failure> {
+        self.release_row(key.id)?;
         self.write("UPDATE keys SET head = ?2 WHERE id = ?1", [key.id, head])?;
         Ok(())
     }

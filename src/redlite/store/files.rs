@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::Store;
+use super::migration;
 use super::schema::{self, Found};
 use crate::redlite::engine::OpenError;
 use crate::redlite::vfs::{self, Checks, Checksummed, Storage, Vfs};
@@ -43,20 +44,35 @@ pub enum Durability {
 impl Store {
     /// Opens the store in the file of this name, which is made where it is missing.
     pub fn open_on(storage: Arc<dyn Storage>, name: &Path, options: FileOptions) -> Result<Self, OpenError> {
+        if let Some(store) = Self::open_checked(&storage, name, options)? {
+            return Ok(store);
+        }
+        let migrated = Self::open_checked(&storage, name, options)?;
+        migrated.ok_or_else(|| OpenError::Storage("the file that got checksums is the one without again".to_owned()))
+    }
+
+    /// None for one from before there were checksums: it has got some now, and is to be opened again.
+    fn open_checked(storage: &Arc<dyn Storage>, name: &Path, options: FileOptions) -> Result<Option<Self>, OpenError> {
         let checks = Checks { verify: options.verify, is_synced: options.durability == Durability::Full };
-        let vfs = Vfs::register(Arc::new(Checksummed::new(storage, checks)))?;
-        match open(&vfs, name, options) {
-            Ok(sqlite) => {
+        let vfs = Vfs::register(Arc::new(Checksummed::new(Arc::clone(storage), checks)))?;
+        match open(storage, &vfs, name, options) {
+            Ok(None) => Ok(None),
+            Ok(Some(sqlite)) => {
                 let store = Self::new(sqlite, Some(vfs))?;
                 store.sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-                Ok(store)
+                Ok(Some(store))
             }
             Err(error) => Err(error.with_cause(vfs.take_cause())),
         }
     }
 }
 
-fn open(vfs: &Vfs, name: &Path, options: FileOptions) -> Result<Connection, OpenError> {
+fn open(
+    storage: &Arc<dyn Storage>,
+    vfs: &Vfs,
+    name: &Path,
+    options: FileOptions,
+) -> Result<Option<Connection>, OpenError> {
     let sqlite = vfs.connect(name)?;
     // Before anything is written: a file that is refused stays as it is, and its log, too.
     sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
@@ -72,7 +88,8 @@ fn open(vfs: &Vfs, name: &Path, options: FileOptions) -> Result<Connection, Open
         Found::Store if vfs::reserved(&sqlite)? != vfs::RESERVED => {
             return Err(OpenError::Damaged("the header says that pages carry no checksums".to_owned()));
         }
-        Found::Store | Found::Unchecked => {}
+        Found::Store => {}
+        Found::Unchecked => return migration::add_checksums(storage, name, &sqlite).map(|()| None),
     }
     let mode: String = sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
@@ -83,33 +100,9 @@ fn open(vfs: &Vfs, name: &Path, options: FileOptions) -> Result<Connection, Open
         Durability::Normal => "PRAGMA synchronous = NORMAL",
         Durability::Off => "PRAGMA synchronous = OFF",
     })?;
-    match found {
-        Found::Nothing => schema::create(&sqlite)?,
-        Found::Unchecked => schema::complete(&sqlite)?,
-        Found::Store => {}
+    if found == Found::Nothing {
+        schema::create(&sqlite)?;
     }
     vfs.note_commit();
-    Ok(sqlite)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::redlite::Redlite;
-    use crate::resp::{Argv, Reply};
-
-    #[test]
-    fn a_file_from_before_there_were_checksums_is_read_and_written() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("store.db");
-        let old = Connection::open(&path).expect("a file");
-        schema::create_version(&old, schema::VERSION_UNCHECKED).expect("a store");
-        old.execute_batch("DROP TABLE search_indexes").expect("a store from before there were indexes");
-        drop(old);
-        for (request, reply) in [("SET", Reply::ok()), ("GETSET", Reply::bulk("v"))] {
-            let store = Redlite::open(&path).expect("an older store");
-            assert_eq!(store.client().execute(&Argv::from([request, "k", "v"])), reply);
-            assert_eq!(store.find_damage().expect("it is read"), Vec::<String>::new());
-        }
-    }
+    Ok(Some(sqlite))
 }

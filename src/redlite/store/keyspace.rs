@@ -123,12 +123,24 @@ impl Store {
 
     /// The key of this name, of any type. One whose time is over is deleted here.
     pub fn find(&mut self, db: u32, name: &[u8]) -> Result<Option<Key>, Failure> {
-        let key = self.row(
+        if let Some(key) = self.rows.get(db, name).cloned() {
+            debug_assert!(self.is_row_sound(db, name), "the row of {key:?} is another");
+            return self.unless_expired(Some(key));
+        }
+        let key = self.select(db, name)?;
+        if let Some(key) = &key {
+            self.keep_row(db, name, key)?;
+        }
+        self.unless_expired(key)
+    }
+
+    /// The key of this name, as its row has it.
+    pub(super) fn select(&self, db: u32, name: &[u8]) -> rusqlite::Result<Option<Key>> {
+        self.row(
             "SELECT id, type, length, head, expires_ms FROM keys WHERE db = ?1 AND name = ?2",
             params![db, name],
             Key::from_row,
-        )?;
-        self.unless_expired(key)
+        )
     }
 
     pub(super) fn unless_expired(&mut self, key: Option<Key>) -> Result<Option<Key>, Failure> {
@@ -170,7 +182,9 @@ impl Store {
             "INSERT INTO keys (db, name, type, length, head) VALUES (?1, ?2, ?3, 0, 0)",
             params![db, name, kind as i64],
         )?;
-        Ok(Key { id: self.last_insert_id(), kind, length: 0, head: 0, expires_ms: None })
+        let key = Key { id: self.last_insert_id(), kind, length: 0, head: 0, expires_ms: None };
+        self.keep_row(db, name, &key)?;
+        Ok(key)
     }
 
     /// Makes an empty key of this name in place of whatever is there, without expiry. Where there is something, nobody
@@ -191,8 +205,7 @@ impl Store {
             return self.delete(key);
         }
         self.touch(key);
-        self.write("UPDATE keys SET length = ?2, head = ?3 WHERE id = ?1", params![key.id, key.length, key.head])?;
-        Ok(())
+        self.write_extent(key)
     }
 
     /// Deletes the key and its elements.
@@ -203,10 +216,11 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the key's elements and leaves its row.
+    /// Deletes the key's elements and leaves its row, which its caller deletes or changes.
     pub(super) fn delete_elements(&mut self, key: &Key) -> Result<(), Failure> {
         // SQLite gives the id of a key that is gone to another.
         self.ranks.forget(key.id);
+        self.rows.forget(key.id);
         self.signal_gone(key)?;
         for elements in key.kind.row().delete {
             self.write(elements, [key.id])?;
@@ -217,6 +231,7 @@ impl Store {
     /// Sets when the key expires, or that it does not.
     pub fn set_expiry(&mut self, key: &Key, expires_ms: Option<i64>) -> Result<(), Failure> {
         self.touch(key);
+        self.release_row(key.id)?;
         self.write("UPDATE keys SET expires_ms = ?2 WHERE id = ?1", params![key.id, expires_ms])?;
         Ok(self.set_document_expiry(key, expires_ms)?)
     }
@@ -227,6 +242,7 @@ impl Store {
         self.touch_name(db, name);
         self.signal_ready(db, name, key.kind);
         self.signal_gone(key)?;
+        self.release_row(key.id)?;
         self.write("UPDATE keys SET db = ?2, name = ?3 WHERE id = ?1", params![key.id, db, name])?;
         self.mark_renamed(key);
         Ok(())
@@ -236,6 +252,7 @@ impl Store {
     pub fn copy(&mut self, key: &Key, db: u32, name: &[u8]) -> Result<(), Failure> {
         self.touch_name(db, name);
         self.signal_ready(db, name, key.kind);
+        self.release_row(key.id)?;
         self.write(
             "INSERT INTO keys (db, name, type, length, head, expires_ms, value)
              SELECT ?2, ?3, type, length, head, expires_ms, value FROM keys WHERE id = ?1",
@@ -322,6 +339,8 @@ impl Store {
         if left != right {
             // Through a database of no number, since a name is unique in its database at every moment.
             const MOVE: &str = "UPDATE keys SET db = ?2 WHERE db = ?1";
+            self.store_rows()?;
+            self.rows.clear();
             self.write(MOVE, params![left, -1])?;
             self.write(MOVE, params![right, left])?;
             self.write(MOVE, params![-1, right])?;
@@ -334,6 +353,7 @@ impl Store {
     pub fn clear(&mut self, db: u32) -> Result<(), Failure> {
         // As in RediSearch: whatever the database.
         self.drop_indexes()?;
+        self.store_rows()?;
         let keys =
             self.rows("SELECT id, type, length, head, expires_ms FROM keys WHERE db = ?1", [db], Key::from_row)?;
         for key in &keys {
@@ -346,6 +366,7 @@ impl Store {
     pub fn clear_all(&mut self) -> rusqlite::Result<()> {
         self.touch_all();
         self.ranks.clear();
+        self.rows.clear();
         for row in &TYPES {
             // Keys of every type are in one table.
             if row.kind == Type::String || self.may_hold[row.kind as usize] {

@@ -9,7 +9,9 @@ mod files;
 mod hashes;
 mod keyspace;
 mod lists;
+mod migration;
 mod ranks;
+mod rows;
 mod schema;
 mod search;
 mod sets;
@@ -26,7 +28,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::engine::OpenError;
-use super::vfs::Vfs;
+use super::vfs::{self, Vfs};
 
 pub(super) use encodings::Origin;
 pub use files::{Durability, FileOptions};
@@ -50,15 +52,20 @@ pub(super) struct Store {
     indexes: search::Indexes,
     /// True where a rollback may have undone what is remembered about indexes.
     are_indexes_unread: bool,
+    /// True where a rollback failed: nothing is read or written before it is done.
+    is_rollback_due: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
     /// Of each type, whether there may be elements: emptying tables that are empty takes time, too.
     may_hold: [bool; keyspace::TYPES_COUNT],
+    rows: rows::Rows,
 }
 
 impl Store {
     pub fn open_memory() -> Result<Self, OpenError> {
+        vfs::wrap_allocator();
         let sqlite = Connection::open_in_memory()?;
+        vfs::expose_allocations(&sqlite)?;
         schema::create(&sqlite)?;
         Self::new(sqlite, None)
     }
@@ -73,9 +80,11 @@ impl Store {
             now_ms: 0,
             indexes: search::Indexes::default(),
             are_indexes_unread: false,
+            is_rollback_due: false,
             signals: signals::Signals::default(),
             ranks: ranks::Ranks::default(),
             may_hold: [true; keyspace::TYPES_COUNT],
+            rows: rows::Rows::default(),
         };
         store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
         Ok(store)
@@ -104,12 +113,23 @@ impl Store {
     }
 
     fn begin(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         if self.sqlite.is_autocommit() {
             // What an earlier failure could not take back.
             self.retract()?;
+            self.make_room();
             self.sqlite.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
         Ok(())
+    }
+
+    /// Where a write found the disk full or almost, the log is written back: it needs less room then.
+    fn make_room(&self) {
+        if let Some(vfs) = self.vfs.as_ref().filter(|vfs| vfs.take_short()) {
+            // Where this fails, the write that comes next says why it does.
+            let _ = self.row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = vfs.take_cause();
+        }
     }
 
     /// The first row that `sql` finds.
@@ -156,7 +176,9 @@ impl Store {
 
     /// Makes the command's changes last, in the indexes too.
     pub fn commit(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         self.refresh_indexes()?;
+        self.store_rows()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
             self.vfs.iter().for_each(Vfs::note_commit);
@@ -164,28 +186,47 @@ impl Store {
         Ok(())
     }
 
+    /// True where a commit would write to a file.
+    pub fn has_to_sync(&self) -> bool {
+        self.vfs.is_some() && !self.sqlite.is_autocommit()
+    }
+
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
         self.ranks.clear();
         self.may_hold.fill(true);
-        if !self.sqlite.is_autocommit() {
-            // Where this fails, SQLite is still in the transaction, and every later command says so.
-            let _ = self.sqlite.execute_batch("ROLLBACK");
-            self.indexes.forget_changes();
-            self.are_indexes_unread = true;
-        }
-        // Where this fails, the next command that writes tries it again.
+        self.rows.clear();
+        // Also where SQLite has rolled back by itself, as it does where memory or the disk fails it.
+        self.indexes.forget_changes();
+        self.are_indexes_unread = true;
+        self.is_rollback_due = true;
+        // Where these fail, they are tried again: the first before the next command, the second before the next write.
+        let _ = self.finish_rollback();
         let _ = self.retract();
     }
 
     /// Does what an earlier rollback has left to do before the next command.
     pub fn recover(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         if self.are_indexes_unread {
             self.load_indexes()?;
             self.are_indexes_unread = false;
         }
-        // A command that only reads does without.
-        let _ = self.retract();
+        // What an open transaction has written to the log stays. A command that only reads does without.
+        if self.sqlite.is_autocommit() {
+            let _ = self.retract();
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction of a command that failed. SQLite needs memory for that.
+    fn finish_rollback(&mut self) -> rusqlite::Result<()> {
+        if self.is_rollback_due {
+            if !self.sqlite.is_autocommit() {
+                self.sqlite.execute_batch("ROLLBACK")?;
+            }
+            self.is_rollback_due = false;
+        }
         Ok(())
     }
 
@@ -201,8 +242,7 @@ impl Store {
 
     /// What SQLite finds wrong with the file: nothing, where it is sound.
     pub fn find_damage(&self) -> rusqlite::Result<Vec<String>> {
-        let found = self.rows("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?;
-        Ok(found.into_iter().filter(|line| line != "ok").collect())
+        schema::find_damage(&self.sqlite)
     }
 
     /// Writes what is in the log to the database.
@@ -212,6 +252,7 @@ impl Store {
 
     /// Writes the database anew, without the room that deleted data took.
     pub fn vacuum(&mut self) -> rusqlite::Result<()> {
+        self.finish_rollback()?;
         self.retract()?;
         self.sqlite.execute_batch("VACUUM")?;
         self.vfs.iter().for_each(Vfs::note_commit);

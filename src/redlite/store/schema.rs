@@ -10,8 +10,8 @@ const APPLICATION: i64 = 0x5265_646c;
 /// Written to `user_version` of every file. Version 1 had the same tables, in pages without checksums.
 const VERSION: i64 = 2;
 
-/// Its pages have no room for checksums: it is used as it is.
-pub(super) const VERSION_UNCHECKED: i64 = 1;
+/// Its pages have no room for checksums: see `migration`.
+const VERSION_UNCHECKED: i64 = 1;
 
 const TABLES: &str = "
     CREATE TABLE keys (
@@ -197,22 +197,28 @@ pub(super) fn check(sqlite: &Connection) -> Result<Found, OpenError> {
 
 /// Makes the tables.
 pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
-    create_version(sqlite, VERSION)
-}
-
-/// Makes the tables in a file that says this version.
-pub(super) fn create_version(sqlite: &Connection, version: i64) -> rusqlite::Result<()> {
     sqlite.execute_batch(&format!(
-        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {version}; COMMIT;"
+        "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
     ))
 }
 
-/// Makes the tables that an older file lacks.
-pub(super) fn complete(sqlite: &Connection) -> rusqlite::Result<()> {
-    let tables = TABLES.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS");
-    let tables = tables.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS");
-    let tables = tables.replace("CREATE UNIQUE INDEX", "CREATE UNIQUE INDEX IF NOT EXISTS");
-    sqlite.execute_batch(&format!("BEGIN; {tables} COMMIT;"))
+/// The names of the tables.
+pub(super) fn tables(sqlite: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = sqlite.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+/// The names of a table's columns: none, where there is no such table.
+pub(super) fn columns(sqlite: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = sqlite.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    statement.query_map([table], |row| row.get(0))?.collect()
+}
+
+/// What SQLite finds wrong with a file: nothing, where it is sound.
+pub(super) fn find_damage(sqlite: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = sqlite.prepare("PRAGMA integrity_check")?;
+    let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(found.into_iter().filter(|line| line != "ok").collect())
 }
 
 #[cfg(test)]

@@ -202,6 +202,8 @@ impl Store {
     /// As [`Store::refresh_indexes`], and deletes the documents whose time is over.
     pub fn prepare_search(&mut self) -> Result<(), Failure> {
         self.refresh_indexes()?;
+        // A search reads rows of keys by their ids.
+        self.store_rows()?;
         let expired = self.rows(
             "SELECT id, type, length, head, expires_ms FROM keys WHERE id IN
              (SELECT key_id FROM search_documents WHERE expires_ms IS NOT NULL AND expires_ms < ?1)",

@@ -13,6 +13,10 @@ impl Store {
         name: &[u8],
         read: impl FnOnce(&[u8]) -> T,
     ) -> Result<Option<(Key, Option<T>)>, Failure> {
+        // A row that is kept is no string's.
+        if let Some(key) = self.rows.get(db, name).cloned() {
+            return Ok(self.unless_expired(Some(key))?.map(|key| (key, None)));
+        }
         let now_ms = self.now_ms;
         let found = self.row(
             "SELECT id, type, length, head, expires_ms, value FROM keys WHERE db = ?1 AND name = ?2",

@@ -99,6 +99,10 @@ impl Storage for Checksummed {
         self.inner.delete(name, sync)
     }
 
+    fn replace(&self, target: &Path, name: &Path) -> io::Result<()> {
+        self.inner.replace(target, name)
+    }
+
     fn exists(&self, name: &Path) -> io::Result<bool> {
         self.inner.exists(name)
     }
@@ -130,7 +134,7 @@ struct CheckedFile {
 }
 
 /// SQLite reads and writes pages whole: whatever has a page's size is one.
-fn is_page(len: usize) -> bool {
+pub(super) fn is_page(len: usize) -> bool {
     len >= PAGE_MIN && len.is_power_of_two()
 }
 
@@ -250,8 +254,11 @@ impl File for CheckedFile {
             if self.checks.verify {
                 self.check_frame(buffer, offset)?;
             }
-            // In recovery SQLite compares its own checksums: a frame that fails may be one that was never finished.
-            buffer[len - TAIL..].fill(0);
+            // In recovery SQLite compares its own checksums: a frame that fails is one that was never finished. Of one
+            // that is torn in the checksum of ours alone it would not know.
+            let (body, tail) = buffer[FRAME_HEADER..].split_at(len - FRAME_HEADER - TAIL);
+            let is_whole = !self.checks.verify || Mark::of(body, tail, offset + FRAME_HEADER as u64).is_some();
+            buffer[len - TAIL..].fill(if is_whole { 0 } else { u8::MAX });
         }
         Ok(filled)
     }
@@ -302,6 +309,10 @@ impl File for CheckedFile {
             *self.latest_header_mut(bytes.len(), start) = checksum(&self.outgoing[..FRAME_HEADER], start);
         }
         Ok(())
+    }
+
+    fn reserve(&mut self, len: u64) -> io::Result<bool> {
+        self.inner.reserve(len)
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {

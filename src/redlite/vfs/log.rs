@@ -36,7 +36,7 @@ pub(super) fn check(file: &mut dyn File) -> io::Result<()> {
         let mark = Mark::of(body, tail, offset + FRAME_HEADER as u64);
         tail.fill(0);
         let is_of_chain = head[8..16] == chain.salts;
-        if broken_at.is_none() && !(is_of_chain && chain.takes(head, page)) {
+        if broken_at.is_none() && !(is_of_chain && mark.is_some() && chain.takes(head, page)) {
             broken_at = Some(offset);
         }
         if let Some(broken_at) = broken_at.filter(|_| is_of_chain) {

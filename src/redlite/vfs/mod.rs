@@ -9,24 +9,35 @@
 //! it a write-ahead log (`-wal`) and, while the store is made, a rollback journal (`-journal`). There is no shared
 //! memory: a store has its file for itself.
 //!
-//! `shim` is the only file with `unsafe` code.
+//! SQLite's memory goes through `memory`, which lets it run out in tests. `shim` and `memory` are the only files with
+//! `unsafe` code: both are interfaces in C.
 
 mod checksum;
 mod disk;
 mod log;
+mod memory;
+mod room;
 mod shim;
 mod simulated;
 
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 pub(super) use checksum::{Checks, Checksummed, RESERVED};
 pub use disk::DiskStorage;
+pub use memory::{AllocationGuard, AllocationPlan, AllocatorInUse, allocations, fail_allocations};
+pub(super) use memory::{expose as expose_allocations, install as wrap_allocator};
 pub(super) use shim::{Vfs, reserve, reserved};
 pub use simulated::{
     Call, CallKind, Counts, Fate, Hook, Image, Injection, InjectionKind, Pending, SECTOR, SimulatedDisk, draw_fates,
 };
+
+/// What stands behind a database's name in that of a copy which is to take its place.
+pub(super) const COPY_ENDING: &str = "-migrating";
+
+type SharedFile = Arc<Mutex<Box<dyn File>>>;
 
 /// What SQLite uses a file for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +52,7 @@ pub enum FileKind {
 
 /// A place where a store keeps its files.
 ///
-/// How an [`io::Error`] reaches the client: of kind `StorageFull` or `QuotaExceeded` it says that the disk is full, of
+/// How an [`io::Error`] reaches the client: of kind `StorageFull`, `QuotaExceeded` or `FileTooLarge` it says that the disk is full, of
 /// kind `InvalidData` that data is damaged, of kind `OutOfMemory` that there is no memory; every other is an
 /// input/output error. Its text is part of the reply.
 pub trait Storage: Debug + Send + Sync {
@@ -62,6 +73,13 @@ pub trait Storage: Debug + Send + Sync {
     /// # Errors
     /// `NotFound` where it is missing.
     fn delete(&self, name: &Path, sync: bool) -> io::Result<()>;
+
+    /// Gives the file `name` the name `target`, whose file is gone then. A power loss before this returns leaves the one
+    /// or the other file there.
+    ///
+    /// # Errors
+    /// Where it is not sure that it outlasts a power loss.
+    fn replace(&self, target: &Path, name: &Path) -> io::Result<()>;
 
     /// True where there is a file of this name.
     ///
@@ -89,6 +107,17 @@ pub trait File: Debug + Send {
     /// # Errors
     /// Where the file cannot be written; a part of the bytes may be.
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Sees to it that a write to the file's first `len` bytes finds the room that it takes, without a change of its
+    /// length; false where there is hardly more room than that. Cutting the file takes back what lies beyond its end.
+    /// A place that cannot promise that does nothing.
+    ///
+    /// # Errors
+    /// Where there is no room.
+    fn reserve(&mut self, len: u64) -> io::Result<bool> {
+        let _ = len;
+        Ok(true)
+    }
 
     /// Cuts the file to `len` bytes.
     ///

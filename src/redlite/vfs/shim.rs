@@ -13,15 +13,14 @@ use std::{mem, ptr, slice};
 
 use rusqlite::{Connection, OpenFlags, ffi};
 
-use super::{File, FileKind, Storage};
+use super::room::{LOG_BYTES, Room};
+use super::{File, FileKind, SharedFile, Storage};
 
 /// Longest name of a file, in bytes; SQLite keeps names with their endings in buffers of this size.
 const NAME_BYTES_MAX: c_int = 1024;
 
 /// Nothing was written to the log since the last commit.
 const CLEAN: u64 = u64::MAX;
-
-type SharedFile = Arc<Mutex<Box<dyn File>>>;
 
 /// A VFS that is registered with SQLite as long as this lives: longer than the connections that use it.
 #[derive(Debug)]
@@ -45,17 +44,21 @@ struct State {
     wal: Mutex<Option<SharedFile>>,
     /// Where in the log the first byte lies that was written since the last commit; [`CLEAN`] where there is none.
     uncommitted_from: AtomicU64,
+    room: Room,
 }
 
 impl State {
     /// Remembers the error; the code that SQLite gets, `code` unless the error's kind says more.
     fn fail(&self, error: io::Error, code: c_int) -> c_int {
         let code = match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ffi::SQLITE_FULL,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => ffi::SQLITE_FULL,
             ErrorKind::OutOfMemory => ffi::SQLITE_IOERR_NOMEM,
             ErrorKind::InvalidData => ffi::SQLITE_IOERR_DATA,
             _ => code,
         };
+        if code == ffi::SQLITE_FULL {
+            self.room.note_short();
+        }
         *lock(&self.cause) = Some(error);
         code
     }
@@ -72,6 +75,7 @@ impl Vfs {
     /// Where SQLite has no memory.
     pub fn register(storage: Arc<dyn Storage>) -> rusqlite::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        super::wrap_allocator();
         let name = format!("redlite-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let name = CString::new(name).map_err(rusqlite::Error::NulError)?;
         let state = Arc::new(State {
@@ -79,6 +83,7 @@ impl Vfs {
             cause: Mutex::new(None),
             wal: Mutex::new(None),
             uncommitted_from: AtomicU64::new(CLEAN),
+            room: Room::default(),
         });
         let raw = Box::into_raw(Box::new(ffi::sqlite3_vfs {
             iVersion: 1,
@@ -118,7 +123,9 @@ impl Vfs {
     /// Where SQLite or the storage refuses it: [`Vfs::take_cause`] says why.
     pub fn connect(&self, name: &Path) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Connection::open_with_flags_and_vfs(name, flags, self.name.as_c_str())
+        let sqlite = Connection::open_with_flags_and_vfs(name, flags, self.name.as_c_str())?;
+        super::expose_allocations(&sqlite)?;
+        Ok(sqlite)
     }
 
     /// Why a call failed since this was last asked.
@@ -129,6 +136,11 @@ impl Vfs {
     /// Notes that what was written to the log is committed.
     pub fn note_commit(&self) {
         self.state.uncommitted_from.store(CLEAN, Ordering::Relaxed);
+    }
+
+    /// True where the disk was found full, or almost, since this was last asked.
+    pub fn take_short(&self) -> bool {
+        self.state.room.take_short()
     }
 
     /// Takes back what was written to the log since the last commit: otherwise a commit that failed after its last
@@ -149,9 +161,15 @@ impl Vfs {
             let code = self.state.fail(error, ffi::SQLITE_IOERR_TRUNCATE);
             return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
         }
+        keep_log_room(&mut **wal);
         self.note_commit();
         Ok(())
     }
+}
+
+/// Where the disk is full, the log does without.
+fn keep_log_room(log: &mut dyn File) {
+    let _ = log.reserve(LOG_BYTES);
 }
 
 impl Drop for Vfs {
@@ -296,8 +314,13 @@ unsafe extern "C" fn open(
             Err(error) if error.kind() == ErrorKind::ResourceBusy => return state.fail(error, ffi::SQLITE_BUSY),
             Err(error) => return state.fail(error, ffi::SQLITE_CANTOPEN),
         };
-        if kind == FileKind::Wal {
-            *lock(&state.wal) = Some(Arc::clone(&opened));
+        match kind {
+            FileKind::Database => state.room.set_database(Some(Arc::clone(&opened))),
+            FileKind::Wal => {
+                keep_log_room(&mut **lock(&opened));
+                *lock(&state.wal) = Some(Arc::clone(&opened));
+            }
+            FileKind::Other => {}
         }
         (*handle).open = Box::into_raw(Box::new(OpenFile { file: opened, kind, state }));
         (*handle).base.pMethods = &raw const METHODS;
@@ -311,9 +334,13 @@ unsafe extern "C" fn open(
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
     // SAFETY: SQLite closes an open file once; afterwards nothing reads the pointer.
     let open = unsafe { Box::from_raw((*file.cast::<Handle>()).open) };
-    if open.kind == FileKind::Wal {
-        open.state.uncommitted_from.store(CLEAN, Ordering::Relaxed);
-        *lock(&open.state.wal) = None;
+    match open.kind {
+        FileKind::Database => open.state.room.set_database(None),
+        FileKind::Wal => {
+            open.state.uncommitted_from.store(CLEAN, Ordering::Relaxed);
+            *lock(&open.state.wal) = None;
+        }
+        FileKind::Other => {}
     }
     ffi::SQLITE_OK
 }
@@ -340,12 +367,24 @@ unsafe extern "C" fn write(file: *mut ffi::sqlite3_file, bytes: *const c_void, l
     if open.kind == FileKind::Wal {
         open.state.uncommitted_from.fetch_min(offset as u64, Ordering::Relaxed);
     }
-    open.call(ffi::SQLITE_IOERR_WRITE, |file| file.write_at(bytes, offset as u64))
+    open.call(ffi::SQLITE_IOERR_WRITE, |file| {
+        if open.kind == FileKind::Wal {
+            open.state.room.prepare(file, bytes, offset as u64)?;
+        }
+        file.write_at(bytes, offset as u64)
+    })
 }
 
 unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, len: i64) -> c_int {
     // SAFETY: SQLite cuts an open file.
-    unsafe { file_of(file) }.call(ffi::SQLITE_IOERR_TRUNCATE, |file| file.truncate(len as u64))
+    let open = unsafe { file_of(file) };
+    open.call(ffi::SQLITE_IOERR_TRUNCATE, |file| {
+        file.truncate(len as u64)?;
+        if open.kind == FileKind::Wal {
+            keep_log_room(file);
+        }
+        Ok(())
+    })
 }
 
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::faults::{Call, Effect, Fault, Plan};
+use crate::faults::{Call, Effect, Fates, Fault, Plan};
 use crate::redlite::vfs::{self, CallKind, Injection};
 
 /// A fault that struck.
@@ -21,8 +21,8 @@ pub struct Strike {
 /// How the store goes away in the middle of an op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Loss {
-    /// The power went, with this much of what was pending: see [`Effect::PowerLoss`].
-    Power { fates: u64 },
+    /// The power went.
+    Power(Fates),
     /// The process was killed.
     Process,
 }
@@ -126,7 +126,7 @@ impl Board {
             let strike = Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth: seen_in_op };
             self.aimed.push(Aimed { number: call.number, call: kind, strike });
             match effect {
-                Effect::PowerLoss { fates } => self.loss = Some(Loss::Power { fates }),
+                Effect::PowerLoss(fates) => self.loss = Some(Loss::Power(fates)),
                 Effect::Kill => self.loss = Some(Loss::Process),
                 _ => {}
             }
@@ -149,6 +149,31 @@ impl Board {
         let (drop, strike) = dropped?;
         self.note(strike, None);
         Some(drop)
+    }
+
+    /// Which of the allocations to come fail: how many succeed before, and how many then do not.
+    pub fn memory_plan(&self) -> Option<(u64, u64)> {
+        self.armed.iter().find_map(|armed| match armed.plan {
+            Plan::Memory { nth, times } if armed.seen < nth + times => {
+                Some((nth.saturating_sub(armed.seen), times - armed.seen.saturating_sub(nth)))
+            }
+            _ => None,
+        })
+    }
+
+    /// Counts the allocations of an op, or of a part of it, and those that failed.
+    pub fn note_memory(&mut self, asked: u64, failed: u64) {
+        let op = self.op;
+        let is_due = |armed: &&mut Armed| matches!(armed.plan, Plan::Memory { nth, times } if armed.seen < nth + times);
+        let Some(armed) = self.armed.iter_mut().find(is_due) else { return };
+        let Plan::Memory { nth, .. } = armed.plan else { return };
+        let nth = nth.saturating_sub(armed.seen) + armed.seen_in_op;
+        armed.seen += asked;
+        armed.seen_in_op += asked;
+        let strike = Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth };
+        for _ in 0..failed {
+            self.note(strike.clone(), None);
+        }
     }
 
     /// Takes in which calls something went wrong with: their numbers, in order. Returns how many of them were aimed at.
@@ -216,7 +241,7 @@ fn injection_of(effect: Effect) -> Injection {
     match effect {
         Effect::Io => Injection::Io,
         Effect::Full => Injection::Full,
-        Effect::PowerLoss { .. } | Effect::Kill => Injection::PowerLoss,
+        Effect::PowerLoss(_) | Effect::Kill => Injection::PowerLoss,
         Effect::Short { bytes } => Injection::Short { len: usize::try_from(bytes).unwrap_or(usize::MAX) },
         Effect::FlipBit { bit } => Injection::FlipBit { bit },
         Effect::ZeroSector { sector } => Injection::ZeroSector { sector },

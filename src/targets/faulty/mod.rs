@@ -8,6 +8,7 @@
 
 mod board;
 mod model;
+mod points;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,13 +18,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use board::{Board, Loss};
 pub use board::{Injected, Strike};
 pub use model::Model;
+pub use points::{Point, Recovered};
 
 use super::embedded::{EmbeddedSession, Execute, Place};
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::diff::Keyspace;
-use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_KEPT, PENDING_LOST, Plan, Upkeep};
+use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_LOST, Plan, Upkeep};
 use crate::redlite::env::{Env, Random};
-use crate::redlite::vfs::{Call as DiskCall, Fate, Image, SimulatedDisk, draw_fates};
+use crate::redlite::vfs::{
+    AllocationPlan, AllocatorInUse, Call as DiskCall, Fate, Image, SimulatedDisk, allocations, fail_allocations,
+};
 use crate::redlite::{Client, Durability, FileOptions, OpenError, Redlite};
 use crate::resp::Reply;
 use crate::trace::{Act, FaultSpec, Header, Op, TargetInfo};
@@ -192,7 +196,7 @@ impl FaultySession {
         let step = match &op.act {
             Act::Fault(spec) => self.fault(spec),
             Act::Crash => {
-                let end = self.lose(Loss::Power { fates: PENDING_LOST });
+                let end = self.lose(Loss::Power(PENDING_LOST))?;
                 Ok(Step { reply: Reply::ok(), end })
             }
             Act::Restart => self.restart(),
@@ -270,8 +274,9 @@ impl FaultySession {
             return Ok(Step { reply: Reply::Closed, end: End::Dropped(ConnectionDrop::InRequest) });
         }
         self.inner.store.set_random(Random::seeded(hash(op)));
-        let reply = self.inner.perform(op)?;
-        if let Some(end) = self.recover_from_loss() {
+        let (reply, _) = self.under_pressure(|session| session.inner.perform(op))?;
+        let reply = reply?;
+        if let Some(end) = self.recover_from_loss()? {
             return Ok(Step { reply: Reply::Closed, end });
         }
         if drop.is_some() {
@@ -283,9 +288,9 @@ impl FaultySession {
 
     fn restart(&mut self) -> Result<Step, TargetError> {
         self.inner.close().map_err(|source| failed(&source))?;
-        let end = match self.recover_from_loss() {
+        let end = match self.recover_from_loss()? {
             Some(end) => end,
-            None => self.reopen(false),
+            None => self.reopen(false)?,
         };
         Ok(Step { reply: Reply::ok(), end })
     }
@@ -293,7 +298,7 @@ impl FaultySession {
     fn fault(&mut self, spec: &FaultSpec) -> Result<Step, TargetError> {
         let (fault, plan) = Fault::of(spec).map_err(|source| TargetError::BadFault { source })?;
         let done = match plan {
-            Plan::Upkeep(upkeep) => self.keep_up(upkeep)?,
+            Plan::Upkeep(upkeep) => self.under_pressure(|session| session.keep_up(upkeep))?.0?,
             Plan::Quota { room_bytes, ops } => {
                 self.disk.set_quota(Some(self.disk.image().size().saturating_add(room_bytes)));
                 self.board().set_quota(ops);
@@ -304,7 +309,7 @@ impl FaultySession {
                 Ok(())
             }
         };
-        if let Some(end) = self.recover_from_loss() {
+        if let Some(end) = self.recover_from_loss()? {
             return Ok(Step { reply: Reply::Closed, end });
         }
         let reply = done.map_or_else(|error| Reply::error(format!("ERR storage: {error}")), |()| Reply::ok());
@@ -330,49 +335,61 @@ impl FaultySession {
     }
 
     /// Opens the store again where a fault of this op took it away.
-    fn recover_from_loss(&mut self) -> Option<End> {
-        let loss = self.board().take_loss()?;
-        Some(self.lose(loss))
+    fn recover_from_loss(&mut self) -> Result<Option<End>, TargetError> {
+        let loss = self.board().take_loss();
+        loss.map(|loss| self.lose(loss)).transpose()
     }
 
-    fn lose(&mut self, loss: Loss) -> End {
+    /// Runs something while memory runs out as is planned. Also returns how often it did.
+    fn under_pressure<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> Result<(T, u64), TargetError> {
+        let Some((nth, times)) = self.board().memory_plan() else { return Ok((run(self), 0)) };
+        let before = allocations().map_err(no_pressure)?;
+        let guard = fail_allocations(AllocationPlan { nth, times }).map_err(no_pressure)?;
+        let result = run(self);
+        let failed = guard.failed();
+        drop(guard);
+        let asked = allocations().map_err(no_pressure)? - before;
+        self.board().note_memory(asked, failed);
+        Ok((result, failed))
+    }
+
+    fn lose(&mut self, loss: Loss) -> Result<End, TargetError> {
         self.settle();
         self.cut_off(loss);
-        self.reopen(matches!(loss, Loss::Power { .. }))
+        self.reopen(matches!(loss, Loss::Power(_)))
     }
 
     fn cut_off(&mut self, loss: Loss) {
         match loss {
             Loss::Process => self.disk.kill(),
-            Loss::Power { .. } if self.is_lying => self.disk.crash(|_| Fate::Drop),
-            Loss::Power { fates: PENDING_LOST } => self.disk.crash(|_| Fate::Drop),
-            Loss::Power { fates: PENDING_KEPT } => self.disk.crash(|_| Fate::Keep),
-            Loss::Power { fates } => self.disk.crash(draw_fates(&mut Random::seeded(fates))),
+            Loss::Power(_) if self.is_lying => self.disk.crash(points::choose(PENDING_LOST)),
+            Loss::Power(fates) => self.disk.crash(points::choose(fates)),
         }
-        if let Loss::Power { .. } = loss {
+        if let Loss::Power(_) = loss {
             self.is_lying = false;
             self.board().end_lies();
         }
     }
 
     /// Opens the store, and again where a fault strikes that.
-    fn reopen(&mut self, mut lost_power: bool) -> End {
+    fn reopen(&mut self, mut lost_power: bool) -> Result<End, TargetError> {
         for attempt in 0.. {
             if attempt == REOPENS_MAX {
                 self.lift_faults();
             }
             let before = self.disk.image();
             self.inner.place.set_storage(Arc::new(self.disk.for_process()));
-            let Err(error) = self.inner.reopen() else { return End::Reopened { lost_power } };
+            let (opened, unserved) = self.under_pressure(|session| session.inner.reopen())?;
+            let Err(error) = opened else { return Ok(End::Reopened { lost_power }) };
             let loss = self.board().take_loss();
             let struck = self.settle();
             if let Some(loss) = loss {
                 self.cut_off(loss);
-                lost_power |= matches!(loss, Loss::Power { .. });
-            } else if struck == 0 {
+                lost_power |= matches!(loss, Loss::Power(_));
+            } else if struck == 0 && unserved == 0 {
                 let why = error.to_string();
                 self.refused = Some(why.clone());
-                return End::Refused { why, is_changed: holds_other(&before, &self.disk.image()) };
+                return Ok(End::Refused { why, is_changed: holds_other(&before, &self.disk.image()) });
             }
         }
         unreachable!("a fault that was lifted does not strike")
@@ -458,6 +475,10 @@ fn empty_image(options: FileOptions) -> Result<Image, TargetError> {
 
 fn failed(source: &OpenError) -> TargetError {
     TargetError::Redlite { store: "redlite".to_owned(), source: source.to_string().into() }
+}
+
+fn no_pressure(source: AllocatorInUse) -> TargetError {
+    TargetError::Redlite { store: "redlite".to_owned(), source: source.into() }
 }
 
 fn holds_other(before: &Image, after: &Image) -> bool {

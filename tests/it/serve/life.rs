@@ -11,6 +11,7 @@ use redlite_dst::resp::Reply;
 use rustix::process::Signal;
 
 use super::Server;
+use crate::migration::write_old_store;
 
 /// Runs `dst serve` with arguments that it refuses; what it says.
 fn refused(args: &[&str]) -> String {
@@ -118,6 +119,16 @@ fn what_has_arrived_is_answered_and_kept_when_it_stops() {
         let mut kept = RedliteClient::new_file(&file).expect("nobody has it open");
         assert_eq!(kept.execute(["LLEN", "list"]), Reply::Int(1000), "{signal:?}");
     }
+}
+
+#[test]
+fn a_file_of_an_older_version_is_served() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write_old_store(folder.path());
+    let server = Server::start(&["--file", &file.display().to_string()]);
+    check(connect(&server), "GET string\r\nLLEN list\r\nINCR n\r\n", "$5\r\nhello\r\n:4\r\n:1\r\n");
+    assert_eq!(server.stop(Signal::TERM), (Some(0), String::new()));
+    assert_eq!(std::fs::read(&file).expect("the file")[20], 8, "its pages have checksums now");
 }
 
 #[test]

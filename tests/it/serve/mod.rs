@@ -19,20 +19,25 @@ use tempfile::TempDir;
 const REPLY_WITHIN: Duration = Duration::from_secs(60);
 
 /// A `dst serve` on a socket and on a free port of 127.0.0.1. It is killed when dropped.
-struct Server {
+pub struct Server {
     child: Child,
     log: BufReader<ChildStderr>,
     /// Its socket, and what else it keeps.
     folder: TempDir,
-    port: u16,
+    pub port: u16,
 }
 
 impl Server {
     /// Starts one with these arguments, in which `{dir}` is a folder of its own, and waits until it listens.
-    fn start(args: &[&str]) -> Self {
+    pub fn start(args: &[&str]) -> Self {
+        Self::start_as(Command::new(env!("CARGO_BIN_EXE_dst")), args)
+    }
+
+    /// As [`Server::start`], where `dst` runs `dst` with the arguments that are added.
+    pub fn start_as(mut dst: Command, args: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path().display().to_string();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dst"))
+        let mut child = dst
             .args(["serve", "--listen", "127.0.0.1:0", "--unix", &format!("{dir}/socket")])
             .args(args.iter().map(|arg| arg.replace("{dir}", &dir)))
             .stdin(Stdio::null())
@@ -60,7 +65,7 @@ impl Server {
     }
 
     /// Asks it to stop, and waits until it has; its exit code and what it said.
-    fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
+    pub fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
         kill_process(Pid::from_child(&self.child), signal).expect("it runs");
         let status = self.child.wait().expect("it ends");
         let mut said = String::new();

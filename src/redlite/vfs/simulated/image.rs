@@ -22,6 +22,8 @@ pub struct Image {
     nodes: BTreeMap<u64, Node>,
     names: BTreeMap<PathBuf, u64>,
     durable_names: BTreeMap<PathBuf, u64>,
+    /// Names that were given up for another one, which is given in the same moment: by the new name, the old one.
+    renamed: BTreeMap<PathBuf, PathBuf>,
     next_node: u64,
 }
 
@@ -80,7 +82,7 @@ impl Fate {
 
 /// A power loss as a seed draws it: in one of four everything pending is lost, in one of four everything is kept, and
 /// otherwise each change has its own fate.
-pub fn draw_fates(random: &mut Random) -> impl FnMut(&Pending) -> Fate {
+pub fn draw_fates(mut random: Random) -> impl FnMut(&Pending) -> Fate {
     let manner = random.below(4);
     move |_| match manner {
         0 => Fate::Drop,
@@ -270,12 +272,19 @@ impl Image {
         let mut files: BTreeMap<u64, PathBuf> =
             self.durable_names.iter().chain(&self.names).map(|(file, node)| (*node, file.clone())).collect();
         let touched: BTreeSet<PathBuf> = self.names.keys().chain(self.durable_names.keys()).cloned().collect();
+        let renamed = std::mem::take(&mut self.renamed);
         for file in touched {
             let (now, durable) = (self.names.get(&file).copied(), self.durable_names.get(&file).copied());
-            if now == durable {
+            let is_renamed = now.is_none() && renamed.values().any(|old| *old == file);
+            if now == durable || is_renamed {
                 continue;
             }
             let kept = choose(&Pending::Name { file: file.clone(), is_given: now.is_some() }).is_kept();
+            if let Some(old) = renamed.get(&file).filter(|_| !kept)
+                && let Some(node) = self.durable_names.get(old)
+            {
+                self.names.insert(old.clone(), *node);
+            }
             match if kept { now } else { durable } {
                 Some(node) => self.names.insert(file, node),
                 None => self.names.remove(&file),
@@ -398,7 +407,17 @@ impl Image {
         self.sync_names();
     }
 
+    /// Gives a file another name; false where it is not there.
+    pub(super) fn replace(&mut self, target: &Path, file: &Path) -> bool {
+        let Some(node) = self.names.remove(file) else { return false };
+        self.delete(target);
+        self.names.insert(target.to_owned(), node);
+        self.renamed.insert(target.to_owned(), file.to_owned());
+        true
+    }
+
     pub(super) fn sync_names(&mut self) {
+        self.renamed.clear();
         if self.names != self.durable_names {
             let before = std::mem::replace(&mut self.durable_names, self.names.clone());
             let alive: BTreeSet<u64> = self.names.values().copied().collect();

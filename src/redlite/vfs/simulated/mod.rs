@@ -16,7 +16,7 @@
 //! let _error = store.client().execute(&Argv::from(["SET", "k", "w"]));
 //! drop(store);
 //! disk.clear_hook();
-//! disk.crash(draw_fates(&mut Random::seeded(1)));
+//! disk.crash(draw_fates(Random::seeded(1)));
 //! // The acknowledged write is there, and the other one is there or not.
 //! let found = open()?.client().execute(&Argv::from(["GET", "k"]));
 //! assert!([Reply::bulk("v"), Reply::bulk("w")].contains(&found));
@@ -50,7 +50,7 @@ pub enum CallKind {
     Sync,
     /// A file's size is asked for.
     Size,
-    /// A file is removed.
+    /// A file is removed, or another one put in its place.
     Delete,
     /// It is asked whether a file is there.
     Exists,
@@ -524,6 +524,17 @@ impl Storage for SimulatedDisk {
         if sync {
             inner.image.sync_names();
         }
+        Ok(())
+    }
+
+    fn replace(&self, target: &Path, name: &Path) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.admit(CallKind::Delete, &Arc::from(target), 0, 0)?;
+        if !inner.image.replace(target, name) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        inner.finish(())?;
+        inner.image.sync_names();
         Ok(())
     }
 

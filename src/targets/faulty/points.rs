@@ -1,0 +1,144 @@
+//! Every point at which the power could go in an op: the disk as it was after each call, and what a power loss may have
+//! made of it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{FILE, FaultySession, Settings, file_options, hook};
+use crate::diff::Keyspace;
+use crate::faults::Fates;
+use crate::redlite::env::Random;
+use crate::redlite::vfs::{CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
+use crate::redlite::{Client, FileOptions};
+use crate::resp::{Argv, Reply};
+use crate::targets::embedded::{EmbeddedSession, Place};
+use crate::targets::{Session, TargetError};
+use crate::trace::{Header, Op};
+
+/// Up to how many pending changes every subset of them is tried.
+const SUBSETS_PENDING_MAX: u64 = 4;
+/// How many outcomes of one point are tried where there are more pending changes than that.
+const OUTCOMES_MAX: usize = 48;
+
+/// The disk after one call.
+#[derive(Debug)]
+pub struct Point {
+    /// Which of the op's calls it comes after: 0 is the first.
+    pub nth: u64,
+    /// True after a sync that was done: a power loss in that call would be one before it.
+    pub is_synced: bool,
+    image: Image,
+}
+
+/// A store after a power loss.
+#[derive(Debug)]
+pub enum Recovered {
+    /// It can be opened.
+    Open {
+        /// What it holds.
+        keyspace: Keyspace,
+        /// What is wrong with its file.
+        damage: Vec<String>,
+        /// What it answers to a write.
+        write: Reply,
+    },
+    /// It cannot.
+    Refused(String),
+}
+
+impl FaultySession {
+    /// Runs one op, and returns every point in it at which the power could have gone. Calls that change nothing make no
+    /// point of their own.
+    ///
+    /// # Errors
+    /// As [`FaultySession::perform`].
+    pub fn points(&mut self, op: &Op) -> Result<(Reply, Vec<Point>), TargetError> {
+        /// The points, how many calls there were, and what the last one was.
+        type Seen = (Vec<Point>, u64, Option<CallKind>);
+        let note = |(points, calls, last): &mut Seen, image: &Image| {
+            if let Some(kind) = last.filter(|kind| changes(*kind)) {
+                let is_synced = kind == CallKind::Sync;
+                points.push(Point { nth: *calls - 1, is_synced, image: image.clone() });
+            }
+        };
+        let seen: Arc<Mutex<Seen>> = Arc::default();
+        let noted = Arc::clone(&seen);
+        self.disk.set_hook(move |call, image| {
+            let mut seen = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            note(&mut seen, image);
+            (seen.1, seen.2) = (seen.1 + 1, Some(call.kind));
+            Injection::None
+        });
+        let step = self.perform(op);
+        hook(&self.disk, &self.board);
+        let mut seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+        note(&mut seen, &self.disk.image());
+        Ok((step?.reply, seen.0))
+    }
+}
+
+fn changes(kind: CallKind) -> bool {
+    !matches!(kind, CallKind::Read | CallKind::Size | CallKind::Exists)
+}
+
+/// What becomes of each pending change, in their order.
+pub(super) fn choose(fates: Fates) -> Box<dyn FnMut(&Pending) -> Fate> {
+    let by_place = |fate: Box<dyn Fn(u64) -> Fate>| -> Box<dyn FnMut(&Pending) -> Fate> {
+        let mut at = 0;
+        Box::new(move |_| {
+            at += 1;
+            fate(at - 1)
+        })
+    };
+    let kept_if = |kept: bool| if kept { Fate::Keep } else { Fate::Drop };
+    let all_but = |place: u64, fate: Fate| by_place(Box::new(move |at| if at == place { fate } else { Fate::Keep }));
+    match fates {
+        Fates::Drawn(0) => Box::new(|_| Fate::Drop),
+        Fates::Drawn(1) => Box::new(|_| Fate::Keep),
+        Fates::Drawn(seed) => Box::new(draw_fates(Random::seeded(seed))),
+        Fates::KeptFirst(kept) => by_place(Box::new(move |at| kept_if(at < kept))),
+        Fates::Mask(mask) => by_place(Box::new(move |at| kept_if(at < 64 && mask & (1 << at) != 0))),
+        Fates::AllBut(place) => all_but(place, Fate::Drop),
+        Fates::TornHead(place) => all_but(place, Fate::TornHead(SECTOR / 2)),
+        Fates::TornTail(place) => all_but(place, Fate::TornTail(SECTOR / 2)),
+    }
+}
+
+impl Point {
+    /// What a power loss may come to here: every subset of what is pending, and each change torn at both ends, where
+    /// there is little of it; otherwise a choice of them. Always in the same order.
+    pub fn outcomes(&self) -> Vec<Fates> {
+        let pending = self.image.pending().len() as u64;
+        let torn = (0..pending).flat_map(|at| [Fates::TornHead(at), Fates::TornTail(at)]);
+        if pending <= SUBSETS_PENDING_MAX {
+            return (0..1 << pending).map(Fates::Mask).chain(torn).collect();
+        }
+        let cut = (0..pending).flat_map(|at| [Fates::KeptFirst(at), Fates::AllBut(at)]);
+        let outcomes: Vec<Fates> = cut.chain(torn).collect();
+        let stride = outcomes.len().div_ceil(OUTCOMES_MAX - 1);
+        // Odd, so that both sorts of a pair come.
+        let mut chosen: Vec<Fates> = outcomes.into_iter().step_by(stride | 1).collect();
+        chosen.push(Fates::KeptFirst(pending));
+        chosen
+    }
+
+    /// Loses power so, and opens the store again at `header`'s clock.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    pub fn recover(&self, fates: Fates, settings: Settings, header: &Header) -> Result<Recovered, TargetError> {
+        let mut image = self.image.clone();
+        image.crash(&mut choose(fates));
+        let options = file_options(settings, FileOptions::default().page_bytes);
+        let storage = Arc::new(SimulatedDisk::from(image));
+        let place = Place::Storage { storage, name: PathBuf::from(FILE), options };
+        let mut session = match EmbeddedSession::open(place, Arc::new(Client::execute), header) {
+            Ok(session) => session,
+            Err(error) => return Ok(Recovered::Refused(error.to_string())),
+        };
+        let keyspace = session.keyspace()?.unwrap_or_else(|| Keyspace::unreadable(Reply::NullBulk));
+        let damage = session.store.find_damage().unwrap_or_else(|error| vec![error.to_string()]);
+        let write = session.store.client().execute(&Argv::from(["SET", "dst:probe", "1"]));
+        Ok(Recovered::Open { keyspace, damage, write })
+    }
+}
