@@ -1,19 +1,22 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::inputs::Input;
 use super::options::{CorpusArgs, GroupsArgs, ReportArgs, SeedsArgs, program};
 use super::progress::Bar;
 use super::{Outcome, interrupt, output};
-use crate::campaign::chaos::{self, Source, exhaustive};
-use crate::campaign::{CommandLine, Progress};
+use crate::campaign::chaos::{self, Source, exhaustive, kill};
+use crate::campaign::{CommandLine, Progress, files};
 use crate::corpus::Store;
 use crate::faults::{self, Fault};
+use crate::generate::Group;
 use crate::report::style::{FAINT, STRONG};
+use crate::targets::TargetOptions;
 use crate::targets::faulty::{Settings, Sync};
 use crate::trace::Trace;
 use crate::trace::text::format_op;
@@ -24,6 +27,8 @@ use crate::trace::text::format_op;
     dst chaos --seeds 1000                            every fault, on Redlite\n  \
     dst chaos --faults disk_full,crash_mid_write --seeds 200 --group lists\n  \
     dst chaos found.trace                             a trace that holds its faults, again\n  \
+    dst chaos --exhaustive --ops 20 --seeds 10        every point at which each trace may fail\n  \
+    dst chaos --seeds 100 --faults kill --subject 'exec:redis-server --port {port} --dir {dir} --appendonly yes'\n  \
     dst chaos --seeds 1 --first-seed 7 --trace-io     what each op asks of the files\n\n\
     A trace's faults are its lines `!fault NAME ARGS…`, `!crash` and `!restart`; see dst chaos --faults help.")]
 pub(super) struct Args {
@@ -41,9 +46,14 @@ pub(super) struct Args {
     #[command(flatten)]
     groups: GroupsArgs,
 
-    /// What is tested: redlite
-    #[arg(long, value_name = "SUBJECT", default_value = "redlite", help_heading = "Store")]
+    /// What is tested: `redlite` on a simulated disk, or `exec:COMMAND`, a server on {port} with its files in {dir}, which
+    /// is killed, and loses connections, under load
+    #[arg(long, value_name = "SUBJECT", default_value = DEFAULT_SUBJECT, help_heading = "Store")]
     subject: String,
+
+    /// How many connections write to a server at once
+    #[arg(long, value_name = "N", default_value_t = kill::CONNECTIONS, help_heading = "Store")]
+    connections: u16,
 
     /// What of a write outlasts a power loss
     #[arg(long, value_name = "SYNC", default_value = "full", help_heading = "Store")]
@@ -73,6 +83,8 @@ pub(super) struct Args {
     report: ReportArgs,
 }
 
+const DEFAULT_SUBJECT: &str = "redlite";
+
 /// The values of `--sync`.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum SyncArg {
@@ -101,6 +113,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     }
     let faults = if args.exhaustive { Vec::new() } else { faults_named(&args.faults) };
     let groups = args.groups.groups();
+    if let Some(command) = args.subject.strip_prefix("exec:") {
+        return kill(&args, command, &faults, &groups);
+    }
     let traces = read(&args.traces)?;
     let source = if args.traces.is_empty() {
         let (first_seed, seeds, ops) = (args.seeds.first_seed, args.seeds.seeds, args.seeds.ops);
@@ -126,7 +141,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         settings: args.settings(),
         is_exhaustive: args.exhaustive,
         shrinks_max: args.shrinks,
-        store: &Store::new(args.corpus.corpus.join("chaos")),
+        store: &args.store(),
         command: &args.command(),
         stop: interrupt::flag(),
     };
@@ -138,7 +153,55 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     args.report.finish(&report?, out.as_mut())
 }
 
+/// Kills a server, and drops its connections, under load.
+fn kill(args: &Args, command: &str, faults: &[&'static Fault], groups: &[&'static Group]) -> anyhow::Result<Outcome> {
+    let is_named = |name: &str| faults.iter().any(|fault| fault.name == name);
+    let (kills, drops) = (is_named("kill"), is_named("connection_drop"));
+    ensure!(
+        kills || drops,
+        "into a server of its own process dst injects kill and connection_drop only; the others take --subject redlite"
+    );
+    let on_redlite = args.exhaustive || args.trace_io || args.no_checksums || !args.traces.is_empty();
+    ensure!(
+        !on_redlite && matches!(args.sync, SyncArg::Full),
+        "traces, --sync, --no-checksums, --exhaustive and --trace-io take --subject redlite"
+    );
+    let [group] = groups else { bail!("a server is loaded with one --group at a time") };
+    let options = kill::Options {
+        first_seed: args.seeds.first_seed,
+        seeds: args.seeds.seeds,
+        ops: args.seeds.ops,
+        group,
+        connections: args.connections,
+        drops,
+        kills,
+        stop: interrupt::flag(),
+    };
+    let mut out = args.report.open()?;
+    let progress = Arc::new(Progress::default());
+    let bar = Bar::follow(Arc::clone(&progress), "seeds");
+    let started = Instant::now();
+    let outcome = kill::run(&options, command, &TargetOptions::default(), &progress);
+    drop(bar);
+    let told = kill::report::Told {
+        options: &options,
+        command,
+        store: &args.store(),
+        line: &args.command(),
+        took: started.elapsed(),
+    };
+    let report = kill::report::report(&outcome?, &told)?;
+    for check in &report.checks {
+        args.report.format.check(check, check.name.chars().count(), out.as_mut())?;
+    }
+    args.report.finish(&report, out.as_mut())
+}
+
 impl Args {
+    fn store(&self) -> Store {
+        Store::new(self.corpus.corpus.join("chaos"))
+    }
+
     fn settings(&self) -> Settings {
         let sync = match self.sync {
             SyncArg::Full => Sync::Full,
@@ -151,8 +214,8 @@ impl Args {
     /// The words that lead to the same run again, for lines to paste.
     fn command(&self) -> CommandLine {
         let mut flags = Vec::new();
-        if self.subject != "redlite" {
-            flags.push(format!("--subject {}", self.subject));
+        if self.subject != DEFAULT_SUBJECT {
+            flags.push(format!("--subject {}", files::quote(&self.subject)));
         }
         match self.sync {
             SyncArg::Full => {}

@@ -95,7 +95,7 @@ pub(in crate::redlite) struct Transaction {
 }
 
 /// A watched key, and the key's id when it was, where it was there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::redlite) struct Watch {
     pub db: u32,
     pub name: Vec<u8>,
@@ -178,6 +178,9 @@ pub(in crate::redlite) struct Clients {
     stirred: Vec<Slot>,
     /// Replies since the last commit, by connection and place in its outbox: they are errors where the commit fails.
     uncommitted: Vec<(Slot, usize)>,
+    /// What connections that were told of changes since the last commit watched before: where the commit fails, nothing
+    /// has changed.
+    watched_before: Vec<(Slot, bool, Vec<Watch>)>,
     /// The connections that watch keys.
     watching: BTreeSet<Slot>,
 }
@@ -310,6 +313,7 @@ impl Clients {
     /// Notes that what was run is committed: its replies stay.
     pub fn note_commit(&mut self) {
         self.uncommitted.clear();
+        self.watched_before.clear();
     }
 
     /// Makes every reply of the batch this error, as nothing of it was kept.
@@ -317,6 +321,14 @@ impl Clients {
         for (slot, at) in std::mem::take(&mut self.uncommitted) {
             if let Some(frame) = self.get_mut(slot).and_then(|connection| connection.outbox.get_mut(at)) {
                 *frame = error.clone();
+            }
+        }
+        for (slot, is_dirty, watches) in std::mem::take(&mut self.watched_before) {
+            if !self.watching.contains(&slot) {
+                continue;
+            }
+            if let Some(connection) = self.get_mut(slot) {
+                (connection.is_dirty, connection.watches) = (is_dirty, watches);
             }
         }
     }
@@ -349,6 +361,9 @@ impl Clients {
         }
         for &slot in &self.watching {
             if let Some(connection) = self.slots[slot].as_deref_mut() {
+                if !self.watched_before.iter().any(|(known, ..)| *known == slot) {
+                    self.watched_before.push((slot, connection.is_dirty, connection.watches.clone()));
+                }
                 for watch in &mut connection.watches {
                     connection.is_dirty |= touched.tell(watch);
                 }

@@ -179,7 +179,11 @@ impl Redlite {
     /// Where SQLite fails.
     pub fn clear(&self) -> Result<(), OpenError> {
         let store = &mut lock(&self.engine).store;
-        store.clear_all().and_then(|()| store.commit()).inspect_err(|_| store.rollback())?;
+        store
+            .recover()
+            .and_then(|()| store.clear_all())
+            .and_then(|()| store.commit())
+            .inspect_err(|_| store.rollback())?;
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::migration::write_old_store;
 use crate::serve::Server;
 
 /// A small file system in memory, mounted as long as this lives.
@@ -153,14 +154,30 @@ fn a_full_disk_stops_writes_until_there_is_room() {
     held.check(&mut connection, "after it was stopped");
 }
 
+/// `dst` with files of no more than so many units of 512 bytes.
+fn limited_to(units: u32) -> Command {
+    let mut limited = Command::new("sh");
+    // Whoever runs the tests may have the signal ignored already, and a shell cannot take that back.
+    let script = format!(
+        "ulimit -f {units}; env --default-signal=XFSZ true && exec env --default-signal=XFSZ \"$0\" \"$@\"; \
+         exec \"$0\" \"$@\""
+    );
+    limited.args(["-c", &script, env!("CARGO_BIN_EXE_dst")]);
+    limited
+}
+
 #[test]
 fn a_file_that_may_not_grow_stops_writes_and_not_the_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("store.db");
-    // In units of 512 bytes.
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -f 2000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_dst")]);
-    let server = Server::start_as(limited, &["--file", &file.display().to_string()]);
+    // A copy with checksums does not fit: it says so, where the system's signal would end it.
+    let other_folder = tempfile::tempdir().expect("a folder");
+    let old = write_old_store(other_folder.path());
+    let refused = limited_to(100).args(["serve", "--file"]).arg(&old).output().expect("dst runs");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{:?} {said}", refused.status);
+    assert!(said.ends_with("the disk has no room for them; make room, and start again\n"), "{said}");
+    let server = Server::start_as(limited_to(2000), &["--file", &file.display().to_string()]);
     let mut connection = Connection::new(&server);
     let mut held = Held { keys: 0, value: "v".repeat(3000) };
     let refusal = "-MISCONF Errors writing to the store: File too large (os error 27)";

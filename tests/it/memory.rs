@@ -277,6 +277,7 @@ fn a_plan_is_for_its_thread_and_ends_with_its_guard() {
     assert_eq!((set(&store), inner.failed()), (Reply::ok(), 0));
     drop(inner);
     assert_eq!((set(&store), outer.failed() > failed), (Reply::error(NO_MEMORY), true));
+    assert_eq!(outer.rest(), AllocationPlan { nth: 0, times: u64::MAX - outer.failed() });
     drop(outer);
     assert_eq!(set(&store), Reply::ok());
 }

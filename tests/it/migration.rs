@@ -136,7 +136,7 @@ fn a_crash_at_any_call_of_a_migration_loses_nothing() {
                 disk.set_hook(move |call, _| if call.number == at { Injection::PowerLoss } else { Injection::None });
                 drop(open(&disk));
                 disk.clear_hook();
-                disk.crash(draw_fates(&mut Random::seeded(at * 4 + seed)));
+                disk.crash(draw_fates(Random::seeded(at * 4 + seed)));
                 check(&disk, &format!("{kind}, call {at} of {calls}, seed {seed}"));
             }
         }

@@ -351,6 +351,31 @@ fn damage_in_the_middle_of_the_log_is_not_its_end() {
 }
 
 #[test]
+fn without_syncs_damage_in_the_log_ends_it() {
+    let disk = SimulatedDisk::from(empty());
+    let store = open(&disk, with(Durability::Normal)).expect("a store");
+    for value in 0..20 {
+        assert_eq!(call(&store, &format!("SET k0 {value}")), Reply::ok());
+    }
+    disk.kill();
+    let start = disk.image();
+    let log = Path::new(WAL);
+    let bytes = start.bytes(log).expect("the log").len() as u64;
+    let mut held = Vec::new();
+    for at in (40..bytes).step_by(1777) {
+        let mut image = start.clone();
+        assert!(image.flip_bit(log, at * 8));
+        let store = open(&SimulatedDisk::from(image), with(Durability::Normal)).expect("the log ends there");
+        assert_eq!(store.find_damage().expect("it is read"), Vec::<String>::new());
+        let reply = brief(&call(&store, "GET k0"));
+        let value =
+            if reply == NIL { -1 } else { reply.split(' ').next_back().unwrap_or_default().parse().expect("a number") };
+        held.push(value);
+    }
+    assert!(held.is_sorted() && held.first() == Some(&-1) && held.last() == Some(&18), "{held:?}");
+}
+
+#[test]
 fn a_full_disk_is_told_and_changes_nothing_until_there_is_room() {
     let disk = SimulatedDisk::from(empty());
     let store = open(&disk, FileOptions::default()).expect("a store");

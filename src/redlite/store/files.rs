@@ -15,7 +15,7 @@ use crate::redlite::vfs::{self, Checks, Checksummed, Storage, Vfs};
 /// What a store in files is opened with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileOptions {
-    /// What outlasts a power loss.
+    /// What outlasts a power loss, and what is seen of damage to the log.
     pub durability: Durability,
     /// Pages that do not match their checksums are errors. Without this they are served as they are: only to test
     /// that it makes a difference.
@@ -31,13 +31,32 @@ impl Default for FileOptions {
 }
 
 /// What outlasts a power loss. The end of the process alone loses nothing.
+///
+/// # Damage to the log
+///
+/// Transactions stay in the log until a checkpoint writes them to the database file: when the log has a thousand pages,
+/// and when the store is closed. A page in the database file that is damaged is an error, always. So is one in the log
+/// while the store is open, and then a damaged log is not written back.
+///
+/// When a store is opened whose log is still there, it is read up to the first frame that is not as it was written, as
+/// a power loss leaves such a frame behind. Whether that frame was damaged later can be told only from what follows it:
+///
+/// - Each transaction that was written with [`Durability::Full`] was synced before the next one began. Where a whole one
+///   follows, the damaged one had been acknowledged, and the store is not opened ([`OpenError::Damaged`]).
+/// - With [`Durability::Normal`] and [`Durability::Off`] a power loss may take any part of the log and leave what
+///   follows. A damaged transaction, and every one after it, is gone without a word: what is there is what was there
+///   before it, and no mixture.
+/// - Damage to the last transaction in the log looks like one that was never finished, also with [`Durability::Full`]:
+///   it is gone without a word, though it was acknowledged. It is the last one until another is written, or the log is
+///   written back ([`Redlite::checkpoint`](crate::redlite::Redlite::checkpoint)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Everything that was acknowledged.
+    /// Everything that was acknowledged: a command is answered after its transaction is synced.
     Full,
-    /// What was there at some moment since the last checkpoint: the last writes may be lost, and none before them.
+    /// What was there at some moment since the last checkpoint: the last writes may be lost, and none before them. Only
+    /// a checkpoint syncs: first the log, then the database file.
     Normal,
-    /// Perhaps nothing: only to test that it makes a difference.
+    /// Perhaps nothing, and the file may be damaged: nothing is synced. Only to test that it makes a difference.
     Off,
 }
 

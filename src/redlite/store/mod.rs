@@ -193,6 +193,7 @@ impl Store {
 
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
+        self.forget_signals();
         self.ranks.clear();
         self.may_hold.fill(true);
         self.rows.clear();
@@ -225,6 +226,9 @@ impl Store {
             if !self.sqlite.is_autocommit() {
                 self.sqlite.execute_batch("ROLLBACK")?;
             }
+            // What was looked at since the rollback was due may have been of the transaction.
+            self.ranks.clear();
+            self.rows.clear();
             self.is_rollback_due = false;
         }
         Ok(())

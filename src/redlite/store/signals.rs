@@ -124,6 +124,12 @@ impl Store {
         std::mem::take(&mut self.signals.touched)
     }
 
+    /// Nothing of what was noted has happened: it was undone.
+    pub(super) fn forget_signals(&mut self) {
+        self.signals.touched = Touched::default();
+        self.signals.ready.clear();
+    }
+
     /// What became ready since this was last asked, in its order.
     pub fn take_ready(&mut self) -> Vec<Ready> {
         std::mem::take(&mut self.signals.ready)

@@ -77,6 +77,12 @@ impl AllocationGuard {
     pub fn failed(&self) -> u64 {
         RUN.get().failed
     }
+
+    /// What is left of the plan: another guard goes on with it.
+    pub fn rest(&self) -> AllocationPlan {
+        let run = RUN.get();
+        AllocationPlan { nth: run.succeed, times: run.fail }
+    }
 }
 
 impl Drop for AllocationGuard {

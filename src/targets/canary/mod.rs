@@ -18,6 +18,7 @@ mod lists;
 mod pubsub;
 mod sets;
 mod sorted_sets;
+pub mod storage;
 mod streams;
 mod strings;
 mod transactions;
@@ -90,7 +91,8 @@ impl Canary {
         self.commands.first().and_then(|name| spec::lookup(name.as_bytes())).map(|command| command.family)
     }
 
-    fn execute(&self, client: &mut Client, argv: &Argv) -> Reply {
+    /// Runs a command, rightly or wrongly.
+    pub(super) fn execute(&self, client: &mut Client, argv: &Argv) -> Reply {
         let wrong = argv.get(0).is_some_and(|name| self.commands.iter().any(|command| is_word(name, command)));
         if wrong { (self.run)(client, argv) } else { client.execute(argv) }
     }

@@ -14,7 +14,7 @@ use super::connection::Failure;
 use super::keyspace::{self, Known, Requests};
 use super::server::Lease;
 use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};
-use crate::diff::Keyspace;
+use crate::diff::{Entry, Keyspace};
 use crate::redlite::env::{Clock, Env, Random};
 use crate::redlite::vfs::Storage;
 use crate::redlite::{Client, FileOptions, OpenError, Redlite};
@@ -219,6 +219,29 @@ impl EmbeddedSession {
     pub(super) fn forget_clients(&mut self) {
         self.connections.clear();
         self.store.forget_clients();
+    }
+
+    /// Everything that is stored, the indexes of search too: each is an entry of its own, whose value is what FT.INFO says.
+    pub(super) fn keyspace_and_indexes(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        let Some(mut keyspace) = self.keyspace()? else { return Ok(None) };
+        if keyspace.instead().is_some() {
+            return Ok(Some(keyspace));
+        }
+        let mut admin = Admin(self.store.client());
+        let listed = admin.run(&[Argv::from(["FT._LIST"])]).ok().and_then(|mut replies| replies.pop());
+        let names = listed.as_ref().and_then(Reply::as_elements).unwrap_or_default();
+        for name in names.iter().filter_map(Reply::as_bytes) {
+            let info = admin.run(&[Argv::from([b"FT.INFO", name])]).ok().and_then(|mut replies| replies.pop());
+            keyspace.entries.push(Entry {
+                db: 0,
+                key: [b"index ", name].concat(),
+                kind: "index".to_owned(),
+                value: info.unwrap_or(Reply::NullBulk),
+                details: None,
+                expires_ms: None,
+            });
+        }
+        Ok(Some(keyspace))
     }
 
     /// Closes one connection.

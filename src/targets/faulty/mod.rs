@@ -20,13 +20,16 @@ pub use board::{Injected, Strike};
 pub use model::Model;
 pub use points::{Point, Recovered};
 
+use super::canary::canaries;
+use super::canary::storage::{FileSlip, STORAGE_CANARIES, Slipping, plain};
 use super::embedded::{EmbeddedSession, Execute, Place};
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::diff::Keyspace;
 use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_LOST, Plan, Upkeep};
 use crate::redlite::env::{Env, Random};
 use crate::redlite::vfs::{
-    AllocationPlan, AllocatorInUse, Call as DiskCall, Fate, Image, SimulatedDisk, allocations, fail_allocations,
+    AllocationPlan, AllocatorInUse, Call as DiskCall, Fate, Image, SimulatedDisk, Storage, allocations,
+    fail_allocations,
 };
 use crate::redlite::{Client, Durability, FileOptions, OpenError, Redlite};
 use crate::resp::Reply;
@@ -108,7 +111,7 @@ impl Target for Faulty {
     }
 
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
-        Ok(Box::new(FaultySession::open(Settings::default(), Arc::new(Client::execute), header)?))
+        Ok(Box::new(FaultySession::named("redlite", Settings::default(), header)?))
     }
 }
 
@@ -116,6 +119,7 @@ impl Target for Faulty {
 pub struct FaultySession {
     inner: EmbeddedSession,
     disk: SimulatedDisk,
+    slip: FileSlip,
     settings: Settings,
     board: Arc<Mutex<Board>>,
     /// How many ops there were.
@@ -134,9 +138,20 @@ impl FaultySession {
     /// # Errors
     /// Where the store cannot be made, or no store has that name.
     pub fn named(name: &str, settings: Settings, header: &Header) -> Result<Self, TargetError> {
+        let canary = name.strip_prefix("canary:");
+        if let Some(found) = STORAGE_CANARIES.iter().find(|found| canary == Some(found.name)) {
+            return Self::open(settings, Arc::new(found.execute), found.file, header);
+        }
+        if let Some(found) = canaries().find(|found| canary == Some(found.name)) {
+            return Self::open(settings, Arc::new(|client, argv| found.execute(client, argv)), plain, header);
+        }
         match name {
-            "redlite" => Self::open(settings, Arc::new(Client::execute), header),
-            _ => Err(TargetError::NoFaults { fault: "any".to_owned() }),
+            "redlite" => Self::open(settings, Arc::new(Client::execute), plain, header),
+            _ => {
+                let slips = STORAGE_CANARIES.iter().map(|row| format!("  canary:{:<36} {}", row.name, row.slip));
+                let forms: Vec<String> = std::iter::once("  redlite".to_owned()).chain(slips).collect();
+                Err(TargetError::Unknown { spec: name.to_owned(), forms: forms.join("\n") })
+            }
         }
     }
 
@@ -145,15 +160,15 @@ impl FaultySession {
         TargetInfo { name: "redlite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
     }
 
-    /// The same with `execute` between a trace and the store.
-    pub(super) fn open(settings: Settings, execute: Execute, header: &Header) -> Result<Self, TargetError> {
+    /// The same with `execute` between a trace and the store, and `slip` between the store and its files.
+    fn open(settings: Settings, execute: Execute, slip: FileSlip, header: &Header) -> Result<Self, TargetError> {
         let board = Arc::new(Mutex::new(Board::default()));
         let options = file_options(settings, FileOptions::default().page_bytes);
         let disk = SimulatedDisk::from(empty_image(options)?);
-        let inner = EmbeddedSession::open(place(&disk, options), execute, header)?;
+        let inner = EmbeddedSession::open(place(&disk, slip, options), execute, header)?;
         hook(&disk, &board);
         let (is_fresh, is_lying, lists_calls) = (true, false, false);
-        Ok(Self { inner, disk, settings, board, ops: 0, is_fresh, is_lying, lists_calls, refused: None })
+        Ok(Self { inner, disk, slip, settings, board, ops: 0, is_fresh, is_lying, lists_calls, refused: None })
     }
 
     /// Back to an empty store with no fault armed, at the header's clock.
@@ -173,7 +188,7 @@ impl FaultySession {
         let options = file_options(self.settings, page_bytes);
         self.disk = SimulatedDisk::from(empty_image(options)?);
         self.disk.set_trace(self.lists_calls);
-        self.inner.place = place(&self.disk, options);
+        self.inner.place = place(&self.disk, self.slip, options);
         self.inner.reopen().map_err(|source| failed(&source))?;
         hook(&self.disk, &self.board);
         Ok(())
@@ -249,7 +264,7 @@ impl FaultySession {
     /// Infrastructure only.
     pub fn read(&mut self) -> Result<Keyspace, TargetError> {
         self.board().is_paused = true;
-        let read = self.inner.keyspace();
+        let read = self.inner.keyspace_and_indexes();
         self.board().is_paused = false;
         self.disk.take_struck();
         Ok(read?.unwrap_or_else(|| Keyspace::unreadable(Reply::error("ERR storage: the keys cannot be listed"))))
@@ -378,7 +393,7 @@ impl FaultySession {
                 self.lift_faults();
             }
             let before = self.disk.image();
-            self.inner.place.set_storage(Arc::new(self.disk.for_process()));
+            self.inner.place.set_storage(storage(&self.disk, self.slip));
             let (opened, unserved) = self.under_pressure(|session| session.inner.reopen())?;
             let Err(error) = opened else { return Ok(End::Reopened { lost_power }) };
             let loss = self.board().take_loss();
@@ -445,8 +460,13 @@ fn hook(disk: &SimulatedDisk, board: &Arc<Mutex<Board>>) {
     disk.set_hook(move |call, _| lock(&board).decide(call));
 }
 
-fn place(disk: &SimulatedDisk, options: FileOptions) -> Place {
-    Place::Storage { storage: Arc::new(disk.for_process()), name: PathBuf::from(FILE), options }
+fn place(disk: &SimulatedDisk, slip: FileSlip, options: FileOptions) -> Place {
+    Place::Storage { storage: storage(disk, slip), name: PathBuf::from(FILE), options }
+}
+
+/// The disk as one process has it.
+fn storage(disk: &SimulatedDisk, slip: FileSlip) -> Arc<dyn Storage> {
+    Arc::new(Slipping { inner: Arc::new(disk.for_process()), slip })
 }
 
 fn file_options(settings: Settings, page_bytes: u32) -> FileOptions {

@@ -8,7 +8,7 @@ use crate::redlite::Client;
 use crate::redlite::env::Random;
 use crate::resp::Reply;
 use crate::targets::embedded::{EmbeddedSession, Place};
-use crate::targets::{Session, TargetError};
+use crate::targets::{Session as _, TargetError};
 use crate::trace::{Act, Header, Op};
 
 /// Runs what a [`FaultySession`](super::FaultySession) did, and keeps its data when that is restarted.
@@ -55,6 +55,6 @@ impl Model {
     /// # Errors
     /// Infrastructure only.
     pub fn read(&mut self) -> Result<Keyspace, TargetError> {
-        Ok(self.inner.keyspace()?.unwrap_or_default())
+        Ok(self.inner.keyspace_and_indexes()?.unwrap_or_default())
     }
 }

@@ -11,8 +11,8 @@ use crate::redlite::env::Random;
 use crate::redlite::vfs::{CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
 use crate::redlite::{Client, FileOptions};
 use crate::resp::{Argv, Reply};
+use crate::targets::TargetError;
 use crate::targets::embedded::{EmbeddedSession, Place};
-use crate::targets::{Session, TargetError};
 use crate::trace::{Header, Op};
 
 /// Up to how many pending changes every subset of them is tried.
@@ -136,7 +136,7 @@ impl Point {
             Ok(session) => session,
             Err(error) => return Ok(Recovered::Refused(error.to_string())),
         };
-        let keyspace = session.keyspace()?.unwrap_or_else(|| Keyspace::unreadable(Reply::NullBulk));
+        let keyspace = session.keyspace_and_indexes()?.unwrap_or_else(|| Keyspace::unreadable(Reply::NullBulk));
         let damage = session.store.find_damage().unwrap_or_else(|error| vec![error.to_string()]);
         let write = session.store.client().execute(&Argv::from(["SET", "dst:probe", "1"]));
         Ok(Recovered::Open { keyspace, damage, write })

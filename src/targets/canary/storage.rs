@@ -1,0 +1,150 @@
+//! Slips that only faults show: what is not made durable, not done as one, or not told.
+//!
+//! A slip stands between Redlite and its files, or, as those of the other files, between a trace and Redlite.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{call, is_word};
+use crate::redlite::Client;
+use crate::redlite::vfs::{File, FileKind, Storage};
+use crate::resp::{Argv, Reply};
+
+/// A Redlite that is wrong under faults.
+pub struct StorageCanary {
+    /// What it is called behind `canary:`.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub slip: &'static str,
+    /// The fault that shows it.
+    pub fault: &'static str,
+    /// The most ops, faults included, that a shrunk trace of it has.
+    pub ops_max: usize,
+    /// What it does where Redlite would run a command.
+    pub(in crate::targets) execute: fn(&mut Client, &Argv) -> Reply,
+    /// What it does where Redlite would write or sync a file.
+    pub(in crate::targets) file: FileSlip,
+}
+
+/// The table of these canaries.
+#[rustfmt::skip]
+pub const STORAGE_CANARIES: &[StorageCanary] = &[
+    StorageCanary { name: "forgets-to-sync-the-log", slip: "a commit is not synced", fault: "crash_mid_write", ops_max: 3, execute: Client::execute, file: |file, kind, request| {
+        if kind == FileKind::Wal && matches!(request, Request::Sync) { Ok(()) } else { request.run(file) }
+    } },
+    StorageCanary { name: "forgets-to-sync-the-file", slip: "a checkpoint is not synced", fault: "crash_mid_write", ops_max: 4, execute: Client::execute, file: |file, kind, request| {
+        if kind == FileKind::Database && matches!(request, Request::Sync) { Ok(()) } else { request.run(file) }
+    } },
+    StorageCanary { name: "swallows-sync-errors", slip: "a sync that failed is taken for done", fault: "io_error", ops_max: 4, execute: Client::execute, file: |file, _, request| {
+        if let Request::Sync = request { request.run(file).or(Ok(())) } else { request.run(file) }
+    } },
+    StorageCanary { name: "swallows-write-errors", slip: "a write that failed is taken for done", fault: "disk_full", ops_max: 4, execute: Client::execute, file: |file, _, request| {
+        if let Request::Write(..) = request { request.run(file).or(Ok(())) } else { request.run(file) }
+    } },
+    StorageCanary { name: "says-ok-to-a-failed-set", slip: "SET answers OK where the storage failed", fault: "disk_full", ops_max: 3, execute: say_ok, file: plain },
+    StorageCanary { name: "writes-mset-outside-the-transaction", slip: "MSET is a transaction for each key", fault: "kill", ops_max: 3, execute: split_mset, file: plain },
+];
+
+/// What is asked of a file.
+pub(in crate::targets) enum Request<'a> {
+    Write(&'a [u8], u64),
+    Sync,
+}
+
+impl Request<'_> {
+    fn run(&self, file: &mut dyn File) -> io::Result<()> {
+        match self {
+            Request::Write(bytes, offset) => file.write_at(bytes, *offset),
+            Request::Sync => file.sync(),
+        }
+    }
+}
+
+/// Writes or syncs a file, or does not.
+pub(in crate::targets) type FileSlip = fn(&mut dyn File, FileKind, Request<'_>) -> io::Result<()>;
+
+/// As it should be.
+pub(in crate::targets) fn plain(file: &mut dyn File, _: FileKind, request: Request<'_>) -> io::Result<()> {
+    request.run(file)
+}
+
+fn say_ok(client: &mut Client, argv: &Argv) -> Reply {
+    let reply = client.execute(argv);
+    let is_set = argv.get(0).is_some_and(|name| is_word(name, "SET"));
+    if is_set && reply.as_error().is_some_and(|text| text.starts_with(b"MISCONF")) { Reply::ok() } else { reply }
+}
+
+fn split_mset(client: &mut Client, argv: &Argv) -> Reply {
+    let is_mset = argv.get(0).is_some_and(|name| is_word(name, "MSET"));
+    if !is_mset || argv.len() < 3 || argv.len() % 2 == 0 {
+        return client.execute(argv);
+    }
+    let mut last = Reply::ok();
+    for at in (1..argv.len()).step_by(2) {
+        last = call(client, [b"SET", &argv[at], &argv[at + 1]]);
+    }
+    last
+}
+
+/// A storage whose files slip.
+#[derive(Debug)]
+pub(in crate::targets) struct Slipping {
+    pub inner: Arc<dyn Storage>,
+    pub slip: FileSlip,
+}
+
+impl Storage for Slipping {
+    fn open(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(SlippingFile { inner: self.inner.open(name, kind, create)?, kind, slip: self.slip }))
+    }
+
+    fn open_scratch(&self) -> io::Result<Box<dyn File>> {
+        self.inner.open_scratch()
+    }
+
+    fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
+        self.inner.delete(name, sync)
+    }
+
+    fn replace(&self, target: &Path, name: &Path) -> io::Result<()> {
+        self.inner.replace(target, name)
+    }
+
+    fn exists(&self, name: &Path) -> io::Result<bool> {
+        self.inner.exists(name)
+    }
+
+    fn resolve(&self, name: &Path) -> io::Result<PathBuf> {
+        self.inner.resolve(name)
+    }
+}
+
+#[derive(Debug)]
+struct SlippingFile {
+    inner: Box<dyn File>,
+    kind: FileKind,
+    slip: FileSlip,
+}
+
+impl File for SlippingFile {
+    fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.inner.read_at(buffer, offset)
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        (self.slip)(&mut *self.inner, self.kind, Request::Write(bytes, offset))
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.inner.truncate(len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        (self.slip)(&mut *self.inner, self.kind, Request::Sync)
+    }
+
+    fn size(&mut self) -> io::Result<u64> {
+        self.inner.size()
+    }
+}
