@@ -193,15 +193,10 @@ impl Redlite {
     /// Where SQLite fails.
     pub fn keys(&self) -> Result<Vec<KeyFacts>, OpenError> {
         let engine = &mut *lock(&self.engine);
+        engine.store.recover()?;
         engine.store.set_now(engine.clock.now_ms());
-        let keys = engine.store.all_keys()?;
-        let tell = |(db, name, kind, expires_ms): (u32, Vec<u8>, Type, Option<i64>)| KeyFacts {
-            db,
-            name,
-            kind: kind.name(),
-            expires_ms,
-        };
-        Ok(keys.into_iter().map(tell).collect())
+        let tell = |db, name, kind: Type, expires_ms| KeyFacts { db, name, kind: kind.name(), expires_ms };
+        Ok(engine.store.all_keys(tell)?)
     }
 
     /// What is wrong with the file as a whole, one line for each fault: nothing, where it is sound. Reads all of it.

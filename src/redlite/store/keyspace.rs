@@ -295,13 +295,13 @@ impl Store {
         Ok(self.row(PAGES, [], |row| row.get(0))?.unwrap_or(0))
     }
 
-    /// Every key of every database by name: its database, name, type and expiry.
-    pub fn all_keys(&self) -> rusqlite::Result<Vec<(u32, Vec<u8>, Type, Option<i64>)>> {
+    /// Every key of every database in the order of names: what `tell` makes of its database, name, type and expiry.
+    pub fn all_keys<T>(&self, mut tell: impl FnMut(u32, Vec<u8>, Type, Option<i64>) -> T) -> rusqlite::Result<Vec<T>> {
         self.rows(
             "SELECT db, name, type, expires_ms FROM keys WHERE expires_ms IS NULL OR expires_ms >= ?1
              ORDER BY db, name",
             [self.now_ms],
-            |row| Ok((row.get(0)?, bytes(row, 1)?, Type::from_number(row.get(2)?)?, row.get(3)?)),
+            |row| Ok(tell(row.get(0)?, bytes(row, 1)?, Type::from_number(row.get(2)?)?, row.get(3)?)),
         )
     }
 
