@@ -18,8 +18,18 @@ pub struct Seed(pub u64);
 impl Seed {
     /// The stream of this name, from its start.
     pub fn stream(self, name: &str) -> Stream {
+        self.numbered(fnv1a(FNV_START, name.as_bytes()))
+    }
+
+    /// As [`Seed::stream`] of `room/name`.
+    pub fn stream_in(self, room: &str, name: &str) -> Stream {
+        let room = fnv1a(fnv1a(FNV_START, room.as_bytes()), b"/");
+        self.numbered(fnv1a(room, name.as_bytes()))
+    }
+
+    fn numbered(self, number: u64) -> Stream {
         let mut rng = ChaCha8Rng::seed_from_u64(self.0);
-        rng.set_stream(fnv1a(name.as_bytes()));
+        rng.set_stream(number);
         Stream { rng }
     }
 }
@@ -42,9 +52,12 @@ impl FromStr for Seed {
     }
 }
 
-/// FNV-1a, 64 bits: names a stream by a number. <https://www.rfc-editor.org/rfc/rfc9923.html>
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+/// What FNV-1a starts from.
+const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a, 64 bits, of `bytes` behind those that gave `start`: names a stream by a number. <https://www.rfc-editor.org/rfc/rfc9923.html>
+fn fnv1a(start: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(start, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// A sequence of draws: ChaCha with 8 rounds, named by a seed and a name.
@@ -107,6 +120,7 @@ mod tests {
         assert_eq!(draw(5, "ops"), draw(5, "ops"));
         assert_ne!(draw(5, "ops"), draw(5, "keys"));
         assert_ne!(draw(5, "ops"), draw(6, "ops"));
+        assert_eq!(draw(5, "room/ops"), Seed(5).stream_in("room", "ops").bits64());
     }
 
     #[test]

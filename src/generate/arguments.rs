@@ -13,7 +13,7 @@ use super::numbers::{
     FLOATS, LARGE_INCREMENTS, NO_DOUBLES, ODD_CURSORS, ODD_DOUBLES, ODD_INTEGERS, ODD_TIMEOUTS, ODD_TIMES, SCORES,
     TIMEOUTS, WEIGHTS, ZEROS, write_int,
 };
-use super::pools::{Gap, Pool};
+use super::pools::{Gap, Pool, Wheel};
 use super::search::{self, Documents};
 use super::stream;
 use super::streams::{self, Ids};
@@ -158,7 +158,7 @@ pub(super) struct Arguments {
     /// The clock of the trace, in milliseconds since 1970.
     pub(super) now_ms: i64,
     /// What the keys of the request in hand usually hold.
-    usual: Type,
+    pub(super) usual: Type,
     /// True where some of its keys may as well be sets.
     takes_sets: bool,
     /// True where its values are numbers.
@@ -196,9 +196,14 @@ impl Arguments {
         let mut shape = stream(group, seed, "shape");
         let mut keys = stream(group, seed, "keys");
         let mut values = stream(group, seed, "values");
+        let fields = swarm.members.next_multiple_of(2);
         Self {
-            key_pools: TYPES.map(|(_, prefix, odd)| key_pool(prefix, odd, swarm)),
-            fields: Pool::new((0..swarm.members.next_multiple_of(2)).map(|n| format!("f{n}").into_bytes()), swarm.skew),
+            key_pools: key_pools(swarm),
+            fields: Pool::with_wheel(
+                fields as usize,
+                |at, bytes| write_numbered("f", b"", at as u32, bytes),
+                Wheel::skewed(fields, swarm.skew),
+            ),
             members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
             places: Places::new(swarm.members, &mut stream(group, seed, "places")),
@@ -270,13 +275,14 @@ impl Arguments {
     }
 
     /// True where a command on strings gets a key whose bytes mean something else. Where it writes, seldom one of a
-    /// HyperLogLog, which it breaks for every command to come.
+    /// HyperLogLog, which it breaks for every command to come. Such keys are long: where there are others, none that
+    /// takes time by the product of two lengths.
     fn sees_bytes(&self, plan: &Plan, bits: u32) -> bool {
         let in_16 = match (self.group_types, plan.command.writes) {
             ([Type::HyperLogLog], true) => 2,
             ([Type::Bits | Type::HyperLogLog], _) => 8,
             (_, true) => 0,
-            (types, false) if types.contains(&Type::Bits) => 4,
+            (types, false) if types.contains(&Type::Bits) && !plan.multiplies => 4,
             (_, false) => 0,
         };
         !plan.counts && bits >= 16 - in_16
@@ -623,10 +629,26 @@ fn write_huge(argv: &mut Argv) {
     argv.push_with(|out| out.resize(out.len() + HUGE_BYTES, b'x'));
 }
 
-/// The keys of one type, `str:1` first and hottest.
-fn key_pool(prefix: &str, odd: &[u8], swarm: &Swarm) -> Pool {
-    let names = (1..=swarm.keys).map(|n| format!("{prefix}:{n}").into_bytes());
-    Pool::new(names.chain(swarm.odd_keys.then(|| odd.to_vec())), swarm.skew)
+/// The keys of each type, `str:1` first and hottest.
+fn key_pools(swarm: &Swarm) -> [Pool; TYPES.len()] {
+    let count = swarm.keys + u32::from(swarm.odd_keys);
+    let wheel = Wheel::skewed(count, swarm.skew);
+    TYPES.map(|(_, prefix, odd)| {
+        let write = |at: usize, bytes: &mut Vec<u8>| {
+            if at < swarm.keys as usize {
+                write_numbered(prefix, b":", at as u32 + 1, bytes);
+            } else {
+                bytes.extend_from_slice(odd);
+            }
+        };
+        Pool::with_wheel(count as usize, write, wheel.clone())
+    })
+}
+
+fn write_numbered(prefix: &str, separator: &[u8], number: u32, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(prefix.as_bytes());
+    bytes.extend_from_slice(separator);
+    write_int(number.into(), bytes);
 }
 
 fn member(n: u32, style: MemberStyle) -> Vec<u8> {

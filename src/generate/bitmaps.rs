@@ -3,7 +3,7 @@
 use crate::resp::Argv;
 use crate::spec::syntax::Slot;
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, Type};
 use super::numbers::{ODD_INTEGERS, write_int};
 
 /// The type of a bit field: `u8`, `i64`.
@@ -102,6 +102,8 @@ impl Arguments {
             40..56 => self.push_between(0, 200, argv),
             56..62 => self.push_between(0, 2000, argv),
             62 if slot == Slot::BitProbe || slot == Slot::FieldProbe => self.push_one(FAR_OFFSETS, argv),
+            // A text stays short: LCS takes time by the product of two lengths.
+            _ if self.usual == Type::Text => self.push_between(0, 2000, argv),
             _ => self.push_between(0, 100_000, argv),
         }
     }

@@ -267,7 +267,7 @@ fn stores_open_order(command: &Command, argv: &Argv) -> bool {
 
 /// The stream of this name for a group: one seed says something else in each group.
 fn stream(group: &Group, seed: Seed, name: &str) -> Stream {
-    seed.stream(&format!("{}/{name}", group.name))
+    seed.stream_in(group.name, name)
 }
 
 /// Room for all but long requests, in bytes.

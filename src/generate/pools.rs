@@ -1,13 +1,14 @@
 //! What arguments are drawn from: small pools, so that operations meet on the same keys, fields and members.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::seed::Stream;
 
 /// Draws indexes with unequal chances at the cost of one draw.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wheel {
-    slots: Vec<u16>,
+    slots: Arc<[u16]>,
 }
 
 impl Wheel {
@@ -33,7 +34,7 @@ impl Wheel {
             let share = (u64::from(weight) * u64::from(slots_about)).div_ceil(total.max(1));
             slots.extend(std::iter::repeat_n(index as u16, share as usize));
         }
-        Self { slots }
+        Self { slots: slots.into() }
     }
 
     /// An index.
@@ -75,6 +76,9 @@ impl fmt::Display for Skew {
     }
 }
 
+/// Room for all but long items, in bytes.
+const ITEM_BYTES: usize = 8;
+
 /// Byte strings to choose from.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -86,13 +90,19 @@ pub(super) struct Pool {
 impl Pool {
     /// A pool of `items`, of which there is at least one, the hot ones first.
     pub fn new(items: impl IntoIterator<Item = Vec<u8>>, skew: Skew) -> Self {
-        let mut bytes = Vec::new();
-        let mut ends = Vec::new();
-        for item in items {
-            bytes.extend_from_slice(&item);
-            ends.push(bytes.len() as u32);
-        }
-        let wheel = Wheel::skewed(ends.len() as u32, skew);
+        let items: Vec<Vec<u8>> = items.into_iter().collect();
+        let wheel = Wheel::skewed(items.len() as u32, skew);
+        Self::with_wheel(items.len(), |at, bytes| bytes.extend_from_slice(&items[at]), wheel)
+    }
+
+    /// A pool of `count` items, each of which `write` appends by its index, drawn by a wheel of as many.
+    pub fn with_wheel(count: usize, mut write: impl FnMut(usize, &mut Vec<u8>), wheel: Wheel) -> Self {
+        let mut bytes = Vec::with_capacity(count * ITEM_BYTES);
+        let ends = (0..count).map(|at| {
+            write(at, &mut bytes);
+            bytes.len() as u32
+        });
+        let ends = ends.collect();
         Self { bytes, ends, wheel }
     }
 

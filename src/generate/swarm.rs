@@ -5,7 +5,6 @@ use std::fmt;
 
 use crate::seed::{Seed, Stream};
 use crate::spec::Family;
-use crate::spec::syntax::{Slot, contains};
 
 use super::arguments::Type;
 use super::groups::{Group, is_loose, plans};
@@ -131,8 +130,7 @@ impl Swarm {
     /// False for commands that do not go with the options.
     fn allows(&self, group: &Group, plan: &Plan) -> bool {
         match plan.command.name {
-            // It takes time and memory by the product of two strings' lengths.
-            "LCS" => self.values != ValueProfile::Long && self.huge_mean == 0,
+            _ if plan.multiplies => self.values != ValueProfile::Long && self.huge_mean == 0,
             "SELECT" | "SWAPDB" => self.dbs > 1,
             // Where they meet a set, its members get the score 1.
             "ZUNIONSTORE" | "ZINTERSTORE" | "ZDIFFSTORE" => !self.one_score,
@@ -141,7 +139,7 @@ impl Swarm {
             _ if plan.command.family == Family::Geo && plan.command.writes => {
                 !self.one_score || !group.families.contains(&Family::SortedSets)
             }
-            _ => self.one_score || !contains(plan.tree, Slot::LexBound),
+            _ => self.one_score || !plan.names_bounds,
         }
     }
 

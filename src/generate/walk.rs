@@ -25,6 +25,10 @@ pub(super) struct Plan {
     pub of_group: bool,
     /// True where it sorts: lists, sets and sorted sets.
     pub sorts: bool,
+    /// True where it takes ranges by name.
+    pub names_bounds: bool,
+    /// True where it takes time and memory by the product of two strings' lengths.
+    pub multiplies: bool,
 }
 
 impl Plan {
@@ -42,6 +46,8 @@ impl Plan {
             takes_sets: combines && command.name != "ZMPOP",
             of_group: contains(tree, Slot::Group),
             sorts: contains(tree, Slot::WeightPattern),
+            names_bounds: contains(tree, Slot::LexBound),
+            multiplies: command.name == "LCS",
         }
     }
 }

@@ -20,6 +20,19 @@ pub struct Redlite {
     engine: Arc<Mutex<Engine>>,
 }
 
+/// What is known of a key without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// The number of its database.
+    pub db: u32,
+    /// Its name.
+    pub name: Vec<u8>,
+    /// What TYPE answers.
+    pub kind: &'static str,
+    /// When it expires, in milliseconds since 1970.
+    pub expires_ms: Option<i64>,
+}
+
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -172,6 +185,18 @@ impl Redlite {
             .and_then(|()| store.commit())
             .inspect_err(|_| store.rollback())?;
         Ok(())
+    }
+
+    /// Every key, by database and name.
+    ///
+    /// # Errors
+    /// Where SQLite fails.
+    pub fn keys(&self) -> Result<Vec<KeyFacts>, OpenError> {
+        let engine = &mut *lock(&self.engine);
+        engine.store.recover()?;
+        engine.store.set_now(engine.clock.now_ms());
+        let tell = |db, name, kind: Type, expires_ms| KeyFacts { db, name, kind: kind.name(), expires_ms };
+        Ok(engine.store.all_keys(tell)?)
     }
 
     /// What is wrong with the file as a whole, one line for each fault: nothing, where it is sound. Reads all of it.

@@ -46,5 +46,5 @@ mod waits;
 
 pub use client::{ClientError, RedliteClient};
 pub use clients::{Addresses, Slot};
-pub use engine::{Batch, Client, OpenError, Redlite, State};
+pub use engine::{Batch, Client, KeyFacts, OpenError, Redlite, State};
 pub use store::{Durability, FileOptions};

@@ -167,6 +167,11 @@ impl Decoder {
         self.end += len;
     }
 
+    /// True where bytes have been fed that no reply was made of yet.
+    pub fn has_bytes(&self) -> bool {
+        self.start < self.end
+    }
+
     /// The next whole reply, or `None` until more bytes are fed.
     ///
     /// # Errors

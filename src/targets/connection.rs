@@ -85,8 +85,8 @@ pub(super) trait Dialogue {
     /// Appends the next request and says how many replies it has; 0 where there is none left.
     fn encode_next(&mut self, out: &mut Vec<u8>) -> usize;
 
-    /// Takes the next reply.
-    fn take(&mut self, reply: Reply);
+    /// Takes the next frame; true where it is a reply that [`Dialogue::encode_next`] spoke of.
+    fn take(&mut self, frame: Reply) -> bool;
 }
 
 /// Requests with one reply each.
@@ -103,8 +103,9 @@ impl Dialogue for Batch<'_> {
         1
     }
 
-    fn take(&mut self, reply: Reply) {
-        self.replies.push(reply);
+    fn take(&mut self, frame: Reply) -> bool {
+        self.replies.push(frame);
+        true
     }
 }
 
@@ -202,10 +203,9 @@ impl Connection {
 
     fn take_replies(&mut self, awaited: &mut usize, dialogue: &mut impl Dialogue) -> Result<(), Failure> {
         while *awaited > 0
-            && let Some(reply) = self.decoder.next_reply().map_err(Failure::Malformed)?
+            && let Some(frame) = self.decoder.next_reply().map_err(Failure::Malformed)?
         {
-            dialogue.take(reply);
-            *awaited -= 1;
+            *awaited -= usize::from(dialogue.take(frame));
         }
         Ok(())
     }
@@ -308,6 +308,9 @@ impl Connection {
 
     /// True where something to read comes within `wait`, or the peer's end of the connection.
     pub fn is_readable_within(&self, wait: Duration) -> bool {
+        if self.decoder.has_bytes() {
+            return true;
+        }
         let mut fds = [PollFd::new(&self.stream, PollFlags::IN)];
         poll(&mut fds, Timespec::try_from(wait).ok().as_ref()).is_ok_and(|ready| ready > 0)
     }

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use super::clock::{Clock, FrozenClock};
+use super::clock::{Clock, FrozenClock, tells};
 use super::process::{Launch, ServerDir};
 use super::real_time::RealTime;
 use super::server::Server;
-use super::spawned::{find_program, tells};
+use super::spawned::find_program;
 use super::wire::WireSession;
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::trace::{Header, TargetInfo};
@@ -79,7 +79,8 @@ impl Target for Exec {
         if self.is_frozen && !tells(&mut server, header.start_ms) {
             return Err(TargetError::OwnClock { server: self.info().name });
         }
-        let clock = frozen.map_or_else(|| Clock::Real(RealTime::new(header.start_ms)), Clock::Frozen);
+        let mut clock = frozen.map_or_else(|| Clock::Real(RealTime::new(header.start_ms)), Clock::Frozen);
+        clock.try_request(&mut server)?;
         Ok(Box::new(WireSession::open(server, clock, header)?))
     }
 

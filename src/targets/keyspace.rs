@@ -1,6 +1,6 @@
-//! Reads everything that a server holds, in three round trips.
+//! Reads everything that a server holds, in two or three round trips.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Failure;
 use super::cursor;
@@ -13,9 +13,37 @@ const DATABASES: u32 = 16;
 
 /// A connection that serves nothing but reading and emptying the store.
 pub(super) trait Requests {
+    /// True where a round trip costs more than many requests.
+    const IS_FAR: bool = true;
+
     /// Runs `requests` in one pipeline and returns one reply for each.
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure>;
 }
+
+/// What reading a store before has taught about reading it again.
+pub(super) struct Known {
+    /// The databases that have held keys: they are looked at first.
+    dbs: BTreeSet<u32>,
+    /// What keys of these names held: likely what they hold now.
+    kinds: BTreeMap<Name, &'static Kind>,
+}
+
+impl Known {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self { dbs: BTreeSet::from([0]), kinds: BTreeMap::new() }
+    }
+
+    fn learn_kind(&mut self, name: &Name, kind: &'static Kind) {
+        if self.kinds.len() >= NAMES_MAX {
+            self.kinds.clear();
+        }
+        self.kinds.insert(name.clone(), kind);
+    }
+}
+
+/// How many names are remembered.
+const NAMES_MAX: usize = 1000;
 
 /// How the value of one type is read.
 struct Kind {
@@ -33,6 +61,19 @@ impl Kind {
         let mut argv = Argv::from([self.command.as_bytes(), key]);
         self.args.iter().for_each(|arg| argv.push(arg.as_bytes()));
         argv
+    }
+
+    /// Asks for all that `key` holds.
+    fn ask(&self, key: &[u8], requests: &mut Vec<Argv>) {
+        requests.push(self.request(key));
+        requests.extend(self.details_request(key));
+    }
+
+    /// Takes the replies to that: the value, and the details where there are any.
+    fn take(&self, replies: &mut impl Iterator<Item = Reply>) -> (Reply, Option<Reply>) {
+        let value = replies.next().map_or(Reply::NullBulk, |value| in_order(value, self.order));
+        let details = if self.has_details { replies.next().and_then(stream_details) } else { None };
+        (value, details)
     }
 
     /// Asks for all that is known of `key`, where that is more than its value.
@@ -86,33 +127,97 @@ pub(super) struct Expiry {
 
 /// Everything that is stored, in canonical order; `None` where the server does not tell its keys.
 ///
-/// `now_ms` is the server's time, for a server that tells only how long a key has left. `known` holds the
-/// databases that are read in the first round trip and learns those that are in use, so that reading the same
-/// store again takes no more than three.
-pub(super) fn read(
-    server: &mut impl Requests,
-    known: &mut BTreeSet<u32>,
+/// `now_ms` is the server's time, for a server that tells only how long a key has left. With what is `known`, reading
+/// the same store again takes two round trips, and a third only where it holds something else.
+pub(super) fn read<R: Requests>(server: &mut R, known: &mut Known, now_ms: i64) -> Result<Option<Keyspace>, Failure> {
+    let requests = listing(known);
+    let replies = server.run(&requests)?;
+    read_listed(server, replies, known, now_ms)
+}
+
+/// As [`read`], where the replies to [`listing`] have come already.
+pub(super) fn read_listed<R: Requests>(
+    server: &mut R,
+    listed: Vec<Reply>,
+    known: &mut Known,
     now_ms: i64,
 ) -> Result<Option<Keyspace>, Failure> {
-    let Some(names) = names(server, known)? else { return Ok(None) };
-    let facts = run_on_each(server, &names, |name, requests| {
+    let Some(names) = names(server, listed, &mut known.dbs)? else { return Ok(None) };
+    let guess = |name: &Name| if R::IS_FAR { known.kinds.get(name).copied() } else { None };
+    let mut facts = run_on_each(server, &names, |name, requests| {
         requests.push(Argv::from([b"TYPE", name.key.as_slice()]));
         requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
-    })?;
+        guess(name).into_iter().for_each(|kind| kind.ask(&name.key, requests));
+    })?
+    .into_iter();
     let mut entries = Vec::with_capacity(names.len());
-    for (name, facts) in names.into_iter().zip(facts.chunks(2)) {
-        let kind = match &facts[0] {
+    let mut unread = Vec::new();
+    for name in names {
+        let (Some(kind), Some(expiry)) = (facts.next(), facts.next()) else { break };
+        let guessed = guess(&name);
+        let contents = guessed.map(|guessed| guessed.take(&mut facts));
+        let kind = match kind {
             Reply::Simple(kind) if kind == b"none" => continue,
-            Reply::Simple(kind) => String::from_utf8_lossy(kind).into_owned(),
+            Reply::Simple(kind) => String::from_utf8_lossy(&kind).into_owned(),
             other => format!("{:?}", other.kind()),
         };
-        let expires_ms = match facts[1] {
+        let expires_ms = match expiry {
             Reply::Int(ms) => (ms >= 0).then_some(ms),
             _ => remaining_ms(server, &name)?.map(|left| now_ms.saturating_add(left)),
         };
-        entries.push((name, kind, expires_ms));
+        let row = KINDS.iter().find(|row| row.name == kind);
+        let (value, details) = match (row, contents) {
+            (Some(row), Some(contents)) if guessed.is_some_and(|guessed| guessed.name == row.name) => contents,
+            (Some(row), _) => {
+                unread.push((entries.len(), name.clone(), row));
+                (Reply::NullBulk, None)
+            }
+            (None, _) => (Reply::NullBulk, None),
+        };
+        entries.push(Entry { db: name.db, key: name.key, kind, value, details, expires_ms });
     }
-    Ok(Some(Keyspace { entries: read_values(server, entries)? }))
+    read_contents(server, &mut entries, unread, known)?;
+    Ok(Some(Keyspace { entries }))
+}
+
+/// What these keys hold, in their order. A key is told by its database, name, type and expiry.
+pub(super) fn read_values<'a>(
+    server: &mut impl Requests,
+    keys: impl IntoIterator<Item = (u32, Vec<u8>, &'a str, Option<i64>)>,
+) -> Result<Keyspace, Failure> {
+    let mut entries = Vec::new();
+    let mut unread = Vec::new();
+    for (db, key, kind, expires_ms) in keys {
+        if let Some(row) = KINDS.iter().find(|row| row.name == kind) {
+            unread.push((entries.len(), Name { db, key: key.clone() }, row));
+        }
+        let kind = kind.to_owned();
+        entries.push(Entry { db, key, kind, value: Reply::NullBulk, details: None, expires_ms });
+    }
+    read_contents(server, &mut entries, unread, &mut Known::new())?;
+    Ok(Keyspace { entries })
+}
+
+/// Asks for what the keys at these places of `entries` hold.
+fn read_contents<R: Requests>(
+    server: &mut R,
+    entries: &mut [Entry],
+    unread: Vec<(usize, Name, &'static Kind)>,
+    known: &mut Known,
+) -> Result<(), Failure> {
+    let names: Vec<Name> = unread.iter().map(|(_, name, _)| name.clone()).collect();
+    let mut rows = unread.iter().map(|(.., row)| row);
+    let contents = run_on_each(server, &names, |name, requests| {
+        rows.next().into_iter().for_each(|row| row.ask(&name.key, requests));
+    })?;
+    let mut contents = contents.into_iter();
+    for (at, name, row) in unread {
+        (entries[at].value, entries[at].details) = row.take(&mut contents);
+        if R::IS_FAR {
+            known.learn_kind(&name, row);
+        }
+    }
+    Ok(())
 }
 
 /// Commands that ask for all of `keyspace`, and for keys that it does not hold. Recorded at the end of a trace, they
@@ -139,7 +244,7 @@ pub fn reading_ops(keyspace: &Keyspace) -> Vec<Op> {
 /// Every key that has a time to live; `None` where the server does not tell its keys or their times. `now_ms` is as
 /// of [`read`].
 pub(super) fn expiries(server: &mut impl Requests, now_ms: i64) -> Result<Option<Vec<Expiry>>, Failure> {
-    let Some(names) = names(server, &mut BTreeSet::from([0]))? else { return Ok(None) };
+    let Some(names) = list(server, BTreeSet::from([0]))? else { return Ok(None) };
     let times = run_on_each(server, &names, |name, requests| {
         requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
     })?;
@@ -208,7 +313,7 @@ pub(super) fn count_keys_for_sure(server: &mut impl Requests) -> Result<Option<u
 
 /// Removes every key. The reply to it is not looked at: whoever calls it counts what is left.
 pub(super) fn delete_all(server: &mut impl Requests) -> Result<(), Failure> {
-    let names = names(server, &mut (0..DATABASES).collect())?.unwrap_or_default();
+    let names = list(server, (0..DATABASES).collect())?.unwrap_or_default();
     run_on_each(server, &names, |name, requests| requests.push(Argv::from([b"DEL", name.key.as_slice()])))?;
     Ok(())
 }
@@ -248,11 +353,31 @@ pub(super) fn parse_info(reply: &Reply) -> Option<Vec<(u32, u64)>> {
     lines.filter(|line| line.starts_with("db")).map(parse).collect()
 }
 
-/// The names of all keys, in order; `None` where the server knows neither KEYS nor SCAN.
-fn names(server: &mut impl Requests, known: &mut BTreeSet<u32>) -> Result<Option<Vec<Name>>, Failure> {
+/// Asks for the names of all keys; [`read_listed`] takes the replies.
+pub(super) fn listing(known: &Known) -> Vec<Argv> {
+    listing_of(&known.dbs)
+}
+
+fn listing_of(dbs: &BTreeSet<u32>) -> Vec<Argv> {
     let mut requests = vec![info_request()];
-    list_keys(known, &mut requests);
-    let mut replies = server.run(&requests)?.into_iter();
+    list_keys(dbs, &mut requests);
+    requests
+}
+
+/// The names of all keys, in order, of these databases and of those that the server says are in use.
+fn list(server: &mut impl Requests, mut dbs: BTreeSet<u32>) -> Result<Option<Vec<Name>>, Failure> {
+    let listed = server.run(&listing_of(&dbs))?;
+    names(server, listed, &mut dbs)
+}
+
+/// The names of all keys, in order, from the replies to [`listing_of`] these databases; `None` where the server knows
+/// neither KEYS nor SCAN.
+fn names(
+    server: &mut impl Requests,
+    listed: Vec<Reply>,
+    known: &mut BTreeSet<u32>,
+) -> Result<Option<Vec<Name>>, Failure> {
+    let mut replies = listed.into_iter();
     let in_use = replies.next().as_ref().and_then(parse_info);
     let mut listed: Vec<(u32, Reply, Reply)> = Vec::new();
     collect_lists(known, &mut replies, &mut listed);
@@ -262,7 +387,7 @@ fn names(server: &mut impl Requests, known: &mut BTreeSet<u32>) -> Result<Option
     };
     let missing: BTreeSet<u32> = in_use.difference(known).copied().collect();
     if !missing.is_empty() {
-        requests.clear();
+        let mut requests = Vec::new();
         list_keys(&missing, &mut requests);
         let mut replies = server.run(&requests)?.into_iter();
         collect_lists(&missing, &mut replies, &mut listed);
@@ -359,29 +484,6 @@ fn remaining_ms(server: &mut impl Requests, name: &Name) -> Result<Option<i64>, 
 fn ask_pttl(server: &mut impl Requests, name: &Name) -> Result<Reply, Failure> {
     let replies = server.run(&[select(name.db), Argv::from([b"PTTL", name.key.as_slice()])])?;
     Ok(replies.into_iter().next_back().unwrap_or(Reply::NullArray))
-}
-
-fn read_values(server: &mut impl Requests, entries: Vec<(Name, String, Option<i64>)>) -> Result<Vec<Entry>, Failure> {
-    let kind_of = |kind: &str| KINDS.iter().find(|row| row.name == kind);
-    let mut kinds = entries.iter().map(|(_, kind, _)| kind_of(kind));
-    let names: Vec<Name> = entries.iter().map(|(name, ..)| name.clone()).collect();
-    let values = run_on_each(server, &names, |name, requests| {
-        if let Some(Some(kind)) = kinds.next() {
-            requests.push(kind.request(&name.key));
-            requests.extend(kind.details_request(&name.key));
-        }
-    })?;
-    let mut values = values.into_iter();
-    let entries = entries.into_iter().map(|(name, kind, expires_ms)| {
-        let row = kind_of(&kind);
-        let value = match row {
-            Some(row) => values.next().map_or(Reply::NullBulk, |value| in_order(value, row.order)),
-            None => Reply::NullBulk,
-        };
-        let details = row.filter(|row| row.has_details).and_then(|_| values.next()).and_then(stream_details);
-        Entry { db: name.db, key: name.key, kind, value, details, expires_ms }
-    });
-    Ok(entries.collect())
 }
 
 /// What XINFO STREAM FULL says, but for the entries, which are the value, and for how the server keeps them. `None`

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::clients::{self, Standing, UNTOLD_WAIT};
 use super::connection::{Connection, Failure};
+use super::pipeline::is_echo;
 use super::server::Server;
 use super::{cursor, keyspace};
 use crate::resp::{Argv, Reply};
@@ -32,7 +33,7 @@ enum Manner {
 
 /// What a request needs beyond being sent and answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+pub(super) enum Need {
     Nothing,
     /// It may have several replies, and messages follow.
     Messages,
@@ -44,7 +45,8 @@ enum Need {
     End,
 }
 
-fn need_of(argv: &Argv) -> Need {
+/// What a request needs, by its command.
+pub(super) fn need_of(argv: &Argv) -> Need {
     let Some(name) = argv.get(0) else { return Need::Nothing };
     let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
     match name.first().map(|first| first | 0x20) {
@@ -73,12 +75,6 @@ pub(super) fn sees_expired(argv: &Argv) -> bool {
 /// True for a request of this one word.
 pub(super) fn is_word(argv: &Argv, word: &str) -> bool {
     argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes())
-}
-
-/// True where a call cannot go out with others. `in_multi` is what it will be by then on `link`, where that is open.
-pub(super) fn needs_care(argv: &Argv, in_multi: bool, link: Option<&Link>) -> bool {
-    let counts_keys = || sees_expired(argv) || (link.is_some_and(|it| it.counts_keys) && is_word(argv, "EXEC"));
-    need_of(argv) != Need::Nothing || (in_multi && counts_keys())
 }
 
 /// What came for one op, and how the connection then ended, if it did.
@@ -130,6 +126,21 @@ impl Link {
         self.manner == Manner::Plain && !self.waits
     }
 
+    /// True where messages come, and a PING tells replies from them.
+    pub fn listens(&self) -> bool {
+        self.manner == Manner::Barrier && !self.waits
+    }
+
+    /// Notes that messages may come from now on.
+    pub fn set_listening(&mut self) {
+        self.manner = Manner::Barrier;
+    }
+
+    /// True where DBSIZE or its like is queued, perhaps.
+    pub fn counts_keys(&self) -> bool {
+        self.counts_keys
+    }
+
     /// True where its last command waits, as far as is known.
     pub fn waits(&self) -> bool {
         self.waits
@@ -138,6 +149,11 @@ impl Link {
     /// What the server calls it, as far as is known.
     pub fn id(&self) -> Option<i64> {
         self.id
+    }
+
+    /// Notes what the server calls it.
+    pub fn set_id(&mut self, id: Option<i64>) {
+        self.id = id;
     }
 
     /// Runs one call with care.
@@ -162,13 +178,14 @@ impl Link {
     }
 
     fn try_call(&mut self, argv: &Argv, need: Need, server: &mut Server, nonce: &str) -> Result<Vec<Reply>, Arrival> {
-        if matches!(need, Need::Messages | Need::Wait) {
+        let waits = need == Need::Wait && !self.in_multi;
+        if need == Need::Messages {
             self.learn_id()?;
         }
         if need == Need::Messages {
             self.manner = Manner::Barrier;
         }
-        if need == Need::Wait && !self.in_multi {
+        if waits {
             return self.call_that_waits(argv, server, nonce);
         }
         if self.counts_keys && is_word(argv, "EXEC") {
@@ -223,8 +240,19 @@ impl Link {
             _ => Vec::new(),
         };
         let mut bytes = Vec::new();
+        let asks = self.id.is_none() && self.manner == Manner::Plain;
+        if asks {
+            Argv::from(["CLIENT", "ID"]).encode(&mut bytes);
+        }
         argv.encode(&mut bytes);
-        self.connection.send(&bytes)?;
+        if asks {
+            self.connection.exchange_until(&bytes, |frame| {
+                self.id = if let Reply::Int(id) = frame { Some(id) } else { None };
+                true
+            })?;
+        } else {
+            self.connection.send(&bytes)?;
+        }
         let started = Instant::now();
         loop {
             let standing = clients::standing(server, self.id)?;
@@ -326,16 +354,11 @@ impl Link {
         Argv::from(["PING", nonce]).encode(&mut bytes);
         let mut frames = Vec::new();
         let outcome = self.connection.exchange_until(&bytes, |frame| {
-            let is_echo = match &frame {
-                Reply::Bulk(text) => text == nonce.as_bytes(),
-                // To a subscriber of RESP2.
-                Reply::Array(pong) => matches!(&pong[..], [_, Reply::Bulk(text)] if text == nonce.as_bytes()),
-                _ => false,
-            };
-            if !is_echo {
+            let is_last = is_echo(&frame, nonce);
+            if !is_last {
                 frames.push(frame);
             }
-            is_echo
+            is_last
         });
         match outcome {
             Ok(()) => Ok(frames),

@@ -1,12 +1,12 @@
 //! A server that a campaign starts by a command, loads over connections of its own, kills, and starts again on its
 //! files. A [`Session`](super::Session) is one trace in one thread; here many threads talk while one kills.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::connection::{Connection, Endpoint, Failure};
+use super::keyspace::{self, Known};
 use super::server::Server;
-use super::{TargetError, TargetOptions, exec, keyspace};
+use super::{TargetError, TargetOptions, exec};
 use crate::diff::Keyspace;
 use crate::resp::{Argv, Reply};
 use crate::trace::TargetInfo;
@@ -16,7 +16,7 @@ use crate::trace::TargetInfo;
 pub struct LiveServer {
     server: Server,
     info: TargetInfo,
-    known_dbs: BTreeSet<u32>,
+    known: Known,
 }
 
 impl LiveServer {
@@ -26,7 +26,7 @@ impl LiveServer {
     /// As for the target `exec:COMMAND`.
     pub fn start(command: &str, options: &TargetOptions) -> Result<Self, TargetError> {
         let (server, info) = exec::start(command, options)?;
-        Ok(Self { server, info, known_dbs: BTreeSet::from([0]) })
+        Ok(Self { server, info, known: Known::new() })
     }
 
     /// What it is: the program's name.
@@ -73,7 +73,7 @@ impl LiveServer {
     pub fn keyspace(&mut self) -> Keyspace {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
-        match keyspace::read(&mut self.server, &mut self.known_dbs, now_ms) {
+        match keyspace::read(&mut self.server, &mut self.known, now_ms) {
             Ok(Some(keyspace)) => keyspace,
             Ok(None) => Keyspace::unreadable(Reply::NullArray),
             Err(failure) => Keyspace::unreadable(failure.reply()),
@@ -158,7 +158,8 @@ impl<F: FnMut(Reply)> super::connection::Dialogue for Pipeline<'_, F> {
         1
     }
 
-    fn take(&mut self, reply: Reply) {
+    fn take(&mut self, reply: Reply) -> bool {
         (self.take)(reply);
+        true
     }
 }

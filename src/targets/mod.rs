@@ -29,6 +29,7 @@ mod guard;
 mod keyspace;
 mod link;
 pub mod live;
+mod pipeline;
 mod process;
 mod real_time;
 pub mod recorded;
@@ -273,6 +274,12 @@ pub enum TargetError {
     )]
     OwnClock {
         /// The server's program.
+        server: String,
+    },
+    /// A clock that stood still, late in a long trace.
+    #[error("the clock of {server} did not move with the trace's")]
+    ClockLost {
+        /// Where it listens.
         server: String,
     },
     /// A URL that cannot be used.

@@ -132,6 +132,34 @@ impl Server {
         self.deadline
     }
 
+    /// Sends requests on dst's own connection; [`Server::take_replies`] takes the replies to them. They must be few: what
+    /// is answered meanwhile has to fit into the connection's buffers.
+    pub fn send(&mut self, requests: &[Argv]) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        requests.iter().for_each(|request| request.encode(&mut bytes));
+        let mut admin = match self.admin.take() {
+            Some(admin) => admin,
+            None => self.connect()?,
+        };
+        admin.send(&bytes)?;
+        self.admin = Some(admin);
+        Ok(())
+    }
+
+    /// Takes so many replies to what [`Server::send`] has sent.
+    pub fn take_replies(&mut self, count: usize) -> Result<Vec<Reply>, Failure> {
+        let mut admin = self.admin.take().ok_or(Failure::Closed)?;
+        let mut replies = Vec::with_capacity(count);
+        if count > 0 {
+            admin.exchange_until(&[], |reply| {
+                replies.push(reply);
+                replies.len() == count
+            })?;
+        }
+        self.admin = Some(admin);
+        Ok(replies)
+    }
+
     /// Removes every key. Returns how many are left, where the server tells.
     pub fn empty(&mut self) -> Result<Option<u64>, Failure> {
         let flushed = self.run(&[Argv::from(["FLUSHALL"])])?;

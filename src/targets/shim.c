@@ -4,6 +4,9 @@
  * The file is mapped, so that whoever writes it moves the clock. CLOCK_MONOTONIC and all other clocks stay real:
  * the server's timers go on. Without DST_CLOCK nothing changes.
  *
+ * A request can move the clock, too, between the requests before it and behind it: strtod of the file's name, '@' and
+ * a time sets the clock to that, and finds no number.
+ *
  * Redis 7.0's SORT looks at errno after strtod, which sets it only where a number is out of range: one that was
  * so long ago, in any command, makes every later SORT of fractions fail. Here strtod starts with errno 0.
  *
@@ -16,6 +19,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -23,17 +27,23 @@
 #include <time.h>
 #include <unistd.h>
 
-static const volatile int64_t *frozen_ms;
+static volatile int64_t *frozen_ms;
+static const char *clock_name;
+static size_t clock_name_length;
 static int (*next_clock_gettime)(clockid_t, struct timespec *);
 static double (*next_strtod)(const char *, char **);
 
 __attribute__((constructor)) static void start(void) {
     const char *path = getenv("DST_CLOCK");
     if (path != NULL) {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        int fd = open(path, O_RDWR | O_CLOEXEC);
         if (fd >= 0) {
-            void *map = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
-            if (map != MAP_FAILED) frozen_ms = map;
+            void *map = mmap(NULL, sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+            if (map != MAP_FAILED) {
+                frozen_ms = map;
+                clock_name = strdup(path);
+                clock_name_length = clock_name != NULL ? strlen(clock_name) : 0;
+            }
             close(fd);
         }
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -75,8 +85,20 @@ time_t time(time_t *out) {
     return now.tv_sec;
 }
 
+/* True where `text` names the clock and a time; the clock then tells that time. */
+static int moves_clock(const char *text) {
+    if (clock_name_length == 0 || text[0] != clock_name[0]) return 0;
+    if (strncmp(text, clock_name, clock_name_length) != 0 || text[clock_name_length] != '@') return 0;
+    *frozen_ms = strtoll(text + clock_name_length + 1, NULL, 10);
+    return 1;
+}
+
 double strtod(const char *restrict text, char **restrict end) {
     errno = 0;
+    if (moves_clock(text)) {
+        if (end != NULL) *end = (char *)text;
+        return 0.0;
+    }
     if (next_strtod == NULL) return strtold(text, end); /* before the constructor has run: nobody sorts yet */
     return next_strtod(text, end);
 }

@@ -6,14 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 
-use super::clock::{Clock, FrozenClock};
-use super::keyspace::Requests;
+use super::clock::{Clock, FrozenClock, tells};
 use super::process::{Launch, ServerDir};
 use super::real_time::RealTime;
 use super::server::Server;
 use super::wire::WireSession;
 use super::{Session, Target, TargetError, TargetOptions};
-use crate::resp::{Argv, Reply};
 use crate::trace::{Header, TargetInfo};
 
 /// Nothing is kept, and nothing but the trace's commands happens.
@@ -21,6 +19,16 @@ use crate::trace::{Header, TargetInfo};
 /// jemalloc's background thread waits by the clock: it spins where the clock is frozen in the past (measured: half of
 /// all time on two cores).
 const EPHEMERAL: [&str; 6] = ["--save", "", "--appendonly", "no", "--jemalloc-bg-thread", "no"];
+
+/// No histogram of each command's latency. They took a tenth of Redis' time in a campaign (measured), as every CONFIG
+/// RESETSTAT throws them away.
+const UNTRACKED: [&str; 2] = ["--latency-tracking", "no"];
+
+/// True for a server that knows the setting: from 7.0 on.
+fn tracks_latency(info: &TargetInfo) -> bool {
+    let major = info.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    matches!(info.name.as_str(), "redis" | "valkey") && major.is_some_and(|major| major >= 7)
+}
 
 /// A kind of server and where it is looked for.
 struct Kind {
@@ -121,7 +129,8 @@ impl Spawned {
     fn program(program: PathBuf, options: &TargetOptions) -> Result<Self, TargetError> {
         let info = ask_version(&program)?;
         let place = ["--port", "0", "--unixsocket", "{socket}", "--dir", "{dir}"];
-        let args = place.iter().chain(&EPHEMERAL).map(|&arg| arg.to_owned()).collect();
+        let untracked = if tracks_latency(&info) { &UNTRACKED[..] } else { &[] };
+        let args = place.iter().chain(&EPHEMERAL).chain(untracked).map(|&arg| arg.to_owned()).collect();
         // The shim sees to it that the server dies with dst; without it, setpriv does.
         let setpriv = if options.real_clock { find_program("setpriv", options) } else { None };
         let launch = Launch { program: program.into(), args, setpriv, clean_up: None, env: Vec::new() };
@@ -166,20 +175,13 @@ impl Target for Spawned {
         if matches!(clock, Clock::Frozen(_)) && !tells(&mut server, header.start_ms) {
             clock = Clock::Real(RealTime::new(header.start_ms));
         }
+        clock.try_request(&mut server)?;
         Ok(Box::new(WireSession::open(server, clock, header)?))
     }
 
     fn has_real_clock(&self) -> bool {
         !self.frozen
     }
-}
-
-/// True where TIME answers `now_ms`.
-pub(super) fn tells(server: &mut Server, now_ms: i64) -> bool {
-    let time = server.run(&[Argv::from(["TIME"])]).ok().and_then(|mut replies| replies.pop());
-    let seconds = Reply::bulk(now_ms.div_euclid(1000).to_string());
-    let microseconds = Reply::bulk((now_ms.rem_euclid(1000) * 1000).to_string());
-    time == Some(Reply::Array(vec![seconds, microseconds]))
 }
 
 /// The name and the version, from `Redis server v=7.0.15 sha=…`. A program that says something else is named

@@ -1,7 +1,7 @@
 //! Replays traces on any server that speaks RESP.
 //!
-//! Consecutive commands on a connection are one pipeline. A change of connection waits until the replies to the
-//! commands before it have come, so that commands run in exactly the trace's order.
+//! Consecutive ops on a connection are one pipeline ([`super::pipeline`]). A change of connection waits until the
+//! replies to the commands before it have come, so that commands run in exactly the trace's order.
 //!
 //! Where a reply does not come, it must be known which command is to blame. With one command under way it is that
 //! one. In a pipeline it can be any, as a server may die with replies unsent; so where the failure falls in the
@@ -9,15 +9,16 @@
 //! later part of a long trace the failure is the first unanswered command's. From there on to the end of the
 //! part, commands go out one at a time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 
 use super::clock::Clock;
-use super::connection::{Broken, Dialogue, Failure};
+use super::connection::{Broken, Failure};
 use super::guard::Guard;
-use super::link::{Arrival, Link, is_word, needs_care, sees_expired};
-use super::real_time::{RealTime, ReplyTime};
+use super::keyspace::{self, Known};
+use super::link::{Arrival, Link};
+use super::pipeline::{Run, Time, notices_requests, ops_at_start};
 use super::server::Server;
-use super::{Session, TargetError, clients, cursor, describe_count, keyspace};
+use super::{Session, TargetError, clients, cursor, describe_count};
 use crate::diff::Keyspace;
 use crate::resp::{Argv, Reply};
 use crate::spec;
@@ -32,25 +33,27 @@ pub(super) struct WireSession {
     guard: Guard,
     clock: Clock,
     links: BTreeMap<u16, Link>,
-    /// The databases that have held keys: reading them first makes reading the keyspace cheap.
-    known_dbs: BTreeSet<u32>,
+    known: Known,
+    /// The names of all keys, where nothing has been sent since they were asked for.
+    listed: Option<Vec<Reply>>,
     start_ms: i64,
     /// True until the first op after the store was emptied.
     untouched: bool,
+    /// True where the store is still to be emptied, on connection 0: with the first op, or before anything else.
+    is_to_empty: bool,
+    /// False where the trace would notice requests that only move the clock.
+    moves_clock: bool,
     nonces: u64,
     notes: Vec<String>,
 }
 
 /// Why a part of a replay stopped.
 enum Stop {
-    Broken(Broken),
+    /// A reply did not come; these frames came before it, for the same op.
+    Broken(Broken, Vec<Reply>),
+    /// The store was not emptied, or the clock not moved, by a request among the ops.
+    Astray,
     Target(TargetError),
-}
-
-impl From<Broken> for Stop {
-    fn from(broken: Broken) -> Self {
-        Stop::Broken(broken)
-    }
 }
 
 impl From<TargetError> for Stop {
@@ -62,7 +65,7 @@ impl From<TargetError> for Stop {
 /// A failure of the only request under way.
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
-        Stop::Broken(Broken { failure, in_flight: 1 })
+        Stop::Broken(Broken { failure, in_flight: 1 }, Vec::new())
     }
 }
 
@@ -74,9 +77,12 @@ impl WireSession {
             guard: Guard::default(),
             clock,
             links: BTreeMap::new(),
-            known_dbs: BTreeSet::from([0]),
+            known: Known::new(),
+            listed: None,
             start_ms: header.start_ms,
             untouched: true,
+            is_to_empty: false,
+            moves_clock: true,
             nonces: 0,
             notes: Vec::new(),
         };
@@ -106,8 +112,13 @@ impl WireSession {
     /// Replays `ops` in pipelines until one breaks.
     fn replay_pipelined(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), Stop> {
         let mut at = 0;
+        let is_frozen = self.exact_clock();
         while let Some(op) = ops.get(at) {
-            let run = calls_at_start(&ops[at..], self.links.get(&op.conn));
+            let moves_clock = self.moves_clock && !self.links.values().any(Link::waits);
+            let run = ops_at_start(&ops[at..], &self.links, is_frozen, moves_clock);
+            if self.is_to_empty && (run == 0 || op.conn != 0) {
+                self.empty_now()?;
+            }
             if run > 0 {
                 self.call(&ops[at..at + run], replies)?;
             } else {
@@ -124,8 +135,9 @@ impl WireSession {
             match self.replay_pipelined(std::slice::from_ref(op), replies) {
                 Ok(()) => {}
                 Err(Stop::Target(error)) => return Err(error),
-                Err(Stop::Broken(broken)) => {
-                    replies.push(broken.failure.reply());
+                Err(Stop::Astray) => return Err(self.clock_lost()),
+                Err(Stop::Broken(broken, frames)) => {
+                    replies.push(told_before(&broken.failure, frames));
                     self.recover(op.conn, &broken.failure)?;
                 }
             }
@@ -133,31 +145,65 @@ impl WireSession {
         Ok(())
     }
 
-    /// Runs calls of one connection, of which at most the last starts an iteration.
+    fn clock_lost(&self) -> TargetError {
+        TargetError::ClockLost { server: self.server.endpoint().to_string() }
+    }
+
+    /// Runs ops that go out together, see [`ops_at_start`]; the store is emptied before, where that is due.
     fn call(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), Stop> {
         let Some(last) = ops.last() else { return Ok(()) };
         self.link(last.conn)?;
+        let emptying = if std::mem::take(&mut self.is_to_empty) { self.emptying() } else { Vec::new() };
         let Some(link) = self.links.get_mut(&last.conn) else { return Ok(()) };
-        let real_time = match &self.clock {
-            Clock::Frozen(_) => None,
-            Clock::Real(clock) => Some(clock),
+        let started_ms = self.clock.now_ms();
+        let time = match &mut self.clock {
+            Clock::Frozen(clock) => Time::Frozen(clock),
+            Clock::Real(clock) => Time::Real(clock),
         };
-        let in_multi = link.in_multi;
         let first = replies.len();
-        let mut calls =
-            Calls { ops, encoded: 0, taken: 0, replies: &mut *replies, marks: VecDeque::new(), in_multi, real_time };
-        let outcome = link.connection.exchange(&mut calls);
-        for (argv, reply) in ops.iter().filter_map(Op::argv).zip(&replies[first..]) {
-            if argv.len() == 1 {
+        let mut run = Run::new(ops, link, time, &mut self.nonces, &emptying, &mut *replies);
+        let outcome = link.connection.exchange(&mut run);
+        let Run { emptied, listens, id, frames, answered_ms, is_clock_lost, .. } = run;
+        let is_astray = is_clock_lost || (outcome.is_ok() && !emptying.is_empty() && !is_emptied(&emptied));
+        for (op, reply) in ops.iter().zip(&replies[first..]) {
+            if let Some(argv) = op.argv().filter(|argv| argv.len() == 1) {
                 link.note_transaction(argv, Some(reply));
             }
         }
-        outcome?;
+        if listens && !link.listens() {
+            link.set_id(id);
+            link.set_listening();
+        }
+        if let Err(broken) = outcome {
+            if let Clock::Frozen(clock) = &mut self.clock {
+                // What was sent behind the failure is as if it had not been.
+                clock.set(answered_ms.unwrap_or(started_ms))?;
+            }
+            self.pass_over(&ops[replies.len() - first..], replies)?;
+            return Err(Stop::Broken(broken, frames));
+        }
+        if is_astray {
+            return Err(Stop::Astray);
+        }
         if let Some(argv) = last.argv()
             && let Some(cursor_at) = spec::start_of_iteration(argv)
             && let Some(first) = replies.pop()
         {
             replies.push(cursor::iterate(argv, cursor_at, first, |next| link.connection.run_one(next))?);
+        }
+        Ok(())
+    }
+
+    /// Does what stands in a run before its next call: it is the call that fails.
+    fn pass_over(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        for op in ops.iter().take_while(|op| op.argv().is_none()) {
+            match (&op.act, &mut self.clock) {
+                (Act::Advance { ms }, Clock::Frozen(clock)) => {
+                    clock.advance(*ms)?;
+                    replies.push(Reply::ok());
+                }
+                _ => replies.push(Reply::Frames(Vec::new())),
+            }
         }
         Ok(())
     }
@@ -292,23 +338,34 @@ impl WireSession {
         }
     }
 
-    /// Empties the store and brings connection 0 back to its start, in one round trip. False where the server
-    /// does not go along.
-    fn reset_in_one_trip(&mut self) -> bool {
+    /// What brings connection 0 back to its start and empties the store.
+    fn emptying(&self) -> Vec<Argv> {
         let mut requests = vec![Argv::from(["RESET"])];
         requests.extend_from_slice(self.server.setup());
         requests.push(Argv::from(["FLUSHALL"]));
         requests.push(keyspace::info_request());
+        requests
+    }
+
+    /// Does so in one round trip. False where the server does not go along.
+    fn reset_in_one_trip(&mut self) -> bool {
+        let requests = self.emptying();
         let Ok(link) = self.link(0) else { return false };
         let Ok(replies) = link.connection.run(&requests) else { return false };
         link.forget();
-        let Some(([reset, oks @ ..], [info])) = replies.split_last_chunk::<1>() else { return false };
-        *reset == Reply::Simple(b"RESET".to_vec())
-            && oks.iter().all(|reply| *reply == Reply::ok())
-            && keyspace::parse_info(info).is_some_and(|databases| databases.is_empty())
+        is_emptied(&replies)
+    }
+
+    /// Empties the store, where that is still to be done.
+    fn empty_now(&mut self) -> Result<(), TargetError> {
+        if std::mem::take(&mut self.is_to_empty) && !self.reset_in_one_trip() {
+            self.reset_step_by_step()?;
+        }
+        Ok(())
     }
 
     fn reset_step_by_step(&mut self) -> Result<(), TargetError> {
+        self.is_to_empty = false;
         self.links.clear();
         let server = self.server.endpoint().to_string();
         match self.server.empty() {
@@ -323,32 +380,42 @@ impl WireSession {
 impl Session for WireSession {
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
         self.guard.check(&mut self.server, ops)?;
+        self.listed = None;
         let start = replies.len();
         let untouched = self.untouched;
         self.untouched &= ops.is_empty();
+        self.moves_clock &= !ops.iter().any(notices_requests);
         let broken = match self.replay_pipelined(ops, replies) {
             Ok(()) => return Ok(()),
             Err(Stop::Target(error)) => return Err(error),
-            Err(Stop::Broken(broken)) => broken,
+            Err(Stop::Astray) => None,
+            Err(Stop::Broken(broken, frames)) => Some((broken, frames)),
         };
-        let conn = ops[replies.len() - start].conn;
-        self.recover(conn, &broken.failure)?;
-        if untouched && broken.in_flight > 1 {
-            replies.truncate(start);
-            self.set_clock(self.start_ms)?;
-            self.reset_step_by_step()?;
-        } else {
-            replies.push(broken.failure.reply());
+        if let Some((broken, _)) = &broken {
+            self.recover(ops[replies.len() - start].conn, &broken.failure)?;
+        }
+        match broken {
+            Some((broken, frames)) if !untouched || broken.in_flight <= 1 => {
+                replies.push(told_before(&broken.failure, frames));
+            }
+            None if !untouched => return Err(self.clock_lost()),
+            _ => {
+                replies.truncate(start);
+                self.set_clock(self.start_ms)?;
+                self.reset_step_by_step()?;
+            }
         }
         self.replay_in_step(&ops[replies.len() - start..], replies)
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
-        let now_ms = match &self.clock {
-            Clock::Frozen(clock) => clock.now_ms(),
-            Clock::Real(clock) => clock.now_ms(),
+        self.empty_now()?;
+        let now_ms = self.clock.now_ms();
+        let read = match self.listed.take() {
+            Some(listed) => keyspace::read_listed(&mut self.server, listed, &mut self.known, now_ms),
+            None => keyspace::read(&mut self.server, &mut self.known, now_ms),
         };
-        let mut keyspace = match keyspace::read(&mut self.server, &mut self.known_dbs, now_ms) {
+        let mut keyspace = match read {
             Ok(keyspace) => keyspace,
             Err(failure) => {
                 self.note("the failure came when the keyspace was read".to_owned());
@@ -365,33 +432,64 @@ impl Session for WireSession {
     }
 
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
+        self.empty_now()?;
+        self.nonces += 1;
+        let nonce = format!("dst-{}", self.nonces);
+        let echo = Argv::from(["ECHO", &nonce]);
+        let mut bytes = Vec::new();
+        echo.encode(&mut bytes);
         let in_step = |link: &&mut Link| link.is_plain() && !link.in_multi;
-        let conns: Vec<u16> = self.links.keys().copied().collect();
-        for conn in conns {
-            self.nonces += 1;
-            let nonce = format!("dst-{conn}-{}", self.nonces);
-            let Some(link) = self.links.get_mut(&conn).filter(in_step) else {
-                continue;
-            };
-            match link.connection.run_one(&Argv::from(["ECHO", &nonce])) {
-                Ok(reply) if reply == Reply::bulk(nonce) => {}
-                Ok(reply) => return Ok(Some(reply)),
-                Err(failure) => {
-                    self.recover(conn, &failure)?;
-                    return Ok(Some(failure.reply()));
-                }
+        // All is sent before anything is waited for; the names of the keys are asked for, too, as they come next.
+        let listing = if self.server.answers_in_rounds() { keyspace::listing(&self.known) } else { Vec::new() };
+        let mut sent = Vec::new();
+        let mut failed = None;
+        for (&conn, link) in &mut self.links {
+            if let Some(link) = Some(link).filter(in_step) {
+                sent.push(conn);
+                failed = failed.or(link.connection.send(&bytes).err().map(|failure| (conn, failure)));
             }
         }
-        Ok(None)
+        let is_listed = !listing.is_empty() && self.server.send(&listing).is_ok();
+        let mut instead = None;
+        for conn in &sent {
+            let Some(link) = self.links.get_mut(conn) else { continue };
+            let mut reply = None;
+            let taken = link.connection.exchange_until(&[], |frame| {
+                reply = Some(frame);
+                true
+            });
+            failed = failed.or(taken.err().map(|failure| (*conn, failure)));
+            instead = instead.or(reply.filter(|reply| *reply != Reply::bulk(nonce.as_str())));
+        }
+        if is_listed {
+            self.listed = self.server.take_replies(listing.len()).ok();
+        }
+        if let Some((conn, failure)) = failed {
+            self.listed = None;
+            sent.iter().for_each(|conn| drop(self.links.remove(conn)));
+            self.recover(conn, &failure)?;
+            return Ok(Some(failure.reply()));
+        }
+        Ok(instead)
     }
 
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
         self.start_ms = header.start_ms;
+        self.listed = None;
         self.untouched = true;
         self.set_clock(header.start_ms)?;
         let closed = self.links.extract_if(.., |&conn, link| conn != 0 || !link.is_plain());
         let closed: Vec<Link> = closed.map(|(_, link)| link).collect();
         let gone = self.await_gone(closed).is_ok();
+        self.moves_clock = matches!(&self.clock, Clock::Frozen(clock) if clock.moved().is_some());
+        if gone
+            && self.server.is_own()
+            && let Some(link) = self.links.get_mut(&0)
+        {
+            link.forget();
+            self.is_to_empty = true;
+            return Ok(());
+        }
         let emptied = gone
             && self.reset_in_one_trip()
             && (self.server.is_at_disposal() || matches!(self.server.count_keys(), Ok(Some(0))));
@@ -407,102 +505,25 @@ impl Session for WireSession {
     }
 }
 
+/// True for the replies to what empties the store.
+fn is_emptied(replies: &[Reply]) -> bool {
+    let Some(([reset, oks @ ..], [info])) = replies.split_last_chunk::<1>() else { return false };
+    *reset == Reply::Simple(b"RESET".to_vec())
+        && oks.iter().all(|reply| *reply == Reply::ok())
+        && keyspace::parse_info(info).is_some_and(|databases| databases.is_empty())
+}
+
+/// What arrived for an op before the connection failed, and that it did.
+fn told_before(failure: &Failure, mut frames: Vec<Reply>) -> Reply {
+    frames.push(failure.reply());
+    Reply::from_frames(frames)
+}
+
 impl Drop for WireSession {
     fn drop(&mut self) {
         if !self.server.is_own() {
             // What dst wrote to a server that goes on is taken away again, as far as it still answers.
             let _ = self.server.empty();
         }
-    }
-}
-
-/// How many ops at the start of `ops` are calls on one connection that can go out together: an iteration needs
-/// the replies before its next step, so it comes last. None where the first needs care. `link` is the connection,
-/// where it is open.
-fn calls_at_start(ops: &[Op], link: Option<&Link>) -> usize {
-    if link.is_some_and(|link| !link.is_plain()) {
-        return 0;
-    }
-    let conn = ops[0].conn;
-    let mut in_multi = link.is_some_and(|link| link.in_multi);
-    let mut count = 0;
-    for op in ops {
-        let Some(argv) = op.argv().filter(|_| op.conn == conn) else { break };
-        if needs_care(argv, in_multi, link) {
-            break;
-        }
-        if argv.len() == 1 {
-            let ends = ["EXEC", "DISCARD", "RESET"].iter().any(|word| is_word(argv, word));
-            in_multi = is_word(argv, "MULTI") || (in_multi && !ends);
-        }
-        count += 1;
-        if spec::start_of_iteration(argv).is_some() {
-            break;
-        }
-    }
-    count
-}
-
-/// Something about the reply to the call at an index.
-enum Mark {
-    /// A reply comes before it that is no reply of the trace.
-    DiscardOne,
-    /// It is a time of the server's clock.
-    Time(ReplyTime),
-}
-
-/// Calls of one connection on their way.
-struct Calls<'a> {
-    ops: &'a [Op],
-    encoded: usize,
-    taken: usize,
-    replies: &'a mut Vec<Reply>,
-    marks: VecDeque<(usize, Mark)>,
-    in_multi: bool,
-    real_time: Option<&'a RealTime>,
-}
-
-impl Calls<'_> {
-    /// Encodes what must go before `argv`; returns the number of replies to it.
-    ///
-    /// A SCAN of everything reaps the keys that have expired: DBSIZE counts them, too.
-    fn prepare(&mut self, argv: &Argv, out: &mut Vec<u8>) -> usize {
-        let is = |word: &str| is_word(argv, word);
-        if is("MULTI") {
-            self.in_multi = true;
-        } else if is("EXEC") || is("DISCARD") || is("RESET") {
-            self.in_multi = false;
-        } else if !self.in_multi && sees_expired(argv) {
-            Argv::from(["SCAN", "0", "COUNT", "1000000000"]).encode(out);
-            self.marks.push_back((self.encoded, Mark::DiscardOne));
-            return 1;
-        }
-        0
-    }
-}
-
-impl Dialogue for Calls<'_> {
-    fn encode_next(&mut self, out: &mut Vec<u8>) -> usize {
-        let Some(argv) = self.ops.get(self.encoded).and_then(Op::argv) else { return 0 };
-        let discarded = self.prepare(argv, out);
-        match self.real_time.and_then(|clock| clock.move_request(argv)) {
-            Some(moved) => {
-                moved.argv.encode(out);
-                self.marks.extend(moved.reply.map(|time| (self.encoded, Mark::Time(time))));
-            }
-            None => argv.encode(out),
-        }
-        self.encoded += 1;
-        discarded + 1
-    }
-
-    fn take(&mut self, reply: Reply) {
-        let reply = match self.marks.pop_front_if(|(at, _)| *at == self.taken) {
-            Some((_, Mark::DiscardOne)) => return,
-            Some((_, Mark::Time(time))) => time.bring_back(reply),
-            None => reply,
-        };
-        self.replies.push(reply);
-        self.taken += 1;
     }
 }

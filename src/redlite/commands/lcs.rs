@@ -5,6 +5,9 @@ use super::{Context, Outcome};
 use crate::redlite::failure::{Failure, refuse, texts};
 use crate::resp::Reply;
 
+/// Cells of a table that are worked out at once.
+const WORD_BITS: usize = u64::BITS as usize;
+
 /// What LCS is asked for.
 #[derive(Debug, Default)]
 struct Options {
@@ -57,7 +60,7 @@ pub(super) fn lcs(context: &mut Context<'_>) -> Outcome {
     let [left, right] = &strings;
     let table = Table::new(left, right)?;
     if options.is_length {
-        return Ok(Reply::Int(table.length()));
+        return Ok(Reply::Int(table.length as i64));
     }
     if !options.is_index {
         return Ok(Reply::Bulk(table.walk(left, right).subsequence));
@@ -65,8 +68,10 @@ pub(super) fn lcs(context: &mut Context<'_>) -> Outcome {
     let matches = table.walk(left, right).matches;
     let shown = matches.iter().filter(|found| found.length as i64 >= options.match_length_min);
     let shown = shown.map(|found| found.to_reply(options.has_match_length)).collect();
-    Ok(context
-        .map(vec![(Reply::bulk("matches"), Reply::Array(shown)), (Reply::bulk("len"), Reply::Int(table.length()))]))
+    Ok(context.map(vec![
+        (Reply::bulk("matches"), Reply::Array(shown)),
+        (Reply::bulk("len"), Reply::Int(table.length as i64)),
+    ]))
 }
 
 /// A run of bytes that both strings have.
@@ -97,34 +102,51 @@ struct Walk {
 }
 
 /// For every two prefixes of the strings, how long their longest common subsequence is.
+///
+/// A row is kept as bits, as with one more byte of the right string that length stays or grows by one: 64 cells are
+/// worked out at once. Source: Hyyrö, "Bit-Parallel LCS-length Computation Revisited", 2004.
 #[derive(Debug)]
 struct Table {
-    lengths: Vec<u32>,
-    /// The right string's length and one more.
+    /// A row for each byte of the left string; a bit is 0 where the length grows.
+    rows: Vec<u64>,
+    /// Words a row.
     width: usize,
+    /// Of the whole strings.
+    length: usize,
 }
 
 impl Table {
-    /// Refuses strings whose table is too large, as Redis does.
+    /// Refuses strings whose table would be too large in Redis, as Redis does.
     fn new(left: &[u8], right: &[u8]) -> Result<Self, Failure> {
-        let width = right.len() + 1;
-        let cells = width.saturating_mul(left.len() + 1);
+        let cells = (right.len() + 1).saturating_mul(left.len() + 1);
         if cells > STRING_BYTES_MAX / size_of::<u32>() {
             return refuse("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
         }
-        let mut lengths = vec![0; cells];
-        for (above, left_byte) in left.iter().enumerate() {
-            let (done, row) = lengths.split_at_mut((above + 1) * width);
-            let above = &done[above * width..];
-            for (at, right_byte) in right.iter().enumerate() {
-                row[at + 1] = if left_byte == right_byte { above[at] + 1 } else { above[at + 1].max(row[at]) };
+        let width = right.len().div_ceil(WORD_BITS);
+        let places = Places::of(right, width);
+        let mut rows = Vec::with_capacity(width * left.len());
+        let mut row = vec![u64::MAX; width];
+        for &byte in left {
+            let mut carry = false;
+            for (word, &found) in row.iter_mut().zip(places.of_byte(byte)) {
+                let met = *word & found;
+                let (sum, first) = word.overflowing_add(met);
+                let (sum, second) = sum.overflowing_add(u64::from(carry));
+                carry = first || second;
+                *word = sum | (*word & !found);
             }
+            rows.extend_from_slice(&row);
         }
-        Ok(Self { lengths, width })
+        // What is beyond the right string's end matches nothing and stays 1.
+        let length = row.iter().map(|word| word.count_zeros() as usize).sum();
+        Ok(Self { rows, width, length })
     }
 
-    fn length(&self) -> i64 {
-        self.lengths.last().map_or(0, |&length| i64::from(length))
+    /// True where the subsequence of the left string's first `i` bytes and the right one's first `j` is longer than
+    /// without the last of the right one's. Both are above 0.
+    fn grows(&self, i: usize, j: usize) -> bool {
+        let (word, bit) = ((j - 1) / WORD_BITS, (j - 1) % WORD_BITS);
+        self.rows[(i - 1) * self.width + word] >> bit & 1 == 0
     }
 
     /// Walks from the strings' ends to their starts. Which of several subsequences it takes is Redis' choice.
@@ -141,7 +163,7 @@ impl Table {
                 continue;
             }
             walk.matches.extend(run.take());
-            if self.lengths[(i - 1) * self.width + j] > self.lengths[i * self.width + j - 1] {
+            if self.grows(i, j) {
                 i -= 1;
             } else {
                 j -= 1;
@@ -153,9 +175,67 @@ impl Table {
     }
 }
 
+/// Where each byte is in a string: rows of bits as those of [`Table`], 1 where it is.
+struct Places {
+    /// The row of each byte that the string has; row 0 is that of all others.
+    row_of: [u16; 256],
+    rows: Vec<u64>,
+    width: usize,
+}
+
+impl Places {
+    fn of(string: &[u8], width: usize) -> Self {
+        let mut places = Self { row_of: [0; 256], rows: vec![0; width], width };
+        for (at, &byte) in string.iter().enumerate() {
+            let row = &mut places.row_of[usize::from(byte)];
+            if *row == 0 {
+                *row = (places.rows.len() / width) as u16;
+                places.rows.resize(places.rows.len() + width, 0);
+            }
+            places.rows[usize::from(*row) * width + at / WORD_BITS] |= 1 << (at % WORD_BITS);
+        }
+        places
+    }
+
+    fn of_byte(&self, byte: u8) -> &[u64] {
+        let start = usize::from(self.row_of[usize::from(byte)]) * self.width;
+        &self.rows[start..start + self.width]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::transcript::check;
+    use super::{Table, WORD_BITS};
+    use crate::redlite::env::Random;
+
+    /// The length by the definition, one cell at a time.
+    fn length_by_cells(left: &[u8], right: &[u8]) -> usize {
+        let mut above = vec![0; right.len() + 1];
+        for left_byte in left {
+            let mut row = vec![0; right.len() + 1];
+            for (at, right_byte) in right.iter().enumerate() {
+                row[at + 1] = if left_byte == right_byte { above[at] + 1 } else { row[at].max(above[at + 1]) };
+            }
+            above = row;
+        }
+        above.last().copied().unwrap_or_default()
+    }
+
+    #[test]
+    fn lengths_are_right_around_the_ends_of_words() {
+        let mut random = Random::seeded(1);
+        for right_length in [0, 1, WORD_BITS - 1, WORD_BITS, WORD_BITS + 1, 3 * WORD_BITS] {
+            for letters in [1, 2, 4, 200] {
+                let mut draw = |length| (0..length).map(|_| random.below(letters) as u8).collect::<Vec<u8>>();
+                let (left, right) = (draw(100), draw(right_length));
+                let table =
+                    Table::new(&left, &right).unwrap_or_else(|_| panic!("a table of {right_length} is refused"));
+                assert_eq!(table.length, length_by_cells(&left, &right), "{left:?} {right:?}");
+                assert_eq!(table.walk(&left, &right).subsequence.len(), table.length, "{left:?} {right:?}");
+            }
+        }
+    }
 
     #[test]
     fn subsequences_are_those_of_redis() {

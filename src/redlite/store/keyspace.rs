@@ -29,7 +29,10 @@ struct TypeRow {
     clear: &'static [&'static str],
 }
 
-static TYPES: [TypeRow; 6] = [
+/// How many types there are.
+pub(super) const TYPES_COUNT: usize = 6;
+
+static TYPES: [TypeRow; TYPES_COUNT] = [
     TypeRow { kind: Type::String, name: "string", delete: &[], copy: &[], clear: &["DELETE FROM keys"] },
     TypeRow {
         kind: Type::List,
@@ -174,6 +177,7 @@ impl Store {
 
     fn insert(&mut self, db: u32, name: &[u8], kind: Type) -> Result<Key, Failure> {
         self.touch_name(db, name);
+        self.may_hold[kind as usize] = true;
         self.write(
             "INSERT INTO keys (db, name, type, length, head) VALUES (?1, ?2, ?3, 0, 0)",
             params![db, name, kind as i64],
@@ -291,6 +295,16 @@ impl Store {
         Ok(self.row(PAGES, [], |row| row.get(0))?.unwrap_or(0))
     }
 
+    /// Every key of every database in the order of names: what `tell` makes of its database, name, type and expiry.
+    pub fn all_keys<T>(&self, mut tell: impl FnMut(u32, Vec<u8>, Type, Option<i64>) -> T) -> rusqlite::Result<Vec<T>> {
+        self.rows(
+            "SELECT db, name, type, expires_ms FROM keys WHERE expires_ms IS NULL OR expires_ms >= ?1
+             ORDER BY db, name",
+            [self.now_ms],
+            |row| Ok(tell(row.get(0)?, bytes(row, 1)?, Type::from_number(row.get(2)?)?, row.get(3)?)),
+        )
+    }
+
     /// Every key's name and type.
     pub fn names(&self, db: u32) -> Result<Vec<(Vec<u8>, Type)>, Failure> {
         Ok(self.rows(
@@ -353,8 +367,14 @@ impl Store {
         self.touch_all();
         self.ranks.clear();
         self.rows.clear();
-        for table in TYPES.iter().flat_map(|row| row.clear) {
-            self.write(table, [])?;
+        for row in &TYPES {
+            // Keys of every type are in one table.
+            if row.kind == Type::String || self.may_hold[row.kind as usize] {
+                for table in row.clear {
+                    self.write(table, [])?;
+                }
+                self.may_hold[row.kind as usize] = false;
+            }
         }
         self.drop_indexes()
     }

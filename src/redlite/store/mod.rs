@@ -56,6 +56,8 @@ pub(super) struct Store {
     is_rollback_due: bool,
     signals: signals::Signals,
     ranks: ranks::Ranks,
+    /// Of each type, whether there may be elements: emptying tables that are empty takes time, too.
+    may_hold: [bool; keyspace::TYPES_COUNT],
     rows: rows::Rows,
 }
 
@@ -81,6 +83,7 @@ impl Store {
             is_rollback_due: false,
             signals: signals::Signals::default(),
             ranks: ranks::Ranks::default(),
+            may_hold: [true; keyspace::TYPES_COUNT],
             rows: rows::Rows::default(),
         };
         store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
@@ -192,6 +195,7 @@ impl Store {
     pub fn rollback(&mut self) {
         self.forget_signals();
         self.ranks.clear();
+        self.may_hold.fill(true);
         self.rows.clear();
         // Also where SQLite has rolled back by itself, as it does where memory or the disk fails it.
         self.indexes.forget_changes();

@@ -2,7 +2,7 @@
 
 mod bytes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use bytes::{ByteStream, Outcome, is_quit};
 
 use super::connection::Failure;
-use super::keyspace::{self, Requests};
+use super::keyspace::{self, Known, Requests};
 use super::server::Lease;
 use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};
 use crate::diff::{Entry, Keyspace};
@@ -174,7 +174,7 @@ pub(super) struct EmbeddedSession {
     pub(super) place: Place,
     /// Its clock.
     pub(super) clock: Clock,
-    known_dbs: BTreeSet<u32>,
+    known: Known,
     notes: Vec<String>,
     lease: Option<Lease>,
 }
@@ -190,7 +190,7 @@ impl EmbeddedSession {
             store,
             place,
             clock,
-            known_dbs: BTreeSet::from([0]),
+            known: Known::new(),
             notes: Vec::new(),
             lease: None,
         })
@@ -351,7 +351,16 @@ impl Session for EmbeddedSession {
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
-        let read = keyspace::read(&mut Admin(self.store.client()), &mut self.known_dbs, self.clock.now_ms());
+        let admin = &mut Admin(self.store.client());
+        let keys = if matches!(self.place, Place::Memory) { self.store.keys().ok() } else { None };
+        let read = match keys {
+            // In memory there is nothing between the store and what it says.
+            Some(keys) => {
+                let keys = keys.into_iter().map(|key| (key.db, key.name, key.kind, key.expires_ms));
+                keyspace::read_values(admin, keys).map(Some)
+            }
+            None => keyspace::read(admin, &mut self.known, self.clock.now_ms()),
+        };
         Ok(read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply()))))
     }
 
@@ -386,6 +395,8 @@ impl Drop for EmbeddedSession {
 struct Admin(Client);
 
 impl Requests for Admin {
+    const IS_FAR: bool = false;
+
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
         requests.iter().map(|request| catch(|| self.0.execute(request))).collect()
     }
