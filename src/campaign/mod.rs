@@ -195,6 +195,14 @@ pub fn require_module(group: &'static Group, reference: &dyn Target) -> Result<(
     }
 }
 
+/// Seeds for people: `seed 7`, or `seeds 0 to 19`.
+pub fn describe_seeds(first: Seed, count: u64) -> String {
+    match first.0.saturating_add(count.saturating_sub(1)) {
+        last if last == first.0 => format!("seed {first}"),
+        last => format!("seeds {first} to {last}"),
+    }
+}
+
 /// The first `count` operations of a seed, and the header of their trace.
 pub fn sequence(seed: Seed, group: &'static Group, count: u64) -> (Header, Vec<Op>) {
     let sequence = Generator::new(&generate::Options { seed, group }).sequence(count);

@@ -13,7 +13,7 @@ use super::coverage::Coverage;
 use super::differential::{self, Outcome};
 use super::minimal::{Minimal, minimize};
 use super::sessions::{Sessions, in_parallel};
-use super::{CampaignError, CommandLine, Pair, Progress, files, require_module, sequence};
+use super::{CampaignError, CommandLine, Pair, Progress, describe_seeds, files, require_module, sequence};
 use crate::corpus::{Known, Store};
 use crate::diff::{Class, Settings, kind};
 use crate::generate::Group;
@@ -85,8 +85,7 @@ impl Options<'_> {
     fn describe_scope(&self) -> String {
         let names: Vec<&str> = self.groups.iter().map(|group| group.name).collect();
         let groups = if names.len() > GROUPS_NAMED_MAX { format!("{} groups", names.len()) } else { names.join(", ") };
-        let last = self.first_seed.0.saturating_add(self.seeds.saturating_sub(1));
-        format!("{groups}, seeds {} to {last}, {} ops each", self.first_seed, self.ops)
+        format!("{groups}, {}, {} ops each", describe_seeds(self.first_seed, self.seeds), self.ops)
     }
 }
 

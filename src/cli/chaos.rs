@@ -3,20 +3,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::inputs::Input;
-use super::options::{CorpusArgs, GroupsArgs, ReportArgs, SeedsArgs, program};
+use super::options::{CorpusArgs, DEFAULT_OPS, GroupsArgs, ReportArgs, SeedsArgs, program};
 use super::progress::Bar;
 use super::{Outcome, interrupt, output};
-use crate::campaign::chaos::{self, Source, exhaustive, kill};
+use crate::campaign::chaos::{self, Asked, DEFAULT_SUBJECT, Source, exhaustive, kill};
 use crate::campaign::{CommandLine, Progress, files};
 use crate::corpus::Store;
 use crate::faults::{self, Fault};
 use crate::generate::Group;
-use crate::report::style::{FAINT, STRONG};
+use crate::report::style::{FAINT, STRONG, WARN};
+use crate::report::wrap::{WIDTH, wrap};
 use crate::targets::TargetOptions;
+use crate::targets::canary::canaries;
+use crate::targets::canary::storage::STORAGE_CANARIES;
 use crate::targets::faulty::{Settings, Sync};
 use crate::trace::Trace;
 use crate::trace::text::format_op;
@@ -24,16 +27,19 @@ use crate::trace::text::format_op;
 /// Faults under the store: full disks, lost power, damage, kills. Nothing acknowledged may be lost, nothing wrong served
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    dst chaos --seeds 1000                            every fault, on Redlite\n  \
-    dst chaos --faults disk_full,crash_mid_write --seeds 200 --group lists\n  \
-    dst chaos found.trace                             a trace that holds its faults, again\n  \
-    dst chaos --exhaustive --ops 20 --seeds 10        every point at which each trace may fail\n  \
-    dst chaos --seeds 100 --faults kill --subject 'exec:redis-server --port {port} --dir {dir} --appendonly yes'\n  \
-    dst chaos --seeds 1 --first-seed 7 --trace-io     what each op asks of the files\n\n\
-    A trace's faults are its lines `!fault NAME ARGS…`, `!crash` and `!restart`; see dst chaos --faults help.")]
+    dst chaos --seeds 1000                      every fault, on Redlite\n  \
+    dst chaos --faults disk_full,kill --seeds 200 --group lists\n  \
+    dst chaos found.trace                       a trace that holds its faults, again\n  \
+    dst chaos --exhaustive --seeds 10           every point at which a trace may fail\n  \
+    dst chaos --seeds 100 --faults kill --subject 'exec:my-server {port} {dir}'\n  \
+    dst chaos --seeds 1 --first-seed 7 --trace-io\n\n\
+    A trace's faults are its lines `!fault NAME ARGS…`, `!crash` and `!restart`:\n\
+    see dst chaos --faults help.\n\n\
+    Exit codes: 0 every invariant held, 1 a violation, 2 wrong usage or a check that\n\
+    was not made: a fault that was asked for and never struck is one.")]
 pub(super) struct Args {
     /// Traces to run in place of seeds: files, folders, or `-` for stdin
-    #[arg(value_name = "TRACE")]
+    #[arg(value_name = "TRACE", conflicts_with_all = ["faults", "seeds", "first_seed", "ops", "named"])]
     traces: Vec<PathBuf>,
 
     /// What is injected, separated by commas; `help` lists them with their arguments and what must hold
@@ -46,35 +52,37 @@ pub(super) struct Args {
     #[command(flatten)]
     groups: GroupsArgs,
 
-    /// What is tested: `redlite` on a simulated disk, or `exec:COMMAND`, a server on {port} with its files in {dir}, which
-    /// is killed, and loses connections, under load
+    /// What is tested: `redlite` on a simulated disk, `canary:NAME`, or `exec:COMMAND`, a server on {port} with its files
+    /// in {dir}, which is killed, and loses connections, under load
     #[arg(long, value_name = "SUBJECT", default_value = DEFAULT_SUBJECT, help_heading = "Store")]
     subject: String,
 
-    /// How many connections write to a server at once
-    #[arg(long, value_name = "N", default_value_t = kill::CONNECTIONS, help_heading = "Store")]
-    connections: u16,
+    /// How many connections write at once to a server that `exec:` starts [default: 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Store")]
+    connections: Option<u16>,
 
-    /// What of a write outlasts a power loss
-    #[arg(long, value_name = "SYNC", default_value = "full", help_heading = "Store")]
-    sync: SyncArg,
+    /// What of a write outlasts a power loss [default: full]
+    #[arg(long, value_name = "SYNC", help_heading = "Store")]
+    sync: Option<SyncArg>,
 
     /// Serve pages whose checksum does not match, to see that this is found
     #[arg(long, help_heading = "Store")]
     no_checksums: bool,
 
-    /// Let each trace, of 50 ops at most, fail at every point there is: the power goes at every call, with every part of
-    /// what was not synced kept, lost and torn; and every call fails once
-    #[arg(long, conflicts_with = "faults")]
+    /// Let each trace, of 20 ops unless --ops says otherwise and 50 at most, fail at every point there is: the power
+    /// goes at every call, with every part of what was not synced kept, lost and torn; and every call fails once
+    #[arg(long, conflicts_with = "faults", help_heading = "Seeds")]
     exhaustive: bool,
 
-    /// List what each op asks of the files, and run nothing else
-    #[arg(long, help_heading = "Report")]
+    /// List what each op of one trace asks of the files, and what was struck; run nothing else
+    #[arg(
+        long, conflicts_with_all = ["exhaustive", "format", "shrinks", "corpus", "jobs"], help_heading = "Report"
+    )]
     trace_io: bool,
 
-    /// How many classes of violation to shrink at most
-    #[arg(long, value_name = "N", default_value_t = 20, help_heading = "Corpus")]
-    shrinks: usize,
+    /// How many classes of violation to shrink at most [default: 20]
+    #[arg(long, value_name = "N", help_heading = "Corpus")]
+    shrinks: Option<usize>,
 
     #[command(flatten)]
     corpus: CorpusArgs,
@@ -83,17 +91,33 @@ pub(super) struct Args {
     report: ReportArgs,
 }
 
-const DEFAULT_SUBJECT: &str = "redlite";
+/// What of the faults dst can inject into a process that is not its own.
+const SERVER_FAULTS: [&str; 2] = ["kill", "connection_drop"];
+/// How many ops a trace has that fails at every point: each takes hundreds of runs.
+const EXHAUSTIVE_OPS: u64 = 20;
+/// How many classes are shrunk unless the user says otherwise.
+const SHRINKS: usize = 20;
 
 /// The values of `--sync`.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
 enum SyncArg {
     /// All that was acknowledged
+    #[default]
     Full,
     /// What was there at some moment before: the last writes may be lost
     Normal,
     /// Nothing, to see that this is found
     Off,
+}
+
+impl SyncArg {
+    fn name(self) -> &'static str {
+        match self {
+            SyncArg::Full => "full",
+            SyncArg::Normal => "normal",
+            SyncArg::Off => "off",
+        }
+    }
 }
 
 /// A value of `--faults`.
@@ -111,14 +135,15 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     if args.faults.iter().any(|named| matches!(named, Named::Help)) {
         return list_faults();
     }
-    let faults = if args.exhaustive { Vec::new() } else { faults_named(&args.faults) };
-    let groups = args.groups.groups();
+    let groups = args.groups()?;
     if let Some(command) = args.subject.strip_prefix("exec:") {
-        return kill(&args, command, &faults, &groups);
+        return kill(&args, command, &groups);
     }
-    let traces = read(&args.traces)?;
+    args.check_simulated()?;
+    let faults = if args.exhaustive { Vec::new() } else { faults_named(&args.faults) };
+    let traces = read(&args.traces, args.exhaustive)?;
     let source = if args.traces.is_empty() {
-        let (first_seed, seeds, ops) = (args.seeds.first_seed, args.seeds.seeds, args.seeds.ops);
+        let (first_seed, seeds, ops) = (args.seeds.first_seed, args.seeds.seeds, args.ops());
         Source::Seeds { first_seed, seeds, ops, groups: &groups, faults: &faults }
     } else {
         Source::Traces(&traces)
@@ -129,10 +154,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     if args.exhaustive {
         let longest = source.longest();
         let most = exhaustive::OPS_MAX;
-        ensure!(
-            longest <= most as u64,
-            "--exhaustive takes traces of up to {most} ops, not {longest}: say --ops {most}"
-        );
+        ensure!(longest <= most as u64, "--exhaustive takes traces of up to {most} ops, not {longest}");
     }
     let options = chaos::Options {
         source,
@@ -140,7 +162,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         subject: &args.subject,
         settings: args.settings(),
         is_exhaustive: args.exhaustive,
-        shrinks_max: args.shrinks,
+        shrinks_max: args.shrinks.unwrap_or(SHRINKS),
         store: &args.store(),
         command: &args.command(),
         stop: interrupt::flag(),
@@ -150,31 +172,24 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let bar = Bar::follow(Arc::clone(&progress), "traces");
     let report = chaos::run(&options, &progress);
     drop(bar);
-    args.report.finish(&report?, out.as_mut())
+    let mut report = report?;
+    report.scope = format!("{}; {}", report.scope, args.describe_simulated(&faults));
+    args.report.finish(&report, out.as_mut())
 }
 
 /// Kills a server, and drops its connections, under load.
-fn kill(args: &Args, command: &str, faults: &[&'static Fault], groups: &[&'static Group]) -> anyhow::Result<Outcome> {
+fn kill(args: &Args, command: &str, groups: &[&'static Group]) -> anyhow::Result<Outcome> {
+    let faults = args.server_faults()?;
     let is_named = |name: &str| faults.iter().any(|fault| fault.name == name);
-    let (kills, drops) = (is_named("kill"), is_named("connection_drop"));
-    ensure!(
-        kills || drops,
-        "into a server of its own process dst injects kill and connection_drop only; the others take --subject redlite"
-    );
-    let on_redlite = args.exhaustive || args.trace_io || args.no_checksums || !args.traces.is_empty();
-    ensure!(
-        !on_redlite && matches!(args.sync, SyncArg::Full),
-        "traces, --sync, --no-checksums, --exhaustive and --trace-io take --subject redlite"
-    );
     let [group] = groups else { bail!("a server is loaded with one --group at a time") };
     let options = kill::Options {
         first_seed: args.seeds.first_seed,
         seeds: args.seeds.seeds,
-        ops: args.seeds.ops,
+        ops: args.ops(),
         group,
-        connections: args.connections,
-        drops,
-        kills,
+        connections: args.connections.unwrap_or(kill::CONNECTIONS),
+        drops: is_named("connection_drop"),
+        kills: is_named("kill"),
         stop: interrupt::flag(),
     };
     let mut out = args.report.open()?;
@@ -190,11 +205,13 @@ fn kill(args: &Args, command: &str, faults: &[&'static Fault], groups: &[&'stati
         line: &args.command(),
         took: started.elapsed(),
     };
-    let report = kill::report::report(&outcome?, &told)?;
-    for check in &report.checks {
-        args.report.format.check(check, check.name.chars().count(), out.as_mut())?;
-    }
+    let mut report = kill::report::report(&outcome?, &told)?;
+    report.scope = format!("{}; {}", report.scope, join(&faults));
     args.report.finish(&report, out.as_mut())
+}
+
+fn join(faults: &[&Fault]) -> String {
+    faults.iter().map(|fault| fault.name).collect::<Vec<_>>().join(", ")
 }
 
 impl Args {
@@ -202,8 +219,88 @@ impl Args {
         Store::new(self.corpus.corpus.join("chaos"))
     }
 
+    /// The groups. Of raw bytes nothing is left under faults: `all` does not mean these.
+    fn groups(&self) -> anyhow::Result<Vec<&'static Group>> {
+        let mut groups = self.groups.groups();
+        if let Some(raw) = groups.iter().find(|group| group.sends_raw_bytes() && self.groups.names(group)) {
+            bail!(
+                "--group {} is raw bytes, which may hold several requests: which of them a fault struck could not be told",
+                raw.name
+            );
+        }
+        groups.retain(|group| !group.sends_raw_bytes());
+        Ok(groups)
+    }
+
+    fn ops(&self) -> u64 {
+        self.seeds.ops.unwrap_or(if self.exhaustive { EXHAUSTIVE_OPS } else { DEFAULT_OPS })
+    }
+
+    /// What is injected into a server of its own process: what was named, or all that there is.
+    fn server_faults(&self) -> anyhow::Result<Vec<&'static Fault>> {
+        let given = [
+            ("TRACE", !self.traces.is_empty()),
+            ("--exhaustive", self.exhaustive),
+            ("--trace-io", self.trace_io),
+            ("--sync", self.sync.is_some()),
+            ("--no-checksums", self.no_checksums),
+            ("--jobs", self.seeds.jobs.is_some()),
+            ("--shrinks", self.shrinks.is_some()),
+        ];
+        let given: Vec<&str> = given.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect();
+        ensure!(
+            given.is_empty(),
+            "{} cannot be used with --subject exec:…, a server of its own process; --subject redlite takes it",
+            given.join(", ")
+        );
+        let is_possible = |fault: &Fault| SERVER_FAULTS.contains(&fault.name);
+        let named = |named: &Named| if let Named::One(fault) = named { Some(fault.name) } else { None };
+        let others = self.faults.iter().filter_map(named).filter(|name| !SERVER_FAULTS.contains(name));
+        let others: Vec<&str> = others.collect();
+        ensure!(
+            others.is_empty(),
+            "into a server of its own process dst injects {} only, not {}; --subject redlite takes every fault",
+            SERVER_FAULTS.join(" and "),
+            others.join(", ")
+        );
+        Ok(faults_named(&self.faults).into_iter().filter(|fault| is_possible(fault)).collect())
+    }
+
+    /// That the subject is one on the simulated disk, and nothing is said that is not for these.
+    fn check_simulated(&self) -> anyhow::Result<()> {
+        let canary = |name: &str| {
+            STORAGE_CANARIES.iter().any(|canary| canary.name == name) || canaries().any(|canary| canary.name == name)
+        };
+        let is_known = self.subject == DEFAULT_SUBJECT || self.subject.strip_prefix("canary:").is_some_and(canary);
+        if !is_known {
+            let names = STORAGE_CANARIES.iter().map(|row| format!("    canary:{:<36} {}", row.name, row.slip));
+            bail!(
+                "there is no subject {:?}; there are:\n  \
+                 redlite       Redlite on a simulated disk\n  \
+                 exec:COMMAND  a server that COMMAND starts on {{port}} with its files in {{dir}}\n  \
+                 canary:NAME   a Redlite that is wrong: a canary of dst oracle, or one that only faults show:\n{}",
+                self.subject,
+                names.collect::<Vec<_>>().join("\n")
+            );
+        }
+        ensure!(self.connections.is_none(), "--connections takes --subject exec:COMMAND: a group has its own");
+        Ok(())
+    }
+
+    /// What was asked for, behind which traces.
+    fn describe_simulated(&self, faults: &[&Fault]) -> String {
+        let faults = match () {
+            () if self.exhaustive => "at every point".to_owned(),
+            () if !self.traces.is_empty() => "the faults that it holds".to_owned(),
+            () if faults.len() == faults::faults().count() => "every fault".to_owned(),
+            () => join(faults),
+        };
+        let checksums = if self.no_checksums { "no checksums" } else { "checksums" };
+        format!("{faults}; sync {}, {checksums}", self.sync.unwrap_or_default().name())
+    }
+
     fn settings(&self) -> Settings {
-        let sync = match self.sync {
+        let sync = match self.sync.unwrap_or_default() {
             SyncArg::Full => Sync::Full,
             SyncArg::Normal => Sync::Normal,
             SyncArg::Off => Sync::Off,
@@ -217,10 +314,9 @@ impl Args {
         if self.subject != DEFAULT_SUBJECT {
             flags.push(format!("--subject {}", files::quote(&self.subject)));
         }
-        match self.sync {
+        match self.sync.unwrap_or_default() {
             SyncArg::Full => {}
-            SyncArg::Normal => flags.push("--sync normal".to_owned()),
-            SyncArg::Off => flags.push("--sync off".to_owned()),
+            other => flags.push(format!("--sync {}", other.name())),
         }
         if self.no_checksums {
             flags.push("--no-checksums".to_owned());
@@ -229,32 +325,79 @@ impl Args {
     }
 }
 
-fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<(String, Trace)>> {
+/// Reads the traces, and looks whether each can be run as is asked.
+fn read(paths: &[PathBuf], fails_everywhere: bool) -> anyhow::Result<Vec<(String, Trace)>> {
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    Input::many(paths)?.iter().map(|input| Ok((input.name(), input.read()?))).collect()
+    let read = |input: &Input| {
+        let trace = input.read()?;
+        faults::written::check(&trace.ops, fails_everywhere).with_context(|| input.name())?;
+        Ok((input.name(), trace))
+    };
+    Input::many(paths)?.iter().map(read).collect()
 }
 
 /// The table of faults, each once.
 fn list_faults() -> anyhow::Result<Outcome> {
     let mut out = output::open_text(None)?;
-    for fault in faults::all() {
-        writeln!(out, "{STRONG}{}{STRONG:#}  {}", fault.name, fault.about)?;
-        writeln!(out, "  {FAINT}takes {}{FAINT:#}", fault.describe_params())?;
-        writeln!(out, "  {FAINT}{}{FAINT:#}", fault.invariant.describe())?;
+    writeln!(out, "Faults, for --faults and for the lines `!fault NAME ARGS…` of a trace:\n")?;
+    for fault in faults::faults() {
+        list_fault(fault, out.as_mut())?;
+        write_wrapped("holds  ", 7, fault.invariant.describe(), out.as_mut())?;
+        writeln!(out)?;
     }
+    writeln!(out, "In traces only: no faults, but what a store does between commands:\n")?;
+    for row in faults::upkeep() {
+        list_fault(row, out.as_mut())?;
+        writeln!(out)?;
+    }
+    writeln!(out, "Besides, `!crash` takes the power away between two ops, and `!restart` closes the")?;
+    writeln!(out, "store and opens it again.")?;
     out.flush()?;
     Ok(Outcome::Agree)
 }
 
+fn list_fault(fault: &Fault, out: &mut dyn Write) -> anyhow::Result<()> {
+    let words: Vec<String> = fault.params.iter().map(|param| format!(" {}", param.word())).collect();
+    writeln!(out, "{STRONG}{}{STRONG:#}{}", fault.name, words.concat())?;
+    write_wrapped("", 0, fault.about, out)?;
+    let word_width = fault.params.iter().map(|param| param.name.len()).max().unwrap_or(0);
+    let range_width = fault.params.iter().map(|param| param.describe_range().len()).max().unwrap_or(0);
+    for param in fault.params {
+        let (word, range) = (param.word(), param.describe_range());
+        let label = format!("{word:word_width$}  {FAINT}{range:range_width$}{FAINT:#}  ");
+        write_wrapped(&label, word_width + range_width + 4, param.about, out)?;
+    }
+    Ok(())
+}
+
+/// A text behind its label, which is `width` characters wide, with the lines below it in line.
+fn write_wrapped(label: &str, width: usize, text: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+    let words: Vec<&str> = text.split(' ').collect();
+    for (at, line) in wrap(&words, " ", WIDTH.saturating_sub(width + 2)).iter().enumerate() {
+        if at == 0 {
+            writeln!(out, "  {label}{line}")?;
+        } else {
+            writeln!(out, "  {:width$}{line}", "")?;
+        }
+    }
+    Ok(())
+}
+
 fn list_calls(args: &Args, source: &Source) -> anyhow::Result<Outcome> {
     ensure!(source.len() == 1, "--trace-io lists one trace: name a file, or say --seeds 1");
-    let mut out = output::open_text(None)?;
-    for (op, calls) in chaos::list_calls(&args.subject, args.settings(), source)? {
-        writeln!(out, "{STRONG}{}{STRONG:#}", format_op(&op))?;
+    let mut out = output::open_text(args.report.output.as_deref())?;
+    for Asked { op, calls, faults } in chaos::list_calls(&args.subject, args.settings(), source)? {
+        write!(out, "{STRONG}{}{STRONG:#}", format_op(&op))?;
+        if !faults.is_empty() {
+            let faults: Vec<&str> = faults.into_iter().collect();
+            write!(out, "  {WARN}✗ {}{WARN:#}", faults.join(", "))?;
+        }
+        writeln!(out)?;
         for call in calls {
-            writeln!(out, "  {FAINT}{call}{FAINT:#}")?;
+            let style = if call.ends_with('✗') { WARN } else { FAINT };
+            writeln!(out, "  {style}{call}{style:#}")?;
         }
     }
     out.flush()?;

@@ -24,6 +24,9 @@ const DEFAULT_SUBJECT: &str = "redlite";
 /// What is right unless the user says otherwise.
 const DEFAULT_REFERENCE: &str = "redis";
 
+/// How many operations a seed has unless the user says otherwise.
+pub(super) const DEFAULT_OPS: u64 = 100;
+
 /// The variable that stands for `--redis`.
 const REDIS_URL: &str = "REDIS_URL";
 /// How long a reply may take unless the user says otherwise.
@@ -226,6 +229,11 @@ enum Named {
 const ALL_GROUPS: &str = "all";
 
 impl GroupsArgs {
+    /// True where the user named it: `all` does not.
+    pub fn names(&self, group: &Group) -> bool {
+        self.named.iter().any(|named| matches!(named, Named::One(one) if one.name == group.name))
+    }
+
     /// The groups, each once.
     pub fn groups(&self) -> Vec<&'static Group> {
         let mut groups: Vec<&Group> = Vec::new();
@@ -257,9 +265,9 @@ pub(super) struct SeedsArgs {
     #[arg(long, value_name = "M", default_value = "0")]
     pub first_seed: Seed,
 
-    /// Operations for each seed
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
-    pub ops: u64,
+    /// Operations for each seed [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub ops: Option<u64>,
 
     /// Seeds run at a time [default: one for each core]
     #[arg(long, value_name = "N")]
@@ -281,6 +289,11 @@ impl ReportArgs {
                 let count = report.totals.seeds.max(report.checks.len() as u64);
                 let unit = if report.totals.seeds > 0 { "seeds" } else { "traces" };
                 ensure!(!report.interrupted, "interrupted after {count} {unit}; these agree");
+                ensure!(
+                    report.unchecked.is_empty(),
+                    "a check that was not made is no pass: {}",
+                    report.unchecked.join("; ")
+                );
                 Ok(Outcome::Agree)
             }
             false => Ok(Outcome::Diverge),

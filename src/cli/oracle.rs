@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::options::{AgainstArgs, CorpusArgs, GroupsArgs, PairArgs, ReportArgs, SeedsArgs, pair};
+use super::options::{AgainstArgs, CorpusArgs, DEFAULT_OPS, GroupsArgs, PairArgs, ReportArgs, SeedsArgs, pair};
 use super::progress::Bar;
 use super::{Outcome, interrupt};
 use crate::campaign::{Progress, oracle};
@@ -49,7 +49,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let options = oracle::Options {
         first_seed: args.seeds.first_seed,
         seeds: args.seeds.seeds,
-        ops: args.seeds.ops,
+        ops: args.seeds.ops.unwrap_or(DEFAULT_OPS),
         groups: &args.groups.groups(),
         jobs: args.seeds.jobs(),
         settings: args.pair.settings(),

@@ -2,15 +2,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use super::inputs::{Input, Spool, free_name};
 use super::options::{AgainstOrRecordedArgs, CorpusArgs, PairArgs, ReportArgs};
 use super::progress::Bar;
 use super::{Outcome, interrupt};
-use crate::campaign::Progress;
 use crate::campaign::replay::{self, Replays};
+use crate::campaign::{CampaignError, Progress, files};
 use crate::report::{Check, Verdict};
+use crate::targets::TargetError;
 
 /// Replay traces on a subject and compare its replies with the reference's
 #[derive(Debug, clap::Args)]
@@ -72,7 +73,8 @@ fn replay_one(replays: &mut Replays, input: &Input) -> anyhow::Result<Option<Che
     match input {
         Input::File(path) => {
             let name = path.display().to_string();
-            Ok(replays.trace(&name, &name, input.open()?)?)
+            let check = replays.trace(&name, &name, input.open()?);
+            check.map_err(|error| point_to_chaos(error, &name))
         }
         Input::Stdin => {
             let (spool, reader) = Spool::open()?;
@@ -83,5 +85,18 @@ fn replay_one(replays: &mut Replays, input: &Input) -> anyhow::Result<Option<Che
             }
             Ok(check)
         }
+    }
+}
+
+/// A trace with faults is for another command.
+fn point_to_chaos(error: CampaignError, file: &str) -> anyhow::Error {
+    match error {
+        CampaignError::Target(TargetError::NoFaults { fault }) => {
+            anyhow!(
+                "{file} holds the fault {fault}, which this target cannot inject: run dst chaos {}",
+                files::quote(file)
+            )
+        }
+        other => other.into(),
     }
 }

@@ -27,7 +27,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "disk_quota",
         about: "the files may grow by so many bytes only, for so many ops",
         invariant: Invariant::KeepsAll,
-        params: &[Param { name: "room_bytes", range: 0..=1 << 30 }, Param { name: "ops", range: 1..=100_000 }],
+        params: &[ROOM, OPS],
         plan: |args| Plan::Quota { room_bytes: count(args[0]), ops: count(args[1]) },
         draw: |stream| vec![i64::from(*stream.pick(&[0, 512, 5_000, 20_000])), 1 + i64::from(stream.below(10))],
         needs_crash: false,
@@ -36,7 +36,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "corrupt_read",
         about: "the nth read brings a flipped bit, a sector of zeros, an old sector, or too few bytes",
         invariant: Invariant::TellsDamage,
-        params: &[NTH, Param { name: "manner", range: 0..=3 }, PLACE],
+        params: &[NTH, READ_DAMAGE, PLACE],
         plan: |args| {
             let place = count(args[2]);
             let effect = match args[1] {
@@ -54,7 +54,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: DAMAGE,
         about: "the nth write brings a flipped bit, or a sector of zeros, to the disk",
         invariant: Invariant::TellsDamage,
-        params: &[NTH, Param { name: "manner", range: 0..=1 }, PLACE],
+        params: &[NTH, WRITE_DAMAGE, PLACE],
         plan: |args| {
             let place = count(args[2]);
             let effect =
@@ -68,7 +68,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "slow_write",
         about: "the nth write or sync, and some after it, take longer",
         invariant: Invariant::KeepsAll,
-        params: &[NTH, TIMES, Param { name: "delay_us", range: 1..=60_000_000 }],
+        params: &[NTH, TIMES, DELAY],
         plan: |args| {
             let effect = Effect::Delay { us: count(args[2]) };
             Plan::Calls { kinds: &[Call::Write, Call::Sync], nth: count(args[0]), times: count(args[1]), effect }
@@ -80,7 +80,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: CRASH,
         about: "the power goes at the nth call: what was not synced is kept, lost or torn",
         invariant: Invariant::KeepsAll,
-        params: &[NTH, Param { name: "fates", range: 0..=i64::MAX }],
+        params: &[NTH, FATES],
         plan: |args| {
             let effect = Effect::PowerLoss(Fates::Drawn(count(args[1])));
             Plan::Calls { kinds: Call::ALL, nth: count(args[0]), times: 1, effect }
@@ -90,9 +90,9 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: POWER_LOSS,
-        about: "the same with exactly this kept: the first PLACE changes, all but one, one torn at either end, or a mask",
+        about: "the power goes at the nth call, and exactly this is kept of what was not synced",
         invariant: Invariant::KeepsAll,
-        params: &[NTH, Param { name: "manner", range: 0..=4 }, Param { name: "place", range: 0..=i64::MAX }],
+        params: &[NTH, KEPT, KEPT_PLACE],
         plan: |args| {
             let manner = usize::try_from(args[1]).ok().and_then(|manner| EXACT_FATES.get(manner));
             let fates = manner.map_or(Fates::KeptFirst(0), |fates| fates(count(args[2])));
@@ -114,7 +114,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "io_error",
         about: "the nth call, or the nth of one kind, fails with EIO, and perhaps more after it",
         invariant: Invariant::KeepsAll,
-        params: &[NTH, TIMES, Param { name: "kind", range: 0..=8 }],
+        params: &[NTH, TIMES, KIND],
         plan: |args| {
             let of_kind = usize::try_from(args[2]).ok().and_then(|at| at.checked_sub(1)).map(|at| &Call::ALL[at..=at]);
             let kinds = of_kind.unwrap_or(Call::ALL);
@@ -130,8 +130,43 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-/// Which bit, byte or sector of a call; beyond its end it starts again.
-const PLACE: Param = Param { name: "place", range: 0..=1 << 40 };
+const ROOM: Param =
+    Param { name: "room_bytes", range: 0..=1 << 30, about: "by how much the files may still grow, all together" };
+const OPS: Param = Param { name: "ops", range: 1..=100_000, about: "for how many ops" };
+const DELAY: Param = Param { name: "delay_us", range: 1..=60_000_000, about: "by how many microseconds; nobody waits" };
+const READ_DAMAGE: Param = Param {
+    name: "manner",
+    range: 0..=3,
+    about: "0 a flipped bit, 1 a sector of zeros, 2 a sector as before the last sync, 3 too few bytes",
+};
+const WRITE_DAMAGE: Param = Param { name: "manner", range: 0..=1, about: "0 a flipped bit, 1 a sector of zeros" };
+/// Beyond the end of a call it starts again.
+const PLACE: Param =
+    Param { name: "place", range: 0..=1 << 40, about: "which bit, or which sector; or how many bytes there are" };
+/// As [`Fates::Drawn`] has it.
+const FATES: Param = Param {
+    name: "fates",
+    range: 0..=i64::MAX,
+    about: "of what was not synced: 0 all is lost, 1 all is kept, else each part is kept, lost or torn by this seed",
+};
+/// In the order of [`EXACT_FATES`].
+const KEPT: Param = Param {
+    name: "manner",
+    range: 0..=4,
+    about: "0 the first PLACE changes, 1 all but change PLACE, 2 all, of PLACE the first half, 3 all, of PLACE the second \
+            half, 4 those whose bit is set in PLACE",
+};
+const KEPT_PLACE: Param = Param {
+    name: "place",
+    range: 0..=i64::MAX,
+    about: "changes since the last sync, counted from 0: each name, length and sector is one",
+};
+/// 0, or one more than the place in [`Call::ALL`].
+const KIND: Param = Param {
+    name: "kind",
+    range: 0..=8,
+    about: "0 any call, 1 open, 2 read, 3 write, 4 truncate, 5 sync, 6 size, 7 unlink, 8 exists",
+};
 
 fn draw_place(stream: &mut Stream) -> i64 {
     i64::from(stream.below(1 << 19))

@@ -11,11 +11,13 @@
 //! | `process` | what goes wrong with the process, its memory and its connections |
 //! | `upkeep` | no faults, but what a store does between commands: a fault is to strike there, too |
 //! | [`schedule`] | where the faults of a seed stand in its trace |
+//! | [`written`] | whether a trace that is given, perhaps written by hand, can be run under faults |
 
 mod disk;
 mod process;
 pub mod schedule;
 mod upkeep;
+pub mod written;
 
 use std::ops::RangeInclusive;
 
@@ -229,6 +231,23 @@ pub struct Param {
     pub name: &'static str,
     /// What it may be; the lowest is the simplest.
     pub range: RangeInclusive<i64>,
+    /// What its numbers mean, for those who write a trace by hand.
+    pub about: &'static str,
+}
+
+impl Param {
+    /// It as a placeholder: `NTH`.
+    pub fn word(&self) -> String {
+        self.name.to_uppercase()
+    }
+
+    /// What it may be: `0 to 3`, or `from 0` where no end matters.
+    pub fn describe_range(&self) -> String {
+        match (self.range.start(), self.range.end()) {
+            (first, &i64::MAX) => format!("from {first}"),
+            (first, last) => format!("{first} to {last}"),
+        }
+    }
 }
 
 /// A row of the table.
@@ -260,7 +279,12 @@ pub fn faults() -> impl Iterator<Item = &'static Fault> {
 
 /// All that a trace may name: the faults, then the upkeep.
 pub fn all() -> impl Iterator<Item = &'static Fault> {
-    faults().chain(upkeep::ROWS)
+    faults().chain(upkeep())
+}
+
+/// What a store does between commands, which a trace may name and nobody asks for by name.
+pub fn upkeep() -> impl Iterator<Item = &'static Fault> {
+    upkeep::ROWS.iter()
 }
 
 /// The fault, or the upkeep, of this name.
@@ -309,12 +333,9 @@ impl Fault {
         Ok((row, (row.plan)(&spec.args)))
     }
 
-    /// Its arguments with what they may be: `NTH (0 to 100000) FATES (0 to 255)`.
+    /// Its arguments with what they may be: `NTH (0 to 100000) TIMES (1 to 100000)`.
     pub fn describe_params(&self) -> String {
-        let params = self
-            .params
-            .iter()
-            .map(|param| format!("{} ({} to {})", param.name.to_uppercase(), param.range.start(), param.range.end()));
+        let params = self.params.iter().map(|param| format!("{} ({})", param.word(), param.describe_range()));
         let params: Vec<String> = params.collect();
         if params.is_empty() { "no arguments".to_owned() } else { params.join(" ") }
     }
@@ -350,9 +371,9 @@ impl Fault {
 }
 
 /// How many calls go well first.
-const NTH: Param = Param { name: "nth", range: 0..=100_000 };
+const NTH: Param = Param { name: "nth", range: 0..=100_000, about: "how many calls go well first" };
 /// How many are struck; a hundred are more than any store takes.
-const TIMES: Param = Param { name: "times", range: 1..=100_000 };
+const TIMES: Param = Param { name: "times", range: 1..=100_000, about: "how many are struck then" };
 
 /// Draws a value of [`NTH`]: a command that writes makes about five calls, and one that reads none.
 fn draw_nth(stream: &mut Stream) -> i64 {
@@ -388,6 +409,18 @@ mod tests {
     }
 
     #[test]
+    fn the_numbers_of_a_manner_are_told_one_by_one() {
+        for (row, param) in all().flat_map(|row| row.params.iter().map(move |param| (row, param))) {
+            let is_told = |number: i64| param.about.split([' ', ',', ':']).any(|word| word == number.to_string());
+            let is_list = matches!(param.name, "manner" | "kind" | "power");
+            assert!(!is_list || param.range.clone().all(is_told), "{} {}: {}", row.name, param.name, param.about);
+        }
+        let kinds: Vec<String> = (1..).zip(Call::ALL).map(|(at, call)| format!("{at} {}", call.name())).collect();
+        let row = fault("io_error").expect("a row of the table");
+        assert_eq!(row.params[2].about, format!("0 any call, {}", kinds.join(", ")));
+    }
+
+    #[test]
     fn a_fault_that_is_none_is_told() {
         let check = |name: &str, args: &[i64], expected: &str| {
             let error = Fault::of(&FaultSpec { name: name.to_owned(), args: args.to_vec() }).map(|_| ());
@@ -395,6 +428,7 @@ mod tests {
         };
         check("kill", &[-1], "the fault kill takes NTH (0 to 100000), not [-1]");
         check("vacuum", &[1], "the fault vacuum takes no arguments, not [1]");
+        check("crash_mid_write", &[0], "the fault crash_mid_write takes NTH (0 to 100000) FATES (from 0), not [0]");
         check(
             "fire",
             &[],

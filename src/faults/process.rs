@@ -17,7 +17,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "connection_drop",
         about: "the connection of the nth op ends in the middle of the request, or before its reply is read",
         invariant: Invariant::KeepsAll,
-        params: &[NTH, Param { name: "manner", range: 0..=1 }],
+        params: &[NTH_OP, ENDING],
         plan: |args| {
             let drop = if args[1] == 0 { Drop::InRequest } else { Drop::InReply };
             Plan::Connection { nth: count(args[0]), drop }
@@ -29,9 +29,17 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "memory_pressure",
         about: "the nth time that SQLite asks for memory there is none, and perhaps more times after it",
         invariant: Invariant::KeepsAll,
-        params: &[NTH, TIMES],
+        params: &[NTH_ALLOCATION, TIMES],
         plan: |args| Plan::Memory { nth: count(args[0]), times: count(args[1]) },
         draw: |stream| vec![draw_nth(stream), draw_times(stream)],
         needs_crash: false,
     },
 ];
+
+const NTH_OP: Param = Param { about: "how many ops go well first", ..NTH };
+const NTH_ALLOCATION: Param = Param { about: "how many times there is memory first", ..NTH };
+const ENDING: Param = Param {
+    name: "manner",
+    range: 0..=1,
+    about: "0 in the middle of the request, which is not done; 1 before the reply is read",
+};

@@ -38,9 +38,13 @@ pub(super) const ROWS: &[Fault] = &[
 /// Stands before the first op of a trace.
 pub(super) const PAGE_SIZE: Fault = Fault {
     name: "page_size",
-    about: "the store, which is empty, is made anew with pages of 512 bytes times two to the power of this",
+    about: "the store has pages of another size; stands before all ops that are no faults",
     invariant: Invariant::KeepsAll,
-    params: &[Param { name: "power", range: 0..=7 }],
+    params: &[Param {
+        name: "power",
+        range: 0..=7,
+        about: "0 512 bytes, 1 1024, 2 2048, 3 4096, 4 8192, 5 16384, 6 32768, 7 65536",
+    }],
     plan: |args| Plan::Upkeep(Upkeep::PageSize { bytes: 512 << args[0] }),
     draw: |stream| vec![i64::from(stream.below(8))],
     needs_crash: false,

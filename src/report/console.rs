@@ -62,6 +62,9 @@ impl Format for Console {
         if let Some(counted) = &report.injections {
             injections::write(counted, out)?;
         }
+        for unchecked in &report.unchecked {
+            writeln!(out, "{WARN}unchecked{WARN:#}  {unchecked}")?;
+        }
         write_summary(report, out)?;
         if let Some(first) = report.findings.first() {
             writeln!(out, "\nTo replay the first:\n  {PASTE}{}{PASTE:#}", first.replay)?;
@@ -103,7 +106,7 @@ fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
         }
         if let Some(shrunk) = &finding.shrunk {
             let minimal = if shrunk.minimal { "1-minimal" } else { "not minimal" };
-            write!(out, "  {} → {} ops, {minimal}", shrunk.before, shrunk.after)?;
+            write!(out, "  {} → {}, {minimal}", shrunk.before, counted(shrunk.after as u64, "op"))?;
         }
         if let Some(trace) = &finding.trace {
             write!(out, "  {trace}")?;
@@ -164,22 +167,31 @@ fn name_class(finding: &Finding) -> String {
 fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let totals = &report.totals;
     let seconds = report.timing.comparing_seconds;
+    let is_of_faults = report.injections.is_some();
+    let noun = if is_of_faults { "violation" } else { "divergence" };
     let (style, verdict) = match (report.agrees(), report.findings.len()) {
-        (true, _) if report.injections.is_some() => (GOOD, "every invariant held".to_owned()),
+        (true, _) if !report.unchecked.is_empty() => (WARN, "incomplete".to_owned()),
+        (true, _) if is_of_faults => (GOOD, "every invariant held".to_owned()),
         (true, _) => (GOOD, "all agree".to_owned()),
         (false, 0) => (BAD, "failed".to_owned()),
-        (false, 1) => (BAD, format!("1 divergence in {}", count_divergent(report))),
-        (false, classes) => (BAD, format!("{classes} classes of divergence in {}", count_divergent(report))),
+        (false, 1) => (BAD, format!("1 {noun} in {}", count_divergent(report))),
+        (false, classes) => (BAD, format!("{classes} classes of {noun} in {}", count_divergent(report))),
     };
     write!(out, "{style}{verdict}{style:#}  {} against {}", report.subject, report.reference)?;
-    writeln!(out, "{FAINT} · {}{FAINT:#}", report.scope)?;
+    // With what was injected it is too long for the same line.
+    let before_scope = if is_of_faults { "\n" } else { " · " };
+    writeln!(out, "{FAINT}{before_scope}{}{FAINT:#}", report.scope)?;
     write_uncompared(totals, out)?;
     if totals.seeds > 0 {
-        write!(out, "{} seeds, ", group_digits(totals.seeds))?;
+        write!(out, "{}, ", counted(totals.seeds, "seed"))?;
     }
-    write!(out, "{} ops in {:.2} s{FAINT}", group_digits(totals.ops), report.timing.seconds)?;
+    write!(out, "{} in {:.2} s{FAINT}", counted(totals.ops, "op"), report.timing.seconds)?;
     if totals.seeds > 0 {
-        write!(out, " · {} seeds/s", group_digits((totals.seeds as f64 / seconds.max(1e-9)) as u64))?;
+        let seeds_per_second = totals.seeds as f64 / seconds.max(1e-9);
+        match seeds_per_second {
+            10.0.. => write!(out, " · {} seeds/s", group_digits(seeds_per_second as u64))?,
+            _ => write!(out, " · {seeds_per_second:.1} seeds/s")?,
+        }
     }
     writeln!(out, " · {}{FAINT:#}", rate(totals.ops, seconds))?;
     if report.interrupted {
@@ -204,9 +216,17 @@ fn write_uncompared(totals: &Totals, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn count_divergent(report: &Report) -> String {
-    let noun = if report.totals.seeds > 0 { "seed" } else { "trace" };
-    let plural = if report.totals.divergent == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", group_digits(report.totals.divergent))
+    counted(report.totals.divergent, if report.totals.seeds > 0 { "seed" } else { "trace" })
+}
+
+/// `1 seed`, `2 seeds`, `2 recoveries`.
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    let digits = group_digits(number);
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("{digits} {noun}"),
+        (_, Some(stem)) => format!("{digits} {stem}ies"),
+        (_, None) => format!("{digits} {noun}s"),
+    }
 }
 
 /// `1234567` as `1 234 567`.
@@ -243,6 +263,14 @@ mod tests {
         check(999, "999");
         check(1000, "1 000");
         check(1_234_567, "1 234 567");
+    }
+
+    #[test]
+    fn nouns_follow_their_numbers() {
+        let check = |number, noun, expected: &str| assert_eq!(counted(number, noun), expected);
+        check(0, "op", "0 ops");
+        check(1, "seed", "1 seed");
+        check(1000, "recovery", "1 000 recoveries");
     }
 
     #[test]

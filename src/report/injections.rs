@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::console::group_digits;
+use super::console::{counted, group_digits};
 use super::style::{FAINT, STRONG};
+use super::wrap::{WIDTH, wrap};
 
 /// Sums over a campaign of faults.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -22,6 +23,8 @@ pub struct Injections {
     pub lost: u64,
     /// Points at which a trace was made to crash, or to fail, one by one; 0 where that was not asked for.
     pub points: u64,
+    /// What else there is to know, a few words each.
+    pub notes: Vec<String>,
 }
 
 /// How often one fault struck.
@@ -32,7 +35,12 @@ pub struct Injected {
     /// How often in all.
     pub count: u64,
     /// Which calls it struck, by their names; what struck no call of the files is left out.
+    #[serde(serialize_with = "as_object")]
     pub calls: Vec<(String, u64)>,
+}
+
+fn as_object<S: Serializer>(calls: &[(String, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(calls.iter().map(|(call, count)| (call, count)))
 }
 
 impl Injections {
@@ -44,30 +52,49 @@ impl Injections {
 
 /// Tells them for people.
 pub(super) fn write(injections: &Injections, out: &mut dyn Write) -> io::Result<()> {
-    let width = injections.faults.iter().map(|fault| fault.fault.len()).max().unwrap_or(0);
-    for fault in &injections.faults {
+    let counts: Vec<String> = injections.faults.iter().map(|fault| group_digits(fault.count)).collect();
+    let name_width = injections.faults.iter().map(|fault| fault.fault.len()).max().unwrap_or(0);
+    let count_width = counts.iter().map(String::len).max().unwrap_or(0);
+    let indent = name_width + count_width + 5;
+    for (fault, count) in injections.faults.iter().zip(&counts) {
+        write!(out, "{STRONG}{:name_width$}{STRONG:#}  {count:>count_width$}×", fault.fault)?;
         let calls: Vec<String> = fault.calls.iter().map(|(call, n)| format!("{call} {}", group_digits(*n))).collect();
-        let (name, count, calls) = (&fault.fault, group_digits(fault.count), calls.join(", "));
-        writeln!(out, "{STRONG}{name:width$}{STRONG:#}  {count:>8}×  {FAINT}{calls}{FAINT:#}")?;
+        for (at, line) in wrap(&calls, ", ", WIDTH.saturating_sub(indent)).iter().enumerate() {
+            let before = if at == 0 { 2 } else { indent };
+            write!(out, "{}{:before$}{FAINT}{line}{FAINT:#}", if at == 0 { "" } else { "\n" }, "")?;
+        }
+        writeln!(out)?;
     }
-    writeln!(out, "{}\n", sentence(injections))
+    if !injections.faults.is_empty() {
+        writeln!(out)?;
+    }
+    for line in wrap(&parts(injections), " · ", WIDTH) {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out)
 }
 
 /// What came of them, in one sentence.
 pub(super) fn sentence(injections: &Injections) -> String {
-    let Injections { recoveries, failed, told, lost, points, .. } = injections;
-    let count = |number: &u64| group_digits(*number);
-    let mut parts = vec![format!("{} faults", count(&injections.count()))];
+    parts(injections).join(" · ")
+}
+
+fn parts(injections: &Injections) -> Vec<String> {
+    let Injections { recoveries, failed, told, lost, points, notes, .. } = injections;
+    let mut parts = vec![counted(injections.count(), "fault")];
     if *points > 0 {
-        parts.push(format!("{} points, each tried", count(points)));
+        parts.push(format!("{}, each tried", counted(*points, "point")));
     }
-    parts.push(format!("{} recoveries", count(recoveries)));
-    parts.push(format!("{} commands told that the storage failed", count(failed)));
+    parts.push(counted(*recoveries, "recovery"));
+    if *failed > 0 {
+        parts.push(format!("{} told that the storage failed", counted(*failed, "command")));
+    }
     if *told > 0 {
-        parts.push(format!("damage told {} times", count(told)));
+        parts.push(format!("damage told {}", counted(*told, "time")));
     }
     if *lost > 0 {
-        parts.push(format!("{} ops lost as the disk lied or the durability allows", count(lost)));
+        parts.push(format!("{} lost where that is allowed", counted(*lost, "op")));
     }
-    parts.join(", ")
+    parts.extend_from_slice(notes);
+    parts
 }

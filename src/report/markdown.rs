@@ -25,13 +25,21 @@ impl Format for Markdown {
 
     fn finish(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let Report { campaign, subject, reference, scope, totals, .. } = report;
-        let verdict = if report.agrees() { "all agree" } else { "**not all agree**" };
+        let is_of_faults = report.injections.is_some();
+        let verdict = match (report.agrees(), is_of_faults) {
+            (true, _) if !report.unchecked.is_empty() => "**incomplete**",
+            (true, true) => "every invariant held",
+            (true, false) => "all agree",
+            (false, true) => "**not every invariant held**",
+            (false, false) => "**not all agree**",
+        };
         writeln!(out, "# dst {campaign}: {verdict}\n")?;
-        writeln!(
-            out,
-            "{subject} against {reference}, {scope}: {} ops, {} replies compared",
-            totals.ops, totals.replies
-        )?;
+        write!(out, "{subject} against {reference}, {scope}: {} ops", totals.ops)?;
+        // Under faults it is what is stored that counts.
+        if !is_of_faults {
+            write!(out, ", {} replies compared", totals.replies)?;
+        }
+        writeln!(out)?;
         if report.interrupted {
             writeln!(out, "\nInterrupted: this is what was done so far.")?;
         }
@@ -41,6 +49,9 @@ impl Format for Markdown {
         write_checks(&report.checks, out)?;
         for failure in &report.failures {
             writeln!(out, "\n- fails: {failure}")?;
+        }
+        for unchecked in &report.unchecked {
+            writeln!(out, "\n- unchecked: {unchecked}")?;
         }
         report.findings.iter().try_for_each(|finding| write_finding(finding, out))?;
         if !report.flaky.is_empty() {

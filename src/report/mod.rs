@@ -8,6 +8,7 @@ mod json;
 mod markdown;
 pub mod matrix;
 pub mod style;
+pub mod wrap;
 
 use std::fmt::Debug;
 use std::io::{self, Write};
@@ -77,6 +78,8 @@ pub struct Report {
     pub flaky: Vec<Flaky>,
     /// What else fails the run, such as a known divergence that no longer occurs.
     pub failures: Vec<String>,
+    /// What was asked for and could not be checked. It fails nothing, and is no pass.
+    pub unchecked: Vec<String>,
     /// The sums.
     pub totals: Totals,
     /// True where a clock is the machine's: a key may then expire between two replies, so what a second run does not
@@ -104,6 +107,7 @@ impl Report {
         self.drift.extend(part.drift);
         self.flaky.extend(part.flaky);
         self.failures.extend(part.failures);
+        self.unchecked.extend(part.unchecked);
         self.totals.merge(&part.totals);
         self.interrupted |= part.interrupted;
         self.timing.seconds += part.timing.seconds;

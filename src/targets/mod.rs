@@ -341,7 +341,7 @@ pub enum TargetError {
         what: String,
     },
     /// A fault on a target that has none.
-    #[error("this target cannot inject the fault {fault:?}; use the target faulty")]
+    #[error("this target cannot inject the fault {fault:?}: dst chaos TRACE does")]
     NoFaults {
         /// The fault's name.
         fault: String,

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::sessions::in_parallel;
-use super::{CampaignError, CommandLine, Progress, files, sequence};
+use super::{CampaignError, CommandLine, Progress, describe_seeds, files, sequence};
 use crate::corpus::Store;
 use crate::diff::{Class, Excerpt};
 use crate::faults::{self, Fault, schedule};
@@ -35,6 +35,9 @@ use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, S
 use crate::trace::{Act, Header, Op, Trace};
 
 use round::{Outcome, Pair, Tally};
+
+/// What is tested unless the user says otherwise.
+pub const DEFAULT_SUBJECT: &str = "redlite";
 
 /// What to run.
 #[derive(Clone, Copy)]
@@ -131,9 +134,9 @@ impl Source<'_> {
         match self {
             Source::Seeds { first_seed, seeds, ops, groups, .. } => {
                 let groups: Vec<&str> = groups.iter().map(|group| group.name).collect();
-                let last = first_seed.0.saturating_add(seeds.saturating_sub(1));
-                format!("{}, seeds {first_seed} to {last}, {ops} ops each", groups.join(", "))
+                format!("{}, {}, {ops} ops each", groups.join(", "), describe_seeds(*first_seed, *seeds))
             }
+            Source::Traces([(name, _)]) => name.clone(),
             Source::Traces(traces) => format!("{} traces", traces.len()),
         }
     }
@@ -196,16 +199,24 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
     findings.sort_by_key(|finding| finding.first_seed);
     let interrupted = options.stop.load(Ordering::Relaxed) && sum.seeds < count;
     let is_partial = interrupted || options.is_exhaustive;
-    let failures = if is_partial { Vec::new() } else { options.source.missing(&sum.injected) };
+    let unchecked = if is_partial { None } else { options.source.missing(&sum.injected) };
     Ok(Report {
         campaign: "chaos",
-        subject: FaultySession::info().to_string(),
-        reference: "a model that no fault strikes".to_owned(),
+        subject: match options.subject {
+            DEFAULT_SUBJECT => FaultySession::info().to_string(),
+            canary => canary.to_owned(),
+        },
+        reference: verdict::describe_model(),
         scope: options.source.describe(),
         findings,
         flaky,
-        failures,
-        totals: Totals { seeds: sum.seeds, ops: sum.tally.ops, divergent: sum.divergent, ..Totals::default() },
+        unchecked: unchecked.into_iter().collect(),
+        totals: Totals {
+            seeds: options.source.seeds_of(sum.seeds),
+            ops: sum.tally.ops,
+            divergent: sum.divergent,
+            ..Totals::default()
+        },
         injections: Some(Injections { points: sum.points, ..tell(&sum.injected, &sum.tally) }),
         interrupted,
         timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds },
@@ -287,16 +298,22 @@ fn add(sum: &mut Injected, more: Injected) {
 }
 
 impl Source<'_> {
+    /// How many of `done` traces were seeds.
+    fn seeds_of(&self, done: u64) -> u64 {
+        if let Source::Seeds { .. } = self { done } else { 0 }
+    }
+
     /// The faults that were asked for and never struck: what was not injected was not tested.
-    fn missing(&self, injected: &Injected) -> Vec<String> {
-        let tell = |name: &str| format!("{name} was never injected: more seeds, or more ops, may meet it");
+    fn missing(&self, injected: &Injected) -> Option<String> {
         let struck: BTreeSet<&str> = injected.keys().map(|(fault, _)| *fault).collect();
         match self {
             Source::Seeds { faults, .. } => {
-                faults.iter().filter(|fault| !struck.contains(fault.name)).map(|fault| tell(fault.name)).collect()
+                let missing = faults.iter().filter(|fault| !struck.contains(fault.name));
+                let missing: Vec<&str> = missing.map(|fault| fault.name).collect();
+                let tell = || format!("never injected: {}; more --seeds or --ops may meet it", missing.join(", "));
+                (!missing.is_empty()).then(tell)
             }
-            Source::Traces(_) if struck.is_empty() => vec![tell("a fault")],
-            Source::Traces(_) => Vec::new(),
+            Source::Traces(_) => struck.is_empty().then(|| "no fault of the traces struck anything".to_owned()),
         }
     }
 }
@@ -315,6 +332,7 @@ fn tell(injected: &Injected, tally: &Tally) -> Injections {
         told: tally.told,
         lost: tally.lost,
         points: 0,
+        notes: Vec::new(),
     }
 }
 
@@ -407,11 +425,22 @@ fn excerpt(ops: &[Op], at: usize) -> Excerpt {
     Excerpt { first, ops: ops[first..end].to_vec(), want: Vec::<Reply>::new(), got: Vec::new() }
 }
 
-/// What each op of the first trace asks of the files: the calls, one line each.
+/// What an op asked of the files.
+#[derive(Debug)]
+pub struct Asked {
+    /// The op.
+    pub op: Op,
+    /// The calls, one line each.
+    pub calls: Vec<String>,
+    /// The faults that struck.
+    pub faults: BTreeSet<&'static str>,
+}
+
+/// What each op of the first trace asks of the files.
 ///
 /// # Errors
 /// A fault that is none; infrastructure.
-pub fn list_calls(subject: &str, settings: Settings, source: &Source) -> Result<Vec<(Op, Vec<String>)>, CampaignError> {
+pub fn list_calls(subject: &str, settings: Settings, source: &Source) -> Result<Vec<Asked>, CampaignError> {
     let Some(case) = source.case(0) else { return Ok(Vec::new()) };
     let mut session = FaultySession::named(subject, settings, &case.header)?;
     session.list_calls();
@@ -420,8 +449,8 @@ pub fn list_calls(subject: &str, settings: Settings, source: &Source) -> Result<
     let mut listed = Vec::with_capacity(case.ops.len());
     for op in case.ops {
         session.perform(&op)?;
-        let calls = session.take_calls();
-        listed.push((op, calls));
+        let faults = session.strikes().iter().map(|strike| strike.fault).collect();
+        listed.push(Asked { op, calls: session.take_calls(), faults });
     }
     Ok(listed)
 }

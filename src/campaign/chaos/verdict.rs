@@ -2,6 +2,7 @@
 
 use crate::diff::{Class, Divergence};
 use crate::resp::Reply;
+use crate::targets::faulty::FaultySession;
 
 /// How an invariant is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +49,11 @@ impl Breach {
 
 /// The rule of every [`Class`] of this campaign.
 pub const RULE: &str = "chaos";
+
+/// What is right in this campaign, for people: `redlite 0.2.0 without faults`.
+pub fn describe_model() -> String {
+    format!("{} without faults", FaultySession::info())
+}
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]

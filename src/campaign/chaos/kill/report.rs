@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::super::verdict::RULE;
+use super::super::verdict::{RULE, describe_model};
 use super::{Options, Outcome, Violation};
-use crate::campaign::{CampaignError, CommandLine, files};
+use crate::campaign::{CampaignError, CommandLine, describe_seeds, files};
 use crate::corpus::Store;
 use crate::diff::{Class, Divergence, Excerpt};
 use crate::report::injections::{Injected, Injections};
-use crate::report::{Check, Finding, Report, Timing, Totals, Verdict};
+use crate::report::{Finding, Report, Timing, Totals};
 use crate::resp::Reply;
 use crate::trace::Act;
 
@@ -55,20 +55,21 @@ pub fn report(outcome: &Outcome, told: &Told) -> Result<Report, CampaignError> {
     }
     findings.sort_by_key(|finding| finding.first_seed);
     let options = told.options;
-    let failures = if outcome.interrupted { None } else { outcome.emptiness(options) };
-    let last = options.first_seed.0.saturating_add(options.seeds.saturating_sub(1));
+    let unchecked = if outcome.interrupted { None } else { outcome.emptiness(options) };
     let seconds = told.took.as_secs_f64();
     Ok(Report {
         campaign: "chaos",
         subject: outcome.server.to_string(),
-        reference: "a model that no fault strikes".to_owned(),
+        reference: describe_model(),
         scope: format!(
-            "{}, seeds {} to {last}, {} ops each on {} connections",
-            options.group.name, options.first_seed, options.ops, options.connections
+            "{}, {}, {} ops each on {} connections",
+            options.group.name,
+            describe_seeds(options.first_seed, options.seeds),
+            options.ops,
+            options.connections
         ),
-        checks: vec![check(outcome, seconds)],
         findings,
-        failures: failures.map(str::to_owned).into_iter().collect(),
+        unchecked: unchecked.map(|why| format!("{why}: run more --seeds, or more --ops")).into_iter().collect(),
         totals: Totals {
             seeds: outcome.seeds,
             ops: outcome.requests,
@@ -113,34 +114,30 @@ fn finding(class: &Class, violation: &Violation, count: u64, told: &Told) -> Res
     Ok(finding)
 }
 
-fn check(outcome: &Outcome, seconds: f64) -> Check {
-    let Outcome { kills, second_kills, drops, acknowledged, in_flight, landed, cut_in_burst, .. } = outcome;
-    let (mean, slowest) = (outcome.mean_recovery().as_millis(), outcome.slowest_recovery().as_millis());
-    let mut parts = vec![format!("{acknowledged} writes acknowledged")];
+/// What no other campaign has to tell.
+fn notes(outcome: &Outcome) -> Vec<String> {
+    let Outcome { kills, acknowledged, in_flight, landed, cut_in_burst, .. } = outcome;
+    let mut notes = vec![format!("{acknowledged} writes acknowledged")];
     if *kills > 0 {
-        parts.push(format!("{in_flight} requests in flight, of which {landed} had taken effect"));
-        parts.push(format!("{cut_in_burst} kills in the middle of a pipeline, {second_kills} while it came up"));
-        parts.push(format!("up again in {mean} ms on average, {slowest} ms at most"));
+        let (mean, slowest) = (outcome.mean_recovery().as_millis(), outcome.slowest_recovery().as_millis());
+        notes.push(format!("{in_flight} requests in flight when it was killed, of which {landed} had taken effect"));
+        notes.push(format!("pipelines cut in the middle by {cut_in_burst} of {kills} kills"));
+        notes.push(format!("up again in {mean} ms on average, {slowest} ms at most"));
     }
-    let holds = outcome.violations_total() == 0;
-    Check {
-        name: format!("{kills} kills, {drops} connections lost"),
-        verdict: if holds { Verdict::Agree } else { Verdict::Diverge },
-        ops: outcome.requests,
-        seconds,
-        detail: parts.join("; "),
-        diverged_at: None,
-    }
+    notes
 }
 
 fn injections(outcome: &Outcome) -> Injections {
     let row = |fault: &str, count, calls: Vec<(String, u64)>| Injected { fault: fault.to_owned(), count, calls };
     let ways = outcome.drops_by_kind.iter().map(|(way, count)| ((*way).to_owned(), *count)).collect();
-    let times = vec![("under load".to_owned(), outcome.kills), ("while it came up".to_owned(), outcome.second_kills)];
-    let rows = [row(KILL, outcome.kills + outcome.second_kills, times), row(CONNECTION_DROP, outcome.drops, ways)];
+    let times = [("under load", outcome.kills), ("while it came up", outcome.second_kills)];
+    let times = times.iter().filter(|(_, count)| *count > 0).map(|(time, count)| ((*time).to_owned(), *count));
+    let kills = outcome.kills + outcome.second_kills;
+    let rows = [row(KILL, kills, times.collect()), row(CONNECTION_DROP, outcome.drops, ways)];
     Injections {
         faults: rows.into_iter().filter(|row| row.count > 0).collect(),
         recoveries: outcome.recovered,
+        notes: notes(outcome),
         ..Injections::default()
     }
 }

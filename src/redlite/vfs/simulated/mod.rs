@@ -97,17 +97,20 @@ pub struct Call {
     pub offset: u64,
     /// How many bytes; 0 where none are read or written.
     pub len: usize,
+    /// True where something went wrong with it.
+    pub is_struck: bool,
 }
 
-/// `17 write store.db-wal 32+24`: the call's number, and the bytes that it is about.
+/// `17 write store.db-wal 32+24`: the call's number, and the bytes that it is about; with ` ✗` where it was struck.
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.number, self.kind.name(), self.file.display())?;
         match self.kind {
-            CallKind::Read | CallKind::Write => write!(f, " {}+{}", self.offset, self.len),
-            CallKind::Truncate => write!(f, " {}", self.offset),
-            _ => Ok(()),
+            CallKind::Read | CallKind::Write => write!(f, " {}+{}", self.offset, self.len)?,
+            CallKind::Truncate => write!(f, " {}", self.offset)?,
+            _ => {}
         }
+        if self.is_struck { f.write_str(" ✗") } else { Ok(()) }
     }
 }
 
@@ -363,7 +366,7 @@ impl Inner {
         if self.is_off {
             return Err(off());
         }
-        let call = Call { number: self.next_call, kind, file: Arc::clone(file), offset, len };
+        let call = Call { number: self.next_call, kind, file: Arc::clone(file), offset, len, is_struck: false };
         self.next_call += 1;
         *self.counts.calls.entry(kind).or_default() += 1;
         let injection = self.hook.as_mut().map_or(Injection::None, |hook| hook(&call, &self.image));
@@ -395,6 +398,9 @@ impl Inner {
     fn count(&mut self, kind: CallKind, injection: InjectionKind) {
         *self.counts.injected.entry((kind, injection)).or_default() += 1;
         self.struck.push(self.next_call.saturating_sub(1));
+        if let Some(call) = self.trace.as_mut().and_then(|calls| calls.last_mut()) {
+            call.is_struck = true;
+        }
     }
 
     fn inject(&mut self, kind: CallKind, injection: InjectionKind, error: io::Error) -> io::Error {
