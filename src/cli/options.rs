@@ -284,20 +284,20 @@ impl ReportArgs {
     pub fn finish(&self, report: &Report, out: &mut dyn Write) -> anyhow::Result<Outcome> {
         self.format.finish(report, out)?;
         out.flush()?;
-        match report.agrees() {
-            true => {
-                let count = report.totals.seeds.max(report.checks.len() as u64);
-                let unit = if report.totals.seeds > 0 { "seeds" } else { "traces" };
-                ensure!(!report.interrupted, "interrupted after {count} {unit}; these agree");
-                ensure!(
-                    report.unchecked.is_empty(),
-                    "a check that was not made is no pass: {}",
-                    report.unchecked.join("; ")
-                );
-                Ok(Outcome::Agree)
-            }
-            false => Ok(Outcome::Diverge),
+        if !report.agrees() {
+            return Ok(Outcome::Diverge);
         }
+        let (count, unit) = match report.totals.seeds {
+            0 => (report.checks.len() as u64, "trace"),
+            seeds => (seeds, "seed"),
+        };
+        match count {
+            0 => ensure!(!report.interrupted, "interrupted"),
+            1 => ensure!(!report.interrupted, "interrupted after 1 {unit}, in which nothing is wrong"),
+            _ => ensure!(!report.interrupted, "interrupted after {count} {unit}s, in which nothing is wrong"),
+        }
+        ensure!(report.unchecked.is_empty(), "incomplete: a check that was not made is no pass");
+        Ok(Outcome::Agree)
     }
 }
 

@@ -69,11 +69,11 @@ fn paint(bar: &ProgressBar, progress: &Progress, unit: &str, done: &AtomicBool) 
         bar.set_length(total);
         bar.set_position(steps);
         let ops = progress.ops.load(Ordering::Relaxed) as f64 / seconds;
-        let divergent = match progress.divergent.load(Ordering::Relaxed) {
+        let failed = match progress.divergent.load(Ordering::Relaxed) {
             0 => String::new(),
-            count => format!(" · {count} divergent"),
+            count => format!(" · {count} failed"),
         };
-        bar.set_message(format!("{unit} · {:.0}/s · {:.0} k ops/s{divergent}", steps as f64 / seconds, ops / 1e3));
+        bar.set_message(format!("{unit} · {:.0}/s · {:.0} k ops/s{failed}", steps as f64 / seconds, ops / 1e3));
         bar.tick();
         thread::park_timeout(REDRAW);
     }

@@ -133,7 +133,8 @@ pub(super) const FAULTS: &[Fault] = &[
 const ROOM: Param =
     Param { name: "room_bytes", range: 0..=1 << 30, about: "by how much the files may still grow, all together" };
 const OPS: Param = Param { name: "ops", range: 1..=100_000, about: "for how many ops" };
-const DELAY: Param = Param { name: "delay_us", range: 1..=60_000_000, about: "by how many microseconds; nobody waits" };
+const DELAY: Param =
+    Param { name: "delay_us", range: 1..=60_000_000, about: "by how many microseconds; no real time passes" };
 const READ_DAMAGE: Param = Param {
     name: "manner",
     range: 0..=3,

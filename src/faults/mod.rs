@@ -371,7 +371,7 @@ impl Fault {
 }
 
 /// How many calls go well first.
-const NTH: Param = Param { name: "nth", range: 0..=100_000, about: "how many calls go well first" };
+const NTH: Param = Param { name: "nth", range: 0..=100_000, about: "how many such calls go well first" };
 /// How many are struck; a hundred are more than any store takes.
 const TIMES: Param = Param { name: "times", range: 1..=100_000, about: "how many are struck then" };
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::style::{BAD, FAINT, GOOD, PASTE, STRONG, WARN};
+use super::wrap::{WIDTH, wrap};
 use super::{Check, Drift, Finding, Format, Report, Totals, Verdict, injections, matrix};
 use crate::diff::kind::UNSUPPORTED;
 
@@ -62,9 +63,7 @@ impl Format for Console {
         if let Some(counted) = &report.injections {
             injections::write(counted, out)?;
         }
-        for unchecked in &report.unchecked {
-            writeln!(out, "{WARN}unchecked{WARN:#}  {unchecked}")?;
-        }
+        write_unchecked(&report.unchecked, out)?;
         write_summary(report, out)?;
         if let Some(first) = report.findings.first() {
             writeln!(out, "\nTo replay the first:\n  {PASTE}{}{PASTE:#}", first.replay)?;
@@ -74,6 +73,21 @@ impl Format for Console {
         }
         Ok(())
     }
+}
+
+fn write_unchecked(unchecked: &[String], out: &mut dyn Write) -> io::Result<()> {
+    const LABEL: &str = "unchecked";
+    for what in unchecked {
+        let words: Vec<&str> = what.split(' ').collect();
+        let indent = LABEL.len() + 2;
+        for (at, line) in wrap(&words, " ", WIDTH - indent).iter().enumerate() {
+            match at {
+                0 => writeln!(out, "{WARN}{LABEL}{WARN:#}  {line}")?,
+                _ => writeln!(out, "{:indent$}{line}", "")?,
+            }
+        }
+    }
+    if unchecked.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 fn write_details(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
@@ -108,10 +122,10 @@ fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
             let minimal = if shrunk.minimal { "1-minimal" } else { "not minimal" };
             write!(out, "  {} → {}, {minimal}", shrunk.before, counted(shrunk.after as u64, "op"))?;
         }
-        if let Some(trace) = &finding.trace {
-            write!(out, "  {trace}")?;
-        }
         writeln!(out)?;
+        if let Some(trace) = &finding.trace {
+            writeln!(out, "    {FAINT}{trace}{FAINT:#}")?;
+        }
         if !finding.also.is_empty() {
             let commands: Vec<&str> = finding.commands().collect();
             write_list(&commands, out)?;
