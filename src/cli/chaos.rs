@@ -27,12 +27,12 @@ use crate::trace::text::format_op;
 /// Faults under the store: full disks, lost power, damage, kills. Nothing acknowledged may be lost, nothing wrong served
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    dst chaos --seeds 1000                      every fault, on Redlite\n  \
+    dst chaos --seeds 1000              every fault, on Redlite\n  \
     dst chaos --faults disk_full,kill --seeds 200 --group lists\n  \
-    dst chaos found.trace                       a trace that holds its faults, again\n  \
-    dst chaos --exhaustive --seeds 10           every point at which a trace may fail\n  \
+    dst chaos found.trace               a trace that holds its faults, again\n  \
+    dst chaos --exhaustive --seeds 10   every point at which a trace may fail\n  \
     dst chaos --seeds 100 --faults kill --subject 'exec:my-server {port} {dir}'\n  \
-    dst chaos --seeds 1 --first-seed 7 --trace-io\n\n\
+    dst chaos --seeds 1 --trace-io      what each op asks of the files\n\n\
     A trace's faults are its lines `!fault NAME ARGS…`, `!crash` and `!restart`:\n\
     see dst chaos --faults help.\n\n\
     Exit codes: 0 every invariant held, 1 a violation, 2 wrong usage or a check that\n\
@@ -52,8 +52,9 @@ pub(super) struct Args {
     #[command(flatten)]
     groups: GroupsArgs,
 
-    /// What is tested: `redlite` on a simulated disk, `canary:NAME`, or `exec:COMMAND`, a server on {port} with its files
-    /// in {dir}, which is killed, and loses connections, under load
+    /// What is tested: `redlite` or `canary:NAME` on a simulated disk, or `exec:COMMAND`
+    ///
+    /// COMMAND starts a server on {port} with its files in {dir}. It is killed, and loses connections, under load.
     #[arg(long, value_name = "SUBJECT", default_value = DEFAULT_SUBJECT, help_heading = "Store")]
     subject: String,
 
@@ -69,8 +70,10 @@ pub(super) struct Args {
     #[arg(long, help_heading = "Store")]
     no_checksums: bool,
 
-    /// Let each trace, of 20 ops unless --ops says otherwise and 50 at most, fail at every point there is: the power
-    /// goes at every call, with every part of what was not synced kept, lost and torn; and every call fails once
+    /// Let each trace fail at every point there is: 20 ops unless --ops says otherwise, 50 at most
+    ///
+    /// The power goes at every call of the files, with every part of what was not synced kept, lost and torn; and every
+    /// call fails once.
     #[arg(long, conflicts_with = "faults", help_heading = "Seeds")]
     exhaustive: bool,
 

@@ -11,30 +11,30 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A directory to run `dst` in, which is also where it puts its temporary files.
-struct Place {
+pub struct Place {
     dir: TempDir,
 }
 
 /// What a run came to.
-struct Run {
+pub struct Run {
     line: String,
     code: Option<i32>,
-    stdout: String,
-    stderr: String,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let place = Self { dir: TempDir::new().expect("a temporary directory") };
         fs::create_dir(place.dir.path().join("tmp")).expect("a directory");
         place
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         fs::write(self.path().join(name), text).expect("a file of the test is written");
     }
 
@@ -47,7 +47,7 @@ impl Place {
         command
     }
 
-    fn run(&self, line: &str) -> Run {
+    pub fn run(&self, line: &str) -> Run {
         let Output { status, stdout, stderr } = self.command(line).output().expect("sh runs");
         let text = |bytes| String::from_utf8_lossy(bytes).replace(env!("CARGO_BIN_EXE_dst"), "dst");
         Run { line: line.to_owned(), code: status.code(), stdout: text(&stdout), stderr: text(&stderr) }
@@ -70,7 +70,7 @@ impl Place {
 
 impl Run {
     /// The exit code, and words that stdout and stderr together must hold.
-    fn check(&self, code: i32, words: &[&str]) -> &Self {
+    pub fn check(&self, code: i32, words: &[&str]) -> &Self {
         let Run { line, stdout, stderr, .. } = self;
         let told = format!("`{line}` said:\n{stdout}\nand on stderr:\n{stderr}");
         assert_eq!(self.code, Some(code), "exit code; {told}");
@@ -81,7 +81,7 @@ impl Run {
     }
 
     /// A wrong call or a broken file is told in one go, with no trace of a panic.
-    fn check_trouble(&self, words: &[&str]) {
+    pub fn check_trouble(&self, words: &[&str]) {
         self.check(2, words);
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
     }

@@ -2,6 +2,7 @@
 
 mod canary;
 mod chaos;
+mod chaos_cli;
 mod chaos_kill;
 mod cli;
 mod connections;

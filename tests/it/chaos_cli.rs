@@ -1,0 +1,174 @@
+//! `dst chaos` as a user meets it: what it refuses, what it says, and its exit codes.
+
+use super::cli::Place;
+
+/// Keeps its data in memory: a kill loses them.
+const FORGETFUL: &str = "'exec:redis-server --port {port} --dir {dir} --appendonly no --save \"\"'";
+
+/// Words that tell trouble, of a line that ends with exit code 2.
+fn check_refused(line: &str, words: &[&str]) {
+    Place::new().run(line).check_trouble(words);
+}
+
+/// The same for a trace of this text, which is named in what is told.
+fn check_trace_refused(text: &str, flags: &str, words: &[&str]) {
+    let place = Place::new();
+    place.write("t.trace", text);
+    let run = place.run(&format!("dst chaos t.trace {flags}"));
+    run.check_trouble(words);
+    assert!(run.stderr.contains("t.trace"), "{}", run.stderr);
+}
+
+#[test]
+fn what_a_server_of_its_own_process_cannot_do_is_refused_by_name() {
+    let line = |flags: &str| format!("dst chaos --seeds 1 --subject exec:true {flags}");
+    check_refused(&line("--faults disk_full,kill"), &["kill and connection_drop only, not disk_full"]);
+    check_refused(&line("--faults all,vacuum"), &["invalid value 'vacuum'"]);
+    check_refused(&line("--exhaustive"), &["--exhaustive cannot be used with --subject exec:"]);
+    check_refused(&line("--sync full --shrinks 2 --jobs 1"), &["--sync, --jobs, --shrinks cannot be used"]);
+    check_refused("dst chaos t.trace --subject exec:true", &["TRACE cannot be used with --subject exec:"]);
+    check_refused(&line("--group protocol"), &["--group protocol is raw bytes"]);
+}
+
+#[test]
+fn what_would_be_ignored_is_refused() {
+    for flag in ["--faults kill", "--seeds 3", "--first-seed 3", "--ops 3", "--group lists"] {
+        let (option, _) = flag.split_once(' ').expect("an option and its value");
+        check_refused(&format!("dst chaos t.trace {flag}"), &["cannot be used with", option]);
+    }
+    check_refused("dst chaos --exhaustive --faults kill", &["'--exhaustive' cannot be used with '--faults"]);
+    check_refused("dst chaos --seeds 1 --trace-io --format json", &["'--trace-io' cannot be used with '--format"]);
+    check_refused("dst chaos --connections 4", &["--connections takes --subject exec:COMMAND"]);
+    check_refused("dst chaos --group protocol", &["--group protocol is raw bytes"]);
+    check_refused("dst chaos --group lists,protocol", &["--group protocol is raw bytes"]);
+    check_refused("dst chaos --exhaustive --ops 51", &["traces of up to 50 ops, not 51"]);
+}
+
+#[test]
+fn a_subject_that_is_none_is_told_with_those_that_are() {
+    for name in ["nope", "redis", "canary:nope"] {
+        let told =
+            [&format!("there is no subject \"{name}\""), "  redlite ", "exec:COMMAND", "canary:swallows-sync-errors"];
+        check_refused(&format!("dst chaos --seeds 1 --subject {name}"), &told);
+    }
+}
+
+#[test]
+fn a_trace_that_cannot_be_judged_is_refused_with_its_file_and_op() {
+    check_trace_refused(
+        "SET k v\n!fault fire 1\n",
+        "",
+        &["t.trace: op 1: there is no fault \"fire\"; there are disk_full,"],
+    );
+    check_trace_refused(
+        "!fault kill\nSET k v\n",
+        "",
+        &["t.trace: op 0: the fault kill takes NTH (0 to 100000), not []"],
+    );
+    check_trace_refused("!fault kill 0\n!raw PING\\r\\n\n", "", &["t.trace: op 1 is raw bytes"]);
+    check_trace_refused("SET k v\n!fault page_size 0\n", "", &["t.trace: op 1: page_size must stand before all ops"]);
+    check_trace_refused(
+        "!fault kill 0\nSET k v\n",
+        "--exhaustive",
+        &["t.trace: op 0: ", "no faults of its own, such as kill"],
+    );
+}
+
+#[test]
+fn a_trace_with_faults_is_for_chaos() {
+    let place = Place::new();
+    place.write("t.trace", "SET k v\n!fault kill 0\nGET k\n");
+    let replay = "dst replay t.trace --against redlite";
+    place.run(replay).check_trouble(&["t.trace holds the fault kill", "run dst chaos t.trace"]);
+    let run = place.run("dst chaos t.trace");
+    run.check(
+        0,
+        &["every invariant held", "kill  1×", "t.trace; the faults that it holds; sync full, checksums", "3 ops in"],
+    );
+    assert!(!run.stdout.contains("seed"), "{}", run.stdout);
+}
+
+#[test]
+fn the_help_for_faults_says_what_each_number_means() {
+    let run = Place::new().run("dst chaos --faults help");
+    let meanings = [
+        "io_error NTH TIMES KIND",
+        "0 any call, 1 open, 2 read",
+        "1 all is kept",
+        "0 a flipped bit, 1 a sector of zeros",
+    ];
+    run.check(0, &meanings);
+    let (faults, in_traces) = run.stdout.split_once("In traces only").expect("upkeep stands apart");
+    for name in ["checkpoint", "vacuum", "open_twice", "page_size"] {
+        assert!(!faults.contains(name) && in_traces.contains(name), "{name}: {}", run.stdout);
+    }
+    assert!(faults.contains("  holds  ") && !in_traces.contains("  holds  "), "{}", run.stdout);
+    let long: Vec<&str> = run.stdout.lines().filter(|line| line.chars().count() > 80).collect();
+    assert_eq!(long, [""; 0], "lines of more than 80 characters");
+}
+
+#[test]
+fn a_fault_that_never_struck_is_a_check_that_was_not_made() {
+    let place = Place::new();
+    let run = place.run("dst chaos --seeds 1 --ops 1 --faults memory_pressure,disk_full");
+    run.check_trouble(&["unchecked  never injected: ", "more --seeds or --ops may meet it", "incomplete"]);
+    assert!(!run.stdout.contains("every invariant held"), "{}", run.stdout);
+    let run = place.run("dst chaos --seeds 1 --ops 1 --faults disk_full --format markdown");
+    run.check_trouble(&["# dst chaos: **incomplete**", "- unchecked: never injected: disk_full"]);
+    place.write("t.trace", "SET k v\n");
+    place.run("dst chaos t.trace").check_trouble(&["unchecked  no fault of the traces struck anything"]);
+}
+
+#[test]
+fn a_violation_is_told_with_its_subject_and_what_was_asked_for() {
+    let place = Place::new();
+    let line = "dst chaos --seeds 40 --ops 20 --group strings --faults io_error --subject canary:swallows-sync-errors";
+    let run = place.run(line);
+    run.check(
+        1,
+        &["violation", "canary:swallows-sync-errors against redlite ", "strings, seeds 0 to 39", "io_error; sync full"],
+    );
+    run.check(1, &["To replay the first:\n  dst chaos corpus/chaos/"]);
+    assert!(!run.stdout.contains("divergence"), "{}", run.stdout);
+    let blank: Vec<&str> = run.stdout.lines().filter(|line| line.ends_with(' ')).collect();
+    assert_eq!(blank, [""; 0], "lines with blanks at their end");
+    let run = place.run(&format!("{line} --format markdown"));
+    run.check(1, &["# dst chaos: **not every invariant held**"]);
+    assert!(!run.stdout.contains("replies compared"), "{}", run.stdout);
+}
+
+#[test]
+fn the_report_for_programs_says_what_was_asked_for() {
+    let run = Place::new().run("dst chaos --seeds 1 --ops 5 --exhaustive --sync normal --no-checksums --format json");
+    run.check(0, &[]);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).expect("the report is JSON");
+    assert_eq!(report["scope"], "mixed, seed 0, 5 ops each; at every point; sync normal, no checksums");
+    let calls = &report["injections"]["faults"][0]["calls"];
+    assert!(calls.as_object().is_some_and(|calls| calls.values().all(serde_json::Value::is_u64)), "{report:#}");
+}
+
+#[test]
+fn exhaustive_takes_twenty_ops_unless_told_otherwise() {
+    let run = Place::new().run("dst chaos --exhaustive --seeds 1 --group lists");
+    run.check(0, &["every invariant held", "lists, seed 0, 20 ops each; at every point", "each tried", "1 seed, "]);
+}
+
+#[test]
+fn trace_io_marks_the_call_that_was_struck() {
+    let place = Place::new();
+    place.write("t.trace", "!fault io_error 0 1 3\nSET k v\nGET k\n");
+    let run = place.run("dst chaos t.trace --trace-io --output io.txt && cat io.txt");
+    run.check(0, &["SET k v  ✗ io_error\n"]);
+    let struck: Vec<&str> = run.stdout.lines().filter(|line| line.starts_with("  ") && line.ends_with('✗')).collect();
+    assert!(matches!(struck[..], [call] if call.contains(" write store.db")), "{}", run.stdout);
+}
+
+#[test]
+fn a_server_that_forgets_is_told_in_the_same_words() {
+    let place = Place::new();
+    let line = format!("dst chaos --seeds 2 --ops 30 --group lists --connections 4 --subject {FORGETFUL}");
+    let run = place.run(&line);
+    run.check(1, &["kill chaos lost-write", "of violation in 2 seeds", "writes acknowledged", "when it was killed"]);
+    run.check(1, &["lists, seeds 0 to 1, 30 ops each on 4 connections; kill, connection_drop", " against redlite "]);
+    place.run(&format!("{line} --faults kill")).check(1, &["on 4 connections; kill\n"]);
+}
