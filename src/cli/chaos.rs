@@ -355,8 +355,8 @@ fn list_faults() -> anyhow::Result<Outcome> {
         list_fault(row, out.as_mut())?;
         writeln!(out)?;
     }
-    writeln!(out, "Besides, `!crash` takes the power away between two ops, and `!restart` closes the")?;
-    writeln!(out, "store and opens it again.")?;
+    writeln!(out, "Besides, `!crash` takes the power away between two ops, and `!restart` closes")?;
+    writeln!(out, "the store and opens it again.")?;
     out.flush()?;
     Ok(Outcome::Agree)
 }

@@ -77,7 +77,7 @@ fn a_trace_that_cannot_be_judged_is_refused_with_its_file_and_op() {
 #[test]
 fn a_trace_with_faults_is_for_chaos() {
     let place = Place::new();
-    place.write("t.trace", "SET k v\n!fault kill 0\nGET k\n");
+    place.write("t.trace", "!fault kill 0\nSET k v\nGET k\n");
     let replay = "dst replay t.trace --against redlite";
     place.run(replay).check_trouble(&["t.trace holds the fault kill", "run dst chaos t.trace"]);
     let run = place.run("dst chaos t.trace");
@@ -111,7 +111,7 @@ fn the_help_for_faults_says_what_each_number_means() {
 fn a_fault_that_never_struck_is_a_check_that_was_not_made() {
     let place = Place::new();
     let run = place.run("dst chaos --seeds 1 --ops 1 --faults memory_pressure,disk_full");
-    run.check_trouble(&["unchecked  never injected: ", "more --seeds or --ops may meet it", "incomplete"]);
+    run.check_trouble(&["unchecked  never injected: ", "more --seeds or --ops", "incomplete"]);
     assert!(!run.stdout.contains("every invariant held"), "{}", run.stdout);
     let run = place.run("dst chaos --seeds 1 --ops 1 --faults disk_full --format markdown");
     run.check_trouble(&["# dst chaos: **incomplete**", "- unchecked: never injected: disk_full"]);
@@ -122,11 +122,16 @@ fn a_fault_that_never_struck_is_a_check_that_was_not_made() {
 #[test]
 fn a_violation_is_told_with_its_subject_and_what_was_asked_for() {
     let place = Place::new();
-    let line = "dst chaos --seeds 40 --ops 20 --group strings --faults io_error --subject canary:swallows-sync-errors";
+    let line = "dst chaos --seeds 40 --ops 20 --group strings --faults crash_mid_write --subject canary:forgets-to-sync-the-log";
     let run = place.run(line);
     run.check(
         1,
-        &["violation", "canary:swallows-sync-errors against redlite ", "strings, seeds 0 to 39", "io_error; sync full"],
+        &[
+            "violation",
+            "canary:forgets-to-sync-the-log against redlite ",
+            "strings, seeds 0 to 39",
+            "crash_mid_write; sync full",
+        ],
     );
     run.check(1, &["To replay the first:\n  dst chaos corpus/chaos/"]);
     assert!(!run.stdout.contains("divergence"), "{}", run.stdout);
