@@ -73,9 +73,10 @@ impl Board {
         self.armed.push(Armed { fault, armed_at: self.op, plan, seen: 0, seen_in_op: 0 });
     }
 
-    /// Disarms everything.
+    /// Disarms everything that fails calls. A disk that lies does so until the power goes: if it began to tell the truth
+    /// before, what it had lost would be torn.
     pub fn lift(&mut self) {
-        self.armed.clear();
+        self.armed.retain(is_lie);
         self.quota_until = None;
     }
 
@@ -190,7 +191,7 @@ impl Board {
 
     /// The disk lies no more.
     pub fn end_lies(&mut self) {
-        self.armed.retain(|armed| !matches!(armed.plan, Plan::Calls { effect: Effect::Lie, .. }));
+        self.armed.retain(|armed| !is_lie(armed));
     }
 
     /// Counts calls that ran into the quota.
@@ -222,6 +223,10 @@ impl Board {
     pub fn take_injected(&mut self) -> Injected {
         std::mem::take(&mut self.injected)
     }
+}
+
+fn is_lie(armed: &Armed) -> bool {
+    matches!(armed.plan, Plan::Calls { effect: Effect::Lie, .. })
 }
 
 fn call_of(kind: CallKind) -> Call {
