@@ -1,8 +1,8 @@
 //! What goes wrong with the files under a store.
 
 use super::{
-    CRASH, Call, DAMAGE, EXACT_FATES, Effect, Fates, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth,
-    draw_times,
+    CRASH, Call, DAMAGE, EXACT_FATES, Effect, Fates, Fault, Invariant, LIE, MISREADING, NTH, Param, Plan, TIMES, count,
+    draw_nth, draw_times,
 };
 use crate::seed::Stream;
 
@@ -33,21 +33,24 @@ pub(super) const FAULTS: &[Fault] = &[
         needs_crash: false,
     },
     Fault {
-        name: "corrupt_read",
-        about: "the nth read brings a flipped bit, a sector of zeros, an old sector, or too few bytes",
+        name: MISREADING,
+        about: "the nth read, and perhaps the next, brings a flipped bit, a sector of zeros, an old one, or too few bytes",
         invariant: Invariant::TellsDamage,
-        params: &[NTH, READ_DAMAGE, PLACE],
+        params: &[NTH, TIMES, READ_DAMAGE, PLACE],
         plan: |args| {
-            let place = count(args[2]);
-            let effect = match args[1] {
+            let place = count(args[3]);
+            let effect = match args[2] {
                 0 => Effect::FlipBit { bit: place },
                 1 => Effect::ZeroSector { sector: place },
                 2 => Effect::StaleSector { sector: place },
                 _ => Effect::Short { bytes: place },
             };
-            Plan::Calls { kinds: &[Call::Read], nth: count(args[0]), times: 1, effect }
+            Plan::Calls { kinds: &[Call::Read], nth: count(args[0]), times: count(args[1]), effect }
         },
-        draw: |stream| vec![draw_nth(stream) / 4, i64::from(stream.below(4)), draw_place(stream)],
+        draw: |stream| {
+            let times = 1 + i64::from(stream.below(3));
+            vec![draw_nth(stream) / 4, times, i64::from(stream.below(4)), draw_place(stream)]
+        },
         needs_crash: false,
     },
     Fault {
@@ -92,13 +95,17 @@ pub(super) const FAULTS: &[Fault] = &[
         name: POWER_LOSS,
         about: "the power goes at the nth call, and exactly this is kept of what was not synced",
         invariant: Invariant::KeepsAll,
-        params: &[NTH, KEPT, KEPT_PLACE],
+        params: &[NTH, BEFORE, KEPT, KEPT_PLACE],
         plan: |args| {
-            let manner = usize::try_from(args[1]).ok().and_then(|manner| EXACT_FATES.get(manner));
-            let fates = manner.map_or(Fates::KeptFirst(0), |fates| fates(count(args[2])));
-            Plan::Calls { kinds: Call::ALL, nth: count(args[0]), times: 1, effect: Effect::PowerLoss(fates) }
+            let manner = usize::try_from(args[2]).ok().and_then(|manner| EXACT_FATES.get(manner));
+            let fates = manner.map_or(Fates::KeptFirst(0), |fates| fates(count(args[3])));
+            let effect = if args[1] == 0 { Effect::PowerLoss(fates) } else { Effect::PowerGone(fates) };
+            Plan::Calls { kinds: Call::ALL, nth: count(args[0]), times: 1, effect }
         },
-        draw: |stream| vec![draw_nth(stream), i64::from(stream.below(5)), i64::from(stream.below(40))],
+        draw: |stream| {
+            let (before, manner, place) = (stream.below(2), stream.below(5), stream.below(40));
+            vec![draw_nth(stream), i64::from(before), i64::from(manner), i64::from(place)]
+        },
         needs_crash: false,
     },
     Fault {
@@ -150,6 +157,7 @@ const FATES: Param = Param {
     range: 0..=i64::MAX,
     about: "of what was not synced: 0 all is lost, 1 all is kept, else each part is kept, lost or torn by this seed",
 };
+const BEFORE: Param = Param { name: "before", range: 0..=1, about: "0 after the call, 1 before it" };
 /// In the order of [`EXACT_FATES`].
 const KEPT: Param = Param {
     name: "manner",

@@ -236,7 +236,7 @@ fn count_divergent(report: &Report) -> String {
 /// `1 seed`, `2 seeds`, `2 recoveries`.
 pub(super) fn counted(number: u64, noun: &str) -> String {
     let digits = group_digits(number);
-    match (number, noun.strip_suffix('y')) {
+    match (number, noun.strip_suffix('y').filter(|stem| !stem.ends_with('a'))) {
         (1, _) => format!("{digits} {noun}"),
         (_, Some(stem)) => format!("{digits} {stem}ies"),
         (_, None) => format!("{digits} {noun}s"),
@@ -285,6 +285,7 @@ mod tests {
         check(0, "op", "0 ops");
         check(1, "seed", "1 seed");
         check(1000, "recovery", "1 000 recoveries");
+        check(2, "way", "2 ways");
     }
 
     #[test]

@@ -21,10 +21,24 @@ pub struct Injections {
     pub told: u64,
     /// Ops that were lost where that is allowed.
     pub lost: u64,
-    /// Points at which a trace was made to crash, or to fail, one by one; 0 where that was not asked for.
-    pub points: u64,
     /// What else there is to know, a few words each.
     pub notes: Vec<String>,
+    /// At how many points traces were made to fail one by one, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exhausted: Option<Exhausted>,
+}
+
+/// Points at which traces were made to fail, each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Exhausted {
+    /// Calls of the files after which the power went.
+    pub crashes: u64,
+    /// Of these, those at which every part of what was not synced was kept and lost.
+    pub complete: u64,
+    /// Power losses there, in all ways that were tried.
+    pub losses: u64,
+    /// Calls that were struck in a run of the whole trace: once with EIO, once with a power loss.
+    pub struck: u64,
 }
 
 /// How often one fault struck.
@@ -80,11 +94,8 @@ pub(super) fn sentence(injections: &Injections) -> String {
 }
 
 fn parts(injections: &Injections) -> Vec<String> {
-    let Injections { recoveries, failed, told, lost, points, notes, .. } = injections;
+    let Injections { recoveries, failed, told, lost, exhausted, notes, .. } = injections;
     let mut parts = vec![counted(injections.count(), "fault")];
-    if *points > 0 {
-        parts.push(format!("{}, each tried", counted(*points, "point")));
-    }
     parts.push(counted(*recoveries, "recovery"));
     if *failed > 0 {
         parts.push(format!("{} told that the storage failed", counted(*failed, "command")));
@@ -94,6 +105,14 @@ fn parts(injections: &Injections) -> Vec<String> {
     }
     if *lost > 0 {
         parts.push(format!("{} lost where that is allowed", counted(*lost, "op")));
+    }
+    if let Some(Exhausted { crashes, complete, losses, struck }) = exhausted {
+        let (ways, complete) = (counted(*losses, "way"), group_digits(*complete));
+        parts.push(format!(
+            "the power lost at {} in {ways}, at {complete} of them in every way",
+            counted(*crashes, "point")
+        ));
+        parts.push(format!("{} struck in runs of whole traces", counted(*struck, "call")));
     }
     parts.extend_from_slice(notes);
     parts
