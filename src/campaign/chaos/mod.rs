@@ -183,7 +183,7 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
     sums.into_iter().for_each(|part| sum.merge(part));
     let comparing_seconds = started.elapsed().as_secs_f64();
 
-    let classes: Vec<(Class, Seen)> = sum.classes.into_iter().collect();
+    let classes: Vec<(Class, Seen)> = std::mem::take(&mut sum.classes).into_iter().collect();
     progress.start("shrinking", classes.len() as u64);
     let findings = in_parallel(options.jobs, classes.len(), open, |at, pair| {
         let finding = describe(options, &classes[at], at < options.shrinks_max, pair)?;
