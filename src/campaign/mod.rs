@@ -195,12 +195,11 @@ pub fn require_module(group: &'static Group, reference: &dyn Target) -> Result<(
     }
 }
 
-/// Seeds for people: `seed 7`, or `seeds 0 to 19`.
-pub fn describe_seeds(first: Seed, count: u64) -> String {
-    match first.0.saturating_add(count.saturating_sub(1)) {
-        last if last == first.0 => format!("seed {first}"),
-        last => format!("seeds {first} to {last}"),
-    }
+/// Seeds for people: `seed 7, 1 op each`, or `seeds 0 to 19, 50 ops each`.
+pub fn describe_seeds(first: Seed, count: u64, ops: u64) -> String {
+    let last = first.0.saturating_add(count.saturating_sub(1));
+    let seeds = if last == first.0 { format!("seed {first}") } else { format!("seeds {first} to {last}") };
+    format!("{seeds}, {ops} op{} each", if ops == 1 { "" } else { "s" })
 }
 
 /// The first `count` operations of a seed, and the header of their trace.

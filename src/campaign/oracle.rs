@@ -85,7 +85,7 @@ impl Options<'_> {
     fn describe_scope(&self) -> String {
         let names: Vec<&str> = self.groups.iter().map(|group| group.name).collect();
         let groups = if names.len() > GROUPS_NAMED_MAX { format!("{} groups", names.len()) } else { names.join(", ") };
-        format!("{groups}, {}, {} ops each", describe_seeds(self.first_seed, self.seeds), self.ops)
+        format!("{groups}, {}", describe_seeds(self.first_seed, self.seeds, self.ops))
     }
 }
 

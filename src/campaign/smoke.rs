@@ -1,7 +1,7 @@
 //! Everything, small, in a few seconds.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CampaignError, CommandLine, Pair, Progress, files, oracle, replay};
@@ -117,19 +117,20 @@ fn run_groups(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Re
 }
 
 fn replay_traces(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
-    let what = match options.traces.exists() {
-        true if !files::list(options.traces)?.is_empty() => return replay_folder(options.traces, options, pair, push),
-        true => "holds no traces",
-        false => "is missing",
-    };
+    let found = if options.traces.exists() { files::list(options.traces)? } else { Vec::new() };
+    if !found.is_empty() {
+        return replay_all(&found, options, pair, push);
+    }
+    let what = if options.traces.exists() { "holds no traces" } else { "is missing" };
     let missing = format!("{} {what}: a skipped check is no pass", options.traces.display());
     push(Report { failures: vec![missing], ..Report::default() });
     Ok(())
 }
 
-/// A corpus is there once something was found.
+/// A corpus is there once something was found. What other campaigns keep in folders of their own below it is theirs.
 fn replay_corpus(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -> Result<(), CampaignError> {
-    if options.corpus.exists() { replay_folder(options.corpus, options, pair, push) } else { Ok(()) }
+    let paths: Vec<PathBuf> = Store::new(options.corpus).list()?.into_iter().map(|item| item.path).collect();
+    if paths.is_empty() { Ok(()) } else { replay_all(&paths, options, pair, push) }
 }
 
 /// A wrong Redlite must diverge: a smoke that finds nothing there would find nothing anywhere.
@@ -160,9 +161,9 @@ fn miss_no_canary(options: &Options, pair: Pair, push: &mut dyn FnMut(Report)) -
     Ok(())
 }
 
-/// Replays every trace below a folder against the replies in it.
-fn replay_folder(
-    folder: &Path,
+/// Replays traces against the replies in them.
+fn replay_all(
+    paths: &[PathBuf],
     options: &Options,
     pair: Pair,
     push: &mut dyn FnMut(Report),
@@ -176,9 +177,9 @@ fn replay_folder(
     };
     options.progress.start("replaying", 0);
     let mut replays = replay::Replays::start(replay_options, pair.subject, &[])?;
-    for path in files::list(folder)? {
+    for path in paths {
         let name = path.display().to_string();
-        if replays.trace(&name, &name, files::open(&path)?)?.is_none() {
+        if replays.trace(&name, &name, files::open(path)?)?.is_none() {
             break;
         }
     }

@@ -281,7 +281,7 @@ impl Args {
                 "there is no subject {:?}; there are:\n  \
                  redlite       Redlite on a simulated disk\n  \
                  exec:COMMAND  a server that COMMAND starts on {{port}} with its files in {{dir}}\n  \
-                 canary:NAME   a Redlite that is wrong: a canary of dst oracle, or one that only faults show:\n{}",
+                 canary:NAME   a Redlite that is wrong, on the same disk, such as:\n{}",
                 self.subject,
                 names.collect::<Vec<_>>().join("\n")
             );

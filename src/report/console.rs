@@ -112,8 +112,10 @@ fn write_notes(notes: &[String], out: &mut dyn Write) -> io::Result<()> {
 fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
     let names: Vec<String> = findings.iter().map(name_class).collect();
     let name_width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    for (finding, name) in findings.iter().zip(&names) {
-        write!(out, "{STRONG}{name:name_width$}{STRONG:#}  {:>6}×", group_digits(finding.count))?;
+    let counts: Vec<String> = findings.iter().map(|finding| group_digits(finding.count)).collect();
+    let count_width = counts.iter().map(String::len).max().unwrap_or(0);
+    for ((finding, name), count) in findings.iter().zip(&names).zip(&counts) {
+        write!(out, "{STRONG}{name:name_width$}{STRONG:#}  {count:>count_width$}×")?;
         match finding.first_seed {
             Some(seed) => write!(out, "  first seed {seed}")?,
             None => write!(out, "  {}", finding.found_in)?,
@@ -191,10 +193,16 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         (false, 1) => (BAD, format!("1 {noun} in {}", count_divergent(report))),
         (false, classes) => (BAD, format!("{classes} classes of {noun} in {}", count_divergent(report))),
     };
-    write!(out, "{style}{verdict}{style:#}  {} against {}", report.subject, report.reference)?;
-    // With what was injected it is too long for the same line.
-    let before_scope = if is_of_faults { "\n" } else { " · " };
-    writeln!(out, "{FAINT}{before_scope}{}{FAINT:#}", report.scope)?;
+    let sides = format!("{} against {}", report.subject, report.reference);
+    if is_of_faults {
+        // The scope names what was injected: it takes lines of its own.
+        let is_long = verdict.chars().count() + sides.chars().count() + 2 > WIDTH;
+        writeln!(out, "{style}{verdict}{style:#}{}{sides}", if is_long { "\n" } else { "  " })?;
+        let words: Vec<&str> = report.scope.split(' ').collect();
+        wrap(&words, " ", WIDTH).iter().try_for_each(|line| writeln!(out, "{FAINT}{line}{FAINT:#}"))?;
+    } else {
+        writeln!(out, "{style}{verdict}{style:#}  {sides}{FAINT} · {}{FAINT:#}", report.scope)?;
+    }
     write_uncompared(totals, out)?;
     if totals.seeds > 0 {
         write!(out, "{}, ", counted(totals.seeds, "seed"))?;

@@ -285,6 +285,9 @@ fn smoke_runs_every_part_and_misses_none() {
     fs::create_dir(place.path().join("traces")).expect("a directory");
     place.run("dst smoke --subject redis").check(1, &["traces holds no traces: a skipped check is no pass"]);
     place.write("traces/a.trace", AGREES);
+    // What dst chaos found is not for smoke: it cannot inject it.
+    fs::create_dir_all(place.path().join("corpus/chaos/kill.chaos.torn-write")).expect("a directory");
+    place.write("corpus/chaos/kill.chaos.torn-write/a.trace", "!fault kill 0\nSET k v\n");
     place
         .run("dst smoke --subject redis")
         .check(0, &["agree  traces/a.trace", "agree  canary:lrange-end is found", "all agree"]);

@@ -134,7 +134,7 @@ impl Source<'_> {
         match self {
             Source::Seeds { first_seed, seeds, ops, groups, .. } => {
                 let groups: Vec<&str> = groups.iter().map(|group| group.name).collect();
-                format!("{}, {}, {ops} ops each", groups.join(", "), describe_seeds(*first_seed, *seeds))
+                format!("{}, {}", groups.join(", "), describe_seeds(*first_seed, *seeds, *ops))
             }
             Source::Traces([(name, _)]) => name.clone(),
             Source::Traces(traces) => format!("{} traces", traces.len()),

@@ -62,11 +62,11 @@ pub fn report(outcome: &Outcome, told: &Told) -> Result<Report, CampaignError> {
         subject: outcome.server.to_string(),
         reference: describe_model(),
         scope: format!(
-            "{}, {}, {} ops each on {} connections",
+            "{}, {} on {} connection{}",
             options.group.name,
-            describe_seeds(options.first_seed, options.seeds),
-            options.ops,
-            options.connections
+            describe_seeds(options.first_seed, options.seeds, options.ops),
+            options.connections,
+            if options.connections == 1 { "" } else { "s" }
         ),
         findings,
         unchecked: unchecked.map(|why| format!("{why}: run more --seeds, or more --ops")).into_iter().collect(),
