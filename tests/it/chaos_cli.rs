@@ -117,6 +117,8 @@ fn a_fault_that_never_struck_is_a_check_that_was_not_made() {
     run.check_trouble(&["# dst chaos: **incomplete**", "- unchecked: never injected: disk_full"]);
     place.write("t.trace", "SET k v\n");
     place.run("dst chaos t.trace").check_trouble(&["unchecked  no fault of the traces struck anything"]);
+    place.write("t.trace", "SET k v\n!crash\nGET k\n");
+    place.run("dst chaos t.trace").check(0, &["every invariant held"]);
 }
 
 #[test]

@@ -359,7 +359,10 @@ impl Source<'_> {
                 let tell = || format!("never injected: {}; more --seeds or --ops may meet it", missing.join(", "));
                 (!missing.is_empty()).then(tell)
             }
-            Source::Traces(_) => struck.is_empty().then(|| "no fault of the traces struck anything".to_owned()),
+            Source::Traces(traces) => {
+                let has_crash = traces.iter().any(|(_, trace)| trace.ops.iter().any(|op| op.act == Act::Crash));
+                (struck.is_empty() && !has_crash).then(|| "no fault of the traces struck anything".to_owned())
+            }
         }
     }
 }
