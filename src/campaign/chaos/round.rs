@@ -178,7 +178,7 @@ impl<'a> Round<'a> {
         self.connections.insert(op.conn);
         let judged = match step.end {
             End::Refused { why, is_changed } => self.refused(&why, is_changed),
-            End::Reopened { lost_power } => self.recovered(op, lost_power),
+            End::Reopened { lost_power } => self.recovered(op, lost_power, strikes.is_empty()),
             End::Dropped(unseen) => self.dropped(op, unseen, &strikes),
             End::Runs if matches!(op.act, Act::Fault(_)) => self.kept_up(op, step.reply, &strikes),
             End::Runs if is_storage_error(&step.reply) => self.failed(op, step.reply, &strikes),
@@ -338,7 +338,7 @@ impl<'a> Round<'a> {
     }
 
     /// The store went away and is there again, with `op` in flight.
-    fn recovered(&mut self, op: &Op, lost_power: bool) -> Judged {
+    fn recovered(&mut self, op: &Op, lost_power: bool, is_unharmed: bool) -> Judged {
         self.outcome.tally.recoveries += 1;
         let got = self.subject.read()?;
         if let Some(instead) = self.unread(&got) {
@@ -357,7 +357,7 @@ impl<'a> Round<'a> {
             }
         }
         self.follow(&Op { conn: 0, act: Act::Restart })?;
-        if op.act == Act::Restart && !lost_power {
+        if op.act == Act::Restart && is_unharmed {
             self.settled = self.history.len();
         }
         self.connections.clear();
