@@ -388,14 +388,24 @@ fn damage_to_the_header_of_the_log_is_told() {
 #[test]
 fn damage_to_the_header_of_a_frame_is_told() {
     let (start, log) = (logged(6), Path::new(WAL));
-    let frames = start.bytes(log).expect("the log").len() as u64 / 4120;
+    let bytes = start.bytes(log).expect("the log");
+    let frames = bytes.len() / 4120;
+    let check = |bits: &[usize], what: &str| {
+        let mut image = start.clone();
+        assert!(bits.iter().all(|bit| image.flip_bit(log, *bit as u64)));
+        let error = open(&SimulatedDisk::from(image), FileOptions::default()).map(drop).expect_err(what);
+        assert!(error.to_string().starts_with("the file is damaged: a transaction in the log"), "{what}: {error}");
+    };
+    // The last transaction has two frames.
     for frame in 2..frames - 2 {
-        for bit in 0..24 * 8 {
-            let mut image = start.clone();
-            assert!(image.flip_bit(log, (32 + frame * 4120) * 8 + bit));
-            let opened = open(&SimulatedDisk::from(image), FileOptions::default());
-            let error = opened.map(drop).expect_err(&format!("frame {frame} of {frames}, bit {bit}"));
-            assert!(error.to_string().starts_with("the file is damaged: a transaction in the log"), "{error}");
+        let first = (32 + frame * 4120) * 8;
+        for bit in first..first + 24 * 8 {
+            check(&[bit], &format!("frame {frame} of {frames}, bit {}", bit - first));
+        }
+        let is_set = |bit: &usize| bytes[bit / 8] >> (bit % 8) & 1 == 1;
+        let end: Vec<usize> = (first + 32..first + 64).filter(is_set).collect();
+        if !end.is_empty() {
+            check(&end, &format!("frame {frame} of {frames}, that a transaction ends there"));
         }
     }
 }
