@@ -5,9 +5,9 @@
 //! frames, which cover them, come out the same. A page that fails is an error, and never reaches SQLite.
 //!
 //! A read that fails is tried once more. While the store is open, a page that is older than the last one written there
-//! is an error, too, and so is a frame of the log that is not the one that was written. What cannot be seen: a whole page that was as it was once, checksum and all, before the store was
-//! opened; and damage to the last transaction in the log, which looks like one that was never finished (for those
-//! before it see `log`).
+//! is an error, too, and so is a frame of the log that is not the one that was written. What cannot be seen: a whole
+//! page that was as it was once, checksum and all, before the store was opened; and damage to the last transaction in
+//! the log, which looks like one that was never finished (for those before it, and for the log's header, see `log`).
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};

@@ -53,16 +53,18 @@ fn check_frames(file: &mut dyn File, chain: &Chain, mut sums: Sums) -> io::Resul
         sums = after;
         broken_at += frame.len();
     };
-    let mut ends = chain.ends(sums, &broken);
+    let mut before = chain.links(sums, &broken);
     let mut offset = broken_at + broken.len();
     while let Some(frame) = Frame::read(file, &mut buffer, offset)? {
         let is_of_chain = frame.salts() == chain.salts;
-        let is_next = ends.iter().any(|end| chain.after(*end, &frame) == frame.sums());
-        if is_of_chain && is_next && frame.mark == Some(Mark::Synced) {
+        let link = before.iter().find(|link| is_of_chain && chain.after(link.sums, &frame) == frame.sums());
+        if link.is_some_and(|link| link.is_end) && frame.mark == Some(Mark::Synced) {
             let text = format!("a transaction in the log, at byte {broken_at}, and others follow it");
             return Err(io::Error::new(ErrorKind::InvalidData, text));
         }
-        ends = if is_of_chain && frame.database_pages() != 0 { vec![frame.sums()] } else { Vec::new() };
+        // A frame that does not go on from the one before may be torn: what it says of itself proves nothing.
+        let is_end = link.is_some() && frame.database_pages() != 0;
+        before = vec![Link { sums: frame.sums(), is_end }];
         offset += frame.len();
     }
     Ok(())
@@ -185,6 +187,13 @@ impl Sums {
     }
 }
 
+/// What a frame goes on from.
+struct Link {
+    sums: Sums,
+    /// True where the frame before ends a transaction, which then was synced before this one was written.
+    is_end: bool,
+}
+
 /// What the frames of one log have in common.
 #[derive(Clone, Debug)]
 struct Chain {
@@ -215,20 +224,23 @@ impl Chain {
         self.add(self.add(sums, &frame.head[..8]), frame.page)
     }
 
-    /// What the first frame of the next transaction may go on from where this frame, which is broken, ends one: the
-    /// checksum that it holds, or, if that is what is broken, the one that it should hold.
-    fn ends(&self, before: Sums, broken: &Frame<'_>) -> Vec<Sums> {
+    /// What the frame behind a broken one may go on from: the checksum that the broken one holds or, if that is what is
+    /// broken, the one that it should hold.
+    fn links(&self, before: Sums, broken: &Frame<'_>) -> Vec<Link> {
         let says_so = broken.database_pages() != 0;
         let is_end = match broken.mark {
             None => says_so,
-            // With the page and both checksums the header can be solved for.
+            // From the page and the checksums on both sides it follows what the header was. Nonsense comes out where the
+            // page is an old one: then it agrees with neither word that is there.
             Some(_) => {
                 let Sums(one, two) = self.take_back(broken.sums(), broken.page);
-                two.wrapping_sub(one) != before.1
+                let page_number = one.wrapping_sub(before.0).wrapping_sub(before.1);
+                let database_pages = two.wrapping_sub(before.1).wrapping_sub(one);
+                let [first, second] = [0, 4].map(|at| self.word(&broken.head[at..]));
+                database_pages != 0 && (page_number == first || database_pages == second)
             }
         };
-        let held = is_end.then(|| broken.sums());
-        held.into_iter().chain(says_so.then(|| self.after(before, broken))).collect()
+        vec![Link { sums: self.after(before, broken), is_end: says_so }, Link { sums: broken.sums(), is_end }]
     }
 
     fn word(&self, bytes: &[u8]) -> u32 {
