@@ -52,11 +52,12 @@ impl FromStr for Seed {
     }
 }
 
-/// What FNV-1a starts from.
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+/// What [`fnv1a`] starts from.
+pub const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
 
-/// FNV-1a, 64 bits, of `bytes` behind those that gave `start`: names a stream by a number. <https://www.rfc-editor.org/rfc/rfc9923.html>
-fn fnv1a(start: u64, bytes: &[u8]) -> u64 {
+/// FNV-1a, 64 bits, of `bytes` behind those that gave `start`: names a stream, or whatever else is not secret, by a
+/// number. <https://www.rfc-editor.org/rfc/rfc9923.html>
+pub fn fnv1a(start: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(start, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 

@@ -1,8 +1,8 @@
 //! What goes wrong with the files under a store.
 
 use super::{
-    CRASH, Call, DAMAGE, EXACT_FATES, Effect, Fates, Fault, Invariant, LIE, NTH, Param, Plan, TIMES, count, draw_nth,
-    draw_times,
+    CRASH, Call, DAMAGE, EXACT_FATES, Effect, Fates, Fault, Invariant, LIE, MISREADING, NTH, Param, Plan, TIMES, count,
+    draw_nth, draw_times,
 };
 use crate::seed::Stream;
 
@@ -33,21 +33,24 @@ pub(super) const FAULTS: &[Fault] = &[
         needs_crash: false,
     },
     Fault {
-        name: "corrupt_read",
-        about: "the nth read brings a flipped bit, a sector of zeros, an old sector, or too few bytes",
+        name: MISREADING,
+        about: "the nth read, and perhaps the next, brings a flipped bit, a sector of zeros, an old one, or too few bytes",
         invariant: Invariant::TellsDamage,
-        params: &[NTH, Param { name: "manner", range: 0..=3 }, PLACE],
+        params: &[NTH, TIMES, Param { name: "manner", range: 0..=3 }, PLACE],
         plan: |args| {
-            let place = count(args[2]);
-            let effect = match args[1] {
+            let place = count(args[3]);
+            let effect = match args[2] {
                 0 => Effect::FlipBit { bit: place },
                 1 => Effect::ZeroSector { sector: place },
                 2 => Effect::StaleSector { sector: place },
                 _ => Effect::Short { bytes: place },
             };
-            Plan::Calls { kinds: &[Call::Read], nth: count(args[0]), times: 1, effect }
+            Plan::Calls { kinds: &[Call::Read], nth: count(args[0]), times: count(args[1]), effect }
         },
-        draw: |stream| vec![draw_nth(stream) / 4, i64::from(stream.below(4)), draw_place(stream)],
+        draw: |stream| {
+            let times = 1 + i64::from(stream.below(3));
+            vec![draw_nth(stream) / 4, times, i64::from(stream.below(4)), draw_place(stream)]
+        },
         needs_crash: false,
     },
     Fault {
@@ -92,13 +95,22 @@ pub(super) const FAULTS: &[Fault] = &[
         name: POWER_LOSS,
         about: "the same with exactly this kept: the first PLACE changes, all but one, one torn at either end, or a mask",
         invariant: Invariant::KeepsAll,
-        params: &[NTH, Param { name: "manner", range: 0..=4 }, Param { name: "place", range: 0..=i64::MAX }],
+        params: &[
+            NTH,
+            Param { name: "before", range: 0..=1 },
+            Param { name: "manner", range: 0..=4 },
+            Param { name: "place", range: 0..=i64::MAX },
+        ],
         plan: |args| {
-            let manner = usize::try_from(args[1]).ok().and_then(|manner| EXACT_FATES.get(manner));
-            let fates = manner.map_or(Fates::KeptFirst(0), |fates| fates(count(args[2])));
-            Plan::Calls { kinds: Call::ALL, nth: count(args[0]), times: 1, effect: Effect::PowerLoss(fates) }
+            let manner = usize::try_from(args[2]).ok().and_then(|manner| EXACT_FATES.get(manner));
+            let fates = manner.map_or(Fates::KeptFirst(0), |fates| fates(count(args[3])));
+            let effect = if args[1] == 0 { Effect::PowerLoss(fates) } else { Effect::PowerGone(fates) };
+            Plan::Calls { kinds: Call::ALL, nth: count(args[0]), times: 1, effect }
         },
-        draw: |stream| vec![draw_nth(stream), i64::from(stream.below(5)), i64::from(stream.below(40))],
+        draw: |stream| {
+            let (before, manner, place) = (stream.below(2), stream.below(5), stream.below(40));
+            vec![draw_nth(stream), i64::from(before), i64::from(manner), i64::from(place)]
+        },
         needs_crash: false,
     },
     Fault {

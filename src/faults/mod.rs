@@ -72,6 +72,8 @@ pub enum Effect {
     Full,
     /// It is the last one before the power goes.
     PowerLoss(Fates),
+    /// The power goes before it.
+    PowerGone(Fates),
     /// It is the last one of the process; what was written stays.
     Kill,
     /// It ends early.
@@ -103,10 +105,14 @@ pub enum Effect {
     },
 }
 
+/// The upkeep after which everything before it is in the database file.
+pub const CHECKPOINT: &str = "checkpoint";
 /// The fault that takes the power away in the middle of an op.
 pub const CRASH: &str = "crash_mid_write";
 /// The fault after which a power loss loses what the disk said was durable.
 pub const LIE: &str = "lost_fsync";
+/// The fault that damages what is read.
+pub const MISREADING: &str = "corrupt_read";
 /// The fault that leaves damage on the disk.
 pub const DAMAGE: &str = "corrupt_write";
 
@@ -329,8 +335,34 @@ impl Fault {
         self.nth_at().is_some()
     }
 
-    /// The power loss at the `nth` call with exactly these fates, none of which are drawn.
-    pub fn power_loss(nth: u64, fates: Fates) -> FaultSpec {
+    /// True where what it strikes may fail: an error is to be expected then.
+    pub fn fails_calls(&self) -> bool {
+        let lowest: Vec<i64> = self.params.iter().map(|param| *param.range.start()).collect();
+        match (self.plan)(&lowest) {
+            Plan::Calls { effect: Effect::Delay { .. } | Effect::Lie, .. } => false,
+            Plan::Calls { .. } | Plan::Quota { .. } | Plan::Memory { .. } => true,
+            Plan::Connection { .. } | Plan::Upkeep(_) => false,
+        }
+    }
+
+    /// True where it fills the disk.
+    pub fn fills_disk(&self) -> bool {
+        let lowest: Vec<i64> = self.params.iter().map(|param| *param.range.start()).collect();
+        matches!((self.plan)(&lowest), Plan::Calls { effect: Effect::Full, .. } | Plan::Quota { .. })
+    }
+
+    /// True where it takes place between commands, and nothing goes wrong.
+    pub fn is_upkeep(&self) -> bool {
+        upkeep::ROWS.iter().any(|row| row.name == self.name)
+    }
+
+    /// What makes an empty store have the smallest pages there are.
+    pub fn small_pages() -> FaultSpec {
+        FaultSpec { name: upkeep::PAGE_SIZE.name.to_owned(), args: vec![0] }
+    }
+
+    /// The power loss in the `nth` call, or before it, with exactly these fates, none of which are drawn.
+    pub fn power_loss(nth: u64, is_before: bool, fates: Fates) -> FaultSpec {
         let (manner, place) = match fates {
             Fates::Drawn(_) => (0, 0),
             Fates::KeptFirst(place) => (0, place),
@@ -340,7 +372,10 @@ impl Fault {
             Fates::Mask(place) => (4, place),
         };
         let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        FaultSpec { name: disk::POWER_LOSS.to_owned(), args: vec![number(nth), manner, number(place)] }
+        FaultSpec {
+            name: disk::POWER_LOSS.to_owned(),
+            args: vec![number(nth), i64::from(is_before), manner, number(place)],
+        }
     }
 
     /// The fault with arguments that are drawn.

@@ -1,12 +1,12 @@
 //! What a store does between commands, for faults to strike in.
 
-use super::{Fault, Invariant, Param, Plan, Upkeep};
+use super::{CHECKPOINT, Fault, Invariant, Param, Plan, Upkeep};
 use crate::seed::Stream;
 
 /// The rows.
 pub(super) const ROWS: &[Fault] = &[
     Fault {
-        name: "checkpoint",
+        name: CHECKPOINT,
         about: "the log is moved into the database file",
         invariant: Invariant::KeepsAll,
         params: &[],

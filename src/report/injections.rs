@@ -20,8 +20,22 @@ pub struct Injections {
     pub told: u64,
     /// Ops that were lost where that is allowed.
     pub lost: u64,
-    /// Points at which a trace was made to crash, or to fail, one by one; 0 where that was not asked for.
-    pub points: u64,
+    /// At how many points traces were made to fail one by one, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exhausted: Option<Exhausted>,
+}
+
+/// Points at which traces were made to fail, each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Exhausted {
+    /// Calls of the files after which the power went.
+    pub crashes: u64,
+    /// Of these, those at which every part of what was not synced was kept and lost.
+    pub complete: u64,
+    /// Power losses there, in all ways that were tried.
+    pub losses: u64,
+    /// Calls that were struck in a run of the whole trace: once with EIO, once with a power loss.
+    pub struck: u64,
 }
 
 /// How often one fault struck.
@@ -55,11 +69,17 @@ pub(super) fn write(injections: &Injections, out: &mut dyn Write) -> io::Result<
 
 /// What came of them, in one sentence.
 pub(super) fn sentence(injections: &Injections) -> String {
-    let Injections { recoveries, failed, told, lost, points, .. } = injections;
+    let Injections { recoveries, failed, told, lost, exhausted, .. } = injections;
     let count = |number: &u64| group_digits(*number);
     let mut parts = vec![format!("{} faults", count(&injections.count()))];
-    if *points > 0 {
-        parts.push(format!("{} points, each tried", count(points)));
+    if let Some(Exhausted { crashes, complete, losses, struck }) = exhausted {
+        parts.push(format!(
+            "the power lost at {} points in {} ways (at {} in every way)",
+            count(crashes),
+            count(losses),
+            count(complete)
+        ));
+        parts.push(format!("{} calls struck in runs of the whole", count(struck)));
     }
     parts.push(format!("{} recoveries", count(recoveries)));
     parts.push(format!("{} commands told that the storage failed", count(failed)));

@@ -137,8 +137,8 @@ fn every_point_at_which_a_short_trace_may_fail_is_recovered_from() {
         let run = Run { seeds, ops: OPS, groups: &groups, is_exhaustive: true, ..Run::default() };
         let (report, _) = run.report();
         assert!(report.agrees(), "{}", tell(&report));
-        let points = report.injections.map_or(0, |injections| injections.points);
-        assert!(points > 1000, "{points} points");
+        let exhausted = report.injections.and_then(|injections| injections.exhausted).expect("points are counted");
+        assert!(exhausted.losses > 5000 && exhausted.complete > 200 && exhausted.struck > 500, "{exhausted:?}");
         let traces = groups.iter().flat_map(|group| (0..seeds).map(|seed| sequence(Seed(seed), group, OPS).1));
         ran.extend(traces.flatten().filter_map(|op| Some(spec::lookup_request(op.argv()?)?.name)));
     }

@@ -9,7 +9,7 @@ use crate::diff::{Keyspace, Settings as DiffSettings};
 use crate::faults::{self, Fates, Fault};
 use crate::resp::Reply;
 use crate::targets::TargetError;
-use crate::targets::faulty::{FaultySession, Model, Point, Recovered, Settings};
+use crate::targets::faulty::{FaultySession, Model, Point, Recovered, Settings, Strike};
 use crate::trace::{Act, FaultSpec, Header, Op};
 
 /// The longest trace that is run so: each op takes some thousand runs.
@@ -18,99 +18,122 @@ pub const OPS_MAX: usize = 50;
 /// What a trace came to.
 #[derive(Debug, Default)]
 pub struct Points {
-    /// Calls before which the power went, each in several ways.
+    /// Calls after which the power went.
     pub crashes: u64,
-    /// Power losses in all.
-    pub outcomes: u64,
-    /// Calls that failed.
-    pub errors: u64,
-    /// The sums of those runs that went through a whole trace, and the first violation.
+    /// Of these, those with so little pending that every part of it was kept and lost.
+    pub complete: u64,
+    /// Power losses there, in all ways that were tried.
+    pub losses: u64,
+    /// Calls that were struck in a run of the whole trace: that failed, or were the last before a power loss.
+    pub struck: u64,
+    /// The sums of those runs, and the first violation.
     pub whole: Outcome,
     /// The trace with the fault that showed the violation.
     pub shown_by: Vec<Op>,
+    /// True where no point was left out: it was not interrupted.
+    pub is_whole: bool,
 }
 
-/// Runs `ops`, which hold no faults but upkeep, at every point. Stops at the first violation, and where the user asks.
-///
-/// # Errors
-/// Infrastructure only.
-pub fn run(
-    header: &Header,
-    ops: &[Op],
-    subject: &str,
-    settings: Settings,
-    pair: &mut Pair,
-    stop: &AtomicBool,
-) -> Result<Points, TargetError> {
-    let mut points = Points::default();
-    let kept = keyspaces(header, ops)?;
-    let mut session = FaultySession::named(subject, settings, header)?;
-    let mut clock = header.clone();
-    for (at, op) in ops.iter().enumerate() {
-        if let Act::Advance { ms } = op.act {
-            clock.start_ms = clock.start_ms.saturating_add_unsigned(ms);
-        }
-        let (_, found) = session.points(op)?;
-        for point in found {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(points);
+/// What a run of every point needs.
+pub struct Bench<'a> {
+    /// The store that is tested, by its name.
+    pub subject: &'a str,
+    /// How it is opened.
+    pub settings: Settings,
+    /// Runs whole traces.
+    pub pair: &'a mut Pair,
+    /// Set where the user asks to stop.
+    pub stop: &'a AtomicBool,
+}
+
+impl Bench<'_> {
+    /// Runs `ops`, which hold no faults but upkeep, at every point. Stops at the first violation, and where the user
+    /// asks.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    pub fn run(&mut self, header: &Header, ops: &[Op]) -> Result<Points, TargetError> {
+        let mut points = Points::default();
+        let go_on = self.lose_power(header, ops, &mut points)?
+            && self.strike_every_call(header, ops, FAULT_IO, &mut points)?
+            && self.strike_every_call(header, ops, FAULT_CRASH, &mut points)?;
+        points.is_whole = go_on || points.whole.violation.is_some();
+        Ok(points)
+    }
+
+    /// Loses power after every call, in many ways. False where it stopped.
+    fn lose_power(&mut self, header: &Header, ops: &[Op], points: &mut Points) -> Result<bool, TargetError> {
+        let held = keyspaces(header, ops)?;
+        let mut session = FaultySession::named(self.subject, self.settings, header)?;
+        let mut clock = header.clone();
+        for (at, op) in ops.iter().enumerate() {
+            if let Act::Advance { ms } = op.act {
+                clock.start_ms = clock.start_ms.saturating_add_unsigned(ms);
             }
-            points.crashes += 1;
-            for fates in point.outcomes() {
-                points.outcomes += 1;
-                let recovered = point.recover(fates, settings, &clock)?;
-                if let Some(violation) = judge(at, recovered, &kept[at..=at + 1]) {
-                    points.whole.violation = Some(violation);
-                    points.shown_by = ops.to_vec();
-                    let (place, act) = show(at, &point, fates);
-                    points.shown_by.insert(place, Op { conn: 0, act });
-                    return Ok(points);
+            let (_, found) = session.points(op)?;
+            for point in found {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                points.crashes += 1;
+                points.complete += u64::from(point.is_complete());
+                for fates in point.outcomes() {
+                    points.losses += 1;
+                    let recovered = point.recover(fates, self.settings, &clock)?;
+                    if let Some(violation) = judge(at, recovered, &held[at..=at + 1]) {
+                        points.whole.violation = Some(violation);
+                        points.shown_by = show(ops, at, &point, fates);
+                        return Ok(false);
+                    }
                 }
             }
         }
+        Ok(true)
     }
-    for fault in [FAULT_IO, FAULT_CRASH] {
-        fail_every_call(header, ops, fault, pair, stop, &mut points)?;
+
+    /// Runs the trace once for every call, which a fault strikes; its arguments stand behind which call that is. False
+    /// where it stopped.
+    fn strike_every_call(
+        &mut self,
+        header: &Header,
+        ops: &[Op],
+        (name, args): (&str, &[i64]),
+        points: &mut Points,
+    ) -> Result<bool, TargetError> {
+        for at in 0..ops.len() {
+            for nth in 0.. {
+                if self.stop.load(Ordering::Relaxed) {
+                    return Ok(false);
+                }
+                let args = std::iter::once(nth).chain(args.iter().copied()).collect();
+                let mut faulty = ops.to_vec();
+                faulty.insert(at, fault(FaultSpec { name: name.to_owned(), args }));
+                let mut outcome = self.pair.run(header, &faulty)?;
+                let is_struck = |strike: &Strike| strike.armed_at == at && strike.struck_at == at + 1;
+                if let Some(violation) = outcome.violation.take() {
+                    points.whole.violation = Some(violation);
+                    points.shown_by = faulty;
+                    return Ok(false);
+                }
+                // Where the fault struck a later op, this one has no more calls.
+                if !outcome.strikes.iter().any(is_struck) {
+                    break;
+                }
+                points.struck += 1;
+                points.whole.add(outcome);
+            }
+        }
+        Ok(true)
     }
-    Ok(points)
 }
 
 /// Fails with EIO, once.
 const FAULT_IO: (&str, &[i64]) = ("io_error", &[1, 0]);
 /// Loses all that is pending: what comes after a recovery is judged, too.
-const FAULT_CRASH: (&str, &[i64]) = ("crash_mid_write", &[0]);
+const FAULT_CRASH: (&str, &[i64]) = (faults::CRASH, &[0]);
 
-/// Runs the trace once for every call, which a fault strikes; its arguments stand behind which call that is.
-fn fail_every_call(
-    header: &Header,
-    ops: &[Op],
-    (name, args): (&str, &[i64]),
-    pair: &mut Pair,
-    stop: &AtomicBool,
-    points: &mut Points,
-) -> Result<(), TargetError> {
-    for at in 0..ops.len() {
-        for nth in 0.. {
-            if points.whole.violation.is_some() || stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            let args = std::iter::once(nth).chain(args.iter().copied()).collect();
-            let fault = Op { conn: 0, act: Act::Fault(FaultSpec { name: name.to_owned(), args }) };
-            let mut faulty = ops.to_vec();
-            faulty.insert(at, fault);
-            let outcome = pair.run(header, &faulty)?;
-            // Where the fault struck a later op, this one has no more calls.
-            if !outcome.strikes.iter().any(|strike| strike.struck_at == at + 1) {
-                break;
-            }
-            points.errors += 1;
-            if outcome.violation.is_some() {
-                points.shown_by = faulty;
-            }
-            points.whole.add(outcome);
-        }
-    }
-    Ok(())
+fn fault(spec: FaultSpec) -> Op {
+    Op { conn: 0, act: Act::Fault(spec) }
 }
 
 /// What the store holds before the first op, and after each.
@@ -124,10 +147,16 @@ fn keyspaces(header: &Header, ops: &[Op]) -> Result<Vec<Keyspace>, TargetError> 
     Ok(kept)
 }
 
-/// What a trace has to hold, and where, for the power to go at this point.
-fn show(at: usize, point: &Point, fates: Fates) -> (usize, Act) {
-    // After a sync nothing is pending: it is as if the power went at the end.
-    if point.is_synced { (at + 1, Act::Crash) } else { (at, Act::Fault(Fault::power_loss(point.nth, fates))) }
+/// The trace in which the power goes at this point. A power loss in a sync would be one before it: there it goes before
+/// the next call, which may be one of a later op, and at the end of the trace it just goes.
+fn show(ops: &[Op], at: usize, point: &Point, fates: Fates) -> Vec<Op> {
+    let mut faulty = ops.to_vec();
+    let nth = if point.is_synced { point.nth + 1 } else { point.nth };
+    faulty.insert(at, fault(Fault::power_loss(nth, point.is_synced, fates)));
+    if point.is_synced {
+        faulty.push(Op { conn: 0, act: Act::Crash });
+    }
+    faulty
 }
 
 /// A recovered store must hold what it held before the op in flight, or after it; be sound; and go on.

@@ -25,7 +25,7 @@ use crate::corpus::Store;
 use crate::diff::{Class, Excerpt};
 use crate::faults::{self, Fault, schedule};
 use crate::generate::Group;
-use crate::report::injections::{self, Injections};
+use crate::report::injections::{self, Exhausted, Injections};
 use crate::report::{Finding, Flaky, Report, Shrinking, Timing, Totals};
 use crate::resp::Reply;
 use crate::seed::Seed;
@@ -192,11 +192,16 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         finding.is_none().then(|| Flaky { found_in, class: class.clone() })
     };
     let flaky: Vec<Flaky> = classes.iter().zip(&findings).filter_map(again).collect();
-    let mut findings: Vec<Finding> = findings.into_iter().flatten().collect();
-    findings.sort_by_key(|finding| finding.first_seed);
-    let interrupted = options.stop.load(Ordering::Relaxed) && sum.seeds < count;
-    let is_partial = interrupted || options.is_exhaustive;
-    let failures = if is_partial { Vec::new() } else { options.source.missing(&sum.injected) };
+    let findings = merge(findings.into_iter().flatten());
+    let interrupted = options.stop.load(Ordering::Relaxed) && (sum.seeds < count || sum.is_cut);
+    let failures = match options.is_exhaustive {
+        _ if interrupted => Vec::new(),
+        true if sum.points.losses + sum.points.struck == 0 => {
+            vec!["no op asked anything of the files: there was no point to fail at".to_owned()]
+        }
+        true => Vec::new(),
+        false => options.source.missing(&sum.injected),
+    };
     Ok(Report {
         campaign: "chaos",
         subject: FaultySession::info().to_string(),
@@ -206,7 +211,10 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         flaky,
         failures,
         totals: Totals { seeds: sum.seeds, ops: sum.tally.ops, divergent: sum.divergent, ..Totals::default() },
-        injections: Some(Injections { points: sum.points, ..tell(&sum.injected, &sum.tally) }),
+        injections: Some(Injections {
+            exhausted: options.is_exhaustive.then_some(sum.points),
+            ..tell(&sum.injected, &sum.tally)
+        }),
         interrupted,
         timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds },
         ..Report::default()
@@ -219,10 +227,23 @@ impl Options<'_> {
         if !self.is_exhaustive {
             return Ok((pair.run(&case.header, &case.ops)?, None));
         }
-        let points = exhaustive::run(&case.header, &case.ops, self.subject, self.settings, pair, self.stop)?;
-        sum.points += points.outcomes + points.errors;
-        *sum.injected.entry((faults::CRASH, None)).or_default() += points.outcomes;
-        Ok((points.whole, Some(points.shown_by)))
+        let mut bench = exhaustive::Bench { subject: self.subject, settings: self.settings, pair, stop: self.stop };
+        // Once more with the smallest pages: then a transaction has so few sectors that every part of it can be tried.
+        let small = Op { conn: 0, act: Act::Fault(Fault::small_pages()) };
+        let with_small = std::iter::once(small).chain(case.ops.iter().cloned()).collect();
+        let (mut whole, mut shown_by) = (Outcome::default(), None);
+        for ops in [case.ops.clone(), with_small] {
+            let points = bench.run(&case.header, &ops)?;
+            sum.points.add(&points);
+            sum.is_cut |= !points.is_whole;
+            *sum.injected.entry((faults::CRASH, None)).or_default() += points.losses;
+            whole.add(points.whole);
+            if whole.violation.is_some() {
+                shown_by = Some(points.shown_by);
+                break;
+            }
+        }
+        Ok((whole, shown_by))
     }
 }
 
@@ -240,7 +261,9 @@ struct Sum {
     seeds: u64,
     divergent: u64,
     /// Points at which traces failed one by one.
-    points: u64,
+    points: Exhausted,
+    /// True where a trace was not run at all of its points.
+    is_cut: bool,
     tally: Tally,
     injected: Injected,
     classes: BTreeMap<Class, Seen>,
@@ -273,10 +296,25 @@ impl Sum {
     fn merge(&mut self, other: Sum) {
         self.seeds += other.seeds;
         self.divergent += other.divergent;
-        self.points += other.points;
+        self.points.merge(&other.points);
+        self.is_cut |= other.is_cut;
         self.tally.add(&other.tally);
         add(&mut self.injected, other.injected);
         other.classes.into_iter().for_each(|(class, seen)| self.note(class, seen));
+    }
+}
+
+impl Exhausted {
+    fn add(&mut self, points: &exhaustive::Points) {
+        let exhaustive::Points { crashes, complete, losses, struck, .. } = *points;
+        self.merge(&Exhausted { crashes, complete, losses, struck });
+    }
+
+    fn merge(&mut self, other: &Exhausted) {
+        self.crashes += other.crashes;
+        self.complete += other.complete;
+        self.losses += other.losses;
+        self.struck += other.struck;
     }
 }
 
@@ -314,8 +352,28 @@ fn tell(injected: &Injected, tally: &Tally) -> Injections {
         failed: tally.failed,
         told: tally.told,
         lost: tally.lost,
-        points: 0,
+        exhausted: None,
     }
+}
+
+/// Findings whose shrunk traces are of one class are one: the shortest is told. In the order of their first seeds.
+fn merge(findings: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut merged: BTreeMap<Class, Finding> = BTreeMap::new();
+    for finding in findings {
+        let Some(known) = merged.get_mut(&finding.class) else {
+            merged.insert(finding.class.clone(), finding);
+            continue;
+        };
+        let count = known.count + finding.count;
+        let ops = |finding: &Finding| finding.shrunk.as_ref().map_or(usize::MAX, |shrunk| shrunk.after);
+        if ops(&finding) < ops(known) {
+            *known = finding;
+        }
+        known.count = count;
+    }
+    let mut merged: Vec<Finding> = merged.into_values().collect();
+    merged.sort_by_key(|finding| finding.first_seed);
+    merged
 }
 
 /// Runs the first case of a class again, shrinks and files it; `None` where it does not show the class again.
@@ -334,19 +392,20 @@ fn describe(
     let Some(violation) = whole.violation.filter(|found| found.class() == *class || seen.ops.is_some()) else {
         return Ok(None);
     };
-    let class = &violation.class();
+    let mut class = violation.class();
     let mut divergence = violation.divergence();
     let (mut ops, mut shrunk) = (case.ops.clone(), None);
-    if shrinks && let Some(least) = minimize(&case.header, &case.ops, &whole.strikes, class, pair)? {
+    if shrinks && let Some(least) = minimize(&case.header, &case.ops, &whole.strikes, &class, pair)? {
         let again = pair.run(&case.header, &least.ops)?;
         divergence = again.violation.map_or(divergence, |violation| violation.divergence());
+        class = divergence.class.clone();
         shrunk = Some(Shrinking::from(&least));
         ops = least.ops;
     }
     let note = format!("{class}, shrunk from {}", case.name);
     let header = Header { seed: None, generator: 0, note, ..case.header };
     let trace = Trace { header, ops, replies: None };
-    let added = options.store.add(class, &trace)?;
+    let added = options.store.add(&class, &trace)?;
     let path = added.item().path.display().to_string();
     let mut finding = Finding::new(case.name, &divergence, Some(&excerpt(&trace.ops, divergence.at)));
     finding.first_seed = case.seed;
@@ -366,9 +425,12 @@ fn minimize(
     pair: &mut Pair,
 ) -> Result<Option<shrink::Shrunk>, TargetError> {
     let before = ops.len();
+    // Which fault struck last is no part of it: otherwise one that has nothing to do with it could not go.
+    let any_fault = |class: Class| Class { command: String::new(), ..class };
+    let class = &any_fault(class.clone());
     let mut evaluate = |ops: &[Op]| -> Result<Option<Found>, TargetError> {
         let found = pair.run(header, ops)?.violation;
-        Ok(found.map(|violation| Found { class: violation.class(), at: violation.at }))
+        Ok(found.map(|violation| Found { class: any_fault(violation.class()), at: violation.at }))
     };
     let limits = shrink::Limits::default();
     // Where each fault stands right before what it strikes, leaving out other ops does not lead it elsewhere.

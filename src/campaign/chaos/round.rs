@@ -11,8 +11,8 @@ use super::verdict::{Breach, Violation};
 use crate::diff::keyspace::{self, Difference};
 use crate::diff::transactions::{self, Queues};
 use crate::diff::{self, Entry, Keyspace, Settings};
-use crate::faults::{self, Drop as ConnectionDrop};
-use crate::resp::{Argv, Reply};
+use crate::faults::{self, Fault};
+use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::faulty::{End, FaultySession, Injected, Model, Strike};
 use crate::trace::{Act, Header, Op};
@@ -116,10 +116,12 @@ struct Round<'a> {
     connections: BTreeSet<u16>,
     /// Connections with a command that waits, or that did.
     waiting: BTreeSet<u16>,
-    /// How many ops of `history` a loss may not go behind, since data was damaged on the disk; `None` before that.
+    /// How many ops of `history` there were when data was damaged on the disk; `None` where none is.
     damaged_after: Option<usize>,
-    /// True from the moment that the disk lies until the next power loss.
-    is_lying: bool,
+    /// How many ops of `history` were durable when the disk began to lie; `None` from the next power loss on.
+    lying_after: Option<usize>,
+    /// How many were durable after the last checkpoint.
+    settled: usize,
     /// Connections in a transaction.
     in_multi: BTreeSet<u16>,
     /// True where the store told that it is damaged as a whole: there is nothing more to see.
@@ -141,7 +143,8 @@ impl<'a> Round<'a> {
             connections: BTreeSet::new(),
             waiting: BTreeSet::new(),
             damaged_after: None,
-            is_lying: false,
+            lying_after: None,
+            settled: 0,
             in_multi: BTreeSet::new(),
             has_ended: false,
             at: 0,
@@ -152,11 +155,16 @@ impl<'a> Round<'a> {
         for (at, op) in ops.iter().enumerate() {
             self.at = at;
             self.outcome.tally.ops += 1;
-            if let Some(violation) = self.step(op)? {
-                return Ok(Some(violation));
-            }
-            if self.has_ended {
-                return Ok(None);
+            // What a slow disk took is time that passes, on both sides.
+            let ms = self.subject.take_delay_ms();
+            let delay = (ms > 0).then_some(Op { conn: 0, act: Act::Advance { ms } });
+            for op in delay.iter().chain([op]) {
+                if let Some(violation) = self.step(op)? {
+                    return Ok(Some(violation));
+                }
+                if self.has_ended {
+                    return Ok(None);
+                }
             }
         }
         self.finish()
@@ -164,20 +172,16 @@ impl<'a> Round<'a> {
 
     /// Runs one op on both, and judges what came of it.
     fn step(&mut self, op: &Op) -> Judged {
-        let step = self.subject.perform(op)?;
+        let step = self.subject.perform_at(self.at, op)?;
         let strikes = self.subject.strikes();
         self.note(&strikes);
         self.connections.insert(op.conn);
-        let is_explained = !strikes.is_empty() || self.subject.has_quota() || self.damaged_after.is_some();
         let judged = match step.end {
             End::Refused { why, is_changed } => self.refused(&why, is_changed),
-            End::Reopened { lost_power } => self.recovered(op, lost_power),
-            End::Dropped(drop) => {
-                let is_sure = strikes.len() == 1 && !self.subject.has_quota() && self.damaged_after.is_none();
-                self.dropped(op, is_sure.then_some(drop))
-            }
-            End::Runs if matches!(op.act, Act::Fault(_)) => self.kept_up(step.reply, is_explained),
-            End::Runs if is_storage_error(&step.reply) => self.failed(op, step.reply, is_explained),
+            End::Reopened { lost_power } => self.recovered(op, lost_power, strikes.is_empty()),
+            End::Dropped(unseen) => self.dropped(op, unseen, &strikes),
+            End::Runs if matches!(op.act, Act::Fault(_)) => self.kept_up(op, step.reply, &strikes),
+            End::Runs if is_storage_error(&step.reply) => self.failed(op, step.reply, &strikes),
             End::Runs => return self.answered(op, step.reply),
         };
         self.note_transaction(op);
@@ -189,11 +193,15 @@ impl<'a> Round<'a> {
             if !self.outcome.strikes.iter().any(|known| known.armed_at == strike.armed_at) {
                 self.outcome.strikes.push(strike.clone());
             }
-            // What is read wrongly may be read well the next time; what is written wrongly stays.
-            if strike.fault == faults::DAMAGE {
+            // What is read wrongly may be read well the next time; what is written wrongly stays, and what is read
+            // wrongly again and again cannot be told from it.
+            let misread = strikes.iter().filter(|strike| strike.fault == faults::MISREADING).count();
+            if strike.fault == faults::DAMAGE || misread > 1 {
                 self.damaged_after.get_or_insert(self.history.len());
             }
-            self.is_lying |= strike.fault == faults::LIE;
+            if strike.fault == faults::LIE {
+                self.lying_after.get_or_insert(self.history.len());
+            }
         }
     }
 
@@ -241,14 +249,12 @@ impl<'a> Round<'a> {
     }
 
     /// An op that was told that the storage failed: it must have done nothing.
-    fn failed(&mut self, op: &Op, got: Reply, is_explained: bool) -> Judged {
+    fn failed(&mut self, op: &Op, got: Reply, strikes: &[Strike]) -> Judged {
         self.outcome.tally.failed += 1;
-        if !is_explained {
+        self.outcome.tally.told += u64::from(names_damage(&got));
+        if let Some(why) = self.unexplained(&got, strikes) {
             let want = self.model.perform(op)?;
-            return self.violation(Breach::UnexplainedError, want, got, "no fault struck this op");
-        }
-        if self.damaged_after.is_some() {
-            self.outcome.tally.told += 1;
+            return self.violation(Breach::UnexplainedError, want, got, why);
         }
         // What the failure left of a transaction, or of commands that wait, is not the model's: clients go, too.
         if !self.waiting.is_empty() {
@@ -259,6 +265,20 @@ impl<'a> Round<'a> {
             self.close(op.conn)?;
         }
         self.compare(Breach::HalfDone, "the command failed, and this has changed")
+    }
+
+    /// Why an error should not be, where nothing that struck the op explains it.
+    fn unexplained(&self, got: &Reply, strikes: &[Strike]) -> Option<&'static str> {
+        let faults: Vec<&Fault> = strikes.iter().filter_map(|strike| faults::fault(strike.fault)).collect();
+        let mut failing = faults.into_iter().filter(|fault| fault.fails_calls()).peekable();
+        if failing.peek().is_none() {
+            let is_told = self.damaged_after.is_some() && names_damage(got);
+            return if is_told { None } else { Some("no fault struck this op that could have made it fail") };
+        }
+        // A full disk is no damage, and clients know it by the code that Redis gives it.
+        let is_full = failing.all(Fault::fills_disk);
+        (is_full && self.damaged_after.is_none() && !starts_with(got, b"MISCONF "))
+            .then_some("a full disk is told as MISCONF")
     }
 
     fn close(&mut self, conn: u16) -> Result<(), TargetError> {
@@ -272,39 +292,42 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// The connection of an op ended in its middle; `how`, where nothing else struck.
-    fn dropped(&mut self, op: &Op, how: Option<ConnectionDrop>) -> Judged {
-        match how {
-            Some(ConnectionDrop::InRequest) => {}
-            Some(ConnectionDrop::InReply) => drop(self.follow(op)?),
-            None => {
-                let got = self.subject.read()?;
-                if difference(&self.settings, &self.model.read()?, &got).is_some() {
-                    self.follow(op)?;
+    /// The connection of an op ended in its middle; `unseen` is the reply, where the request arrived.
+    fn dropped(&mut self, op: &Op, unseen: Option<Reply>, strikes: &[Strike]) -> Judged {
+        match unseen {
+            Some(reply) if is_storage_error(&reply) => {
+                self.outcome.tally.failed += 1;
+                if let Some(why) = self.unexplained(&reply, strikes) {
+                    return self.violation(Breach::UnexplainedError, Reply::ok(), reply, why);
                 }
             }
+            Some(_) => drop(self.follow(op)?),
+            None => {}
         }
         self.close(op.conn)?;
         self.compare(Breach::Torn, "the connection ended in the middle of the op")
     }
 
     /// The store did what it does between commands, or tried.
-    fn kept_up(&mut self, got: Reply, is_explained: bool) -> Judged {
+    fn kept_up(&mut self, op: &Op, got: Reply, strikes: &[Strike]) -> Judged {
         if got.as_error().is_none() {
+            if matches!(&op.act, Act::Fault(spec) if spec.name == faults::CHECKPOINT) {
+                self.settled = self.history.len();
+            }
             return Ok(None);
         }
         self.outcome.tally.failed += 1;
-        if is_explained {
-            Ok(None)
-        } else {
-            self.violation(Breach::UnexplainedError, Reply::ok(), got, "no fault struck")
+        self.outcome.tally.told += u64::from(names_damage(&got));
+        match self.unexplained(&got, strikes) {
+            Some("a full disk is told as MISCONF") | None => self.compare(Breach::HalfDone, "upkeep failed"),
+            Some(why) => self.violation(Breach::UnexplainedError, Reply::ok(), got, why),
         }
     }
 
     fn refused(&mut self, why: &str, is_changed: bool) -> Judged {
         self.has_ended = true;
         let got = Reply::error(why);
-        if self.damaged_after.is_none() {
+        if self.damaged_after.is_none() || !names_damage(&got) {
             return self.violation(Breach::FailedRecovery, Reply::ok(), got, "the store cannot be opened again");
         }
         self.outcome.tally.told += 1;
@@ -315,25 +338,28 @@ impl<'a> Round<'a> {
     }
 
     /// The store went away and is there again, with `op` in flight.
-    fn recovered(&mut self, op: &Op, lost_power: bool) -> Judged {
+    fn recovered(&mut self, op: &Op, lost_power: bool, is_unharmed: bool) -> Judged {
         self.outcome.tally.recoveries += 1;
         let got = self.subject.read()?;
         if let Some(instead) = self.unread(&got) {
             return self.unreadable(instead);
         }
-        let is_lossy = lost_power && (self.is_lying || self.may_lose);
-        self.is_lying &= !lost_power;
+        let kept = self.kept(lost_power);
+        self.lying_after = self.lying_after.filter(|_| !lost_power);
         if difference(&self.settings, &self.model.read()?, &got).is_some() {
             if !matches!(op.act, Act::Fault(_) | Act::Crash | Act::Restart) {
                 self.follow(op)?;
             }
             if let Some(found) = difference(&self.settings, &self.model.read()?, &got)
-                && let Some(violation) = self.lost(&found, &got, is_lossy)?
+                && let Some(violation) = self.lost(&found, &got, kept)?
             {
                 return Ok(Some(violation));
             }
         }
         self.follow(&Op { conn: 0, act: Act::Restart })?;
+        if op.act == Act::Restart && is_unharmed {
+            self.settled = self.history.len();
+        }
         self.connections.clear();
         self.waiting.clear();
         self.in_multi.clear();
@@ -341,51 +367,70 @@ impl<'a> Round<'a> {
         self.check_file()
     }
 
+    /// How many ops of the history a power loss may not go behind, where one may lose any: what was durable before the
+    /// disk lied, or before the last checkpoint of a store that syncs only then.
+    fn kept(&self, lost_power: bool) -> Option<usize> {
+        let settled = self.may_lose.then_some(self.settled);
+        let kept = self.lying_after.into_iter().chain(settled).min();
+        kept.filter(|_| lost_power)
+    }
+
     /// The store holds something else than it should: the model goes back to where it is, if that is allowed.
-    fn lost(&mut self, found: &Difference, got: &Keyspace, is_lossy: bool) -> Judged {
-        let kept = if is_lossy { Some(0) } else { self.damaged_after };
+    fn lost(&mut self, found: &Difference, got: &Keyspace, kept: Option<usize>) -> Judged {
         let all = self.history.len();
         let (want, held) = (found.want.clone(), found.got.clone());
         let key = tell(found);
-        match (self.find_prefix(got, kept.unwrap_or(0))?, kept) {
-            (Some(prefix), Some(_)) => {
-                self.outcome.tally.lost += (all - prefix) as u64;
-                self.damaged_after = self.damaged_after.map(|after| after.min(prefix));
-                Ok(None)
+        let (prefix, changes) = match self.find_prefix(got)? {
+            Some(found) => found,
+            None if self.damaged_after.is_some() => {
+                return self.violation(Breach::WrongData, want, held, format!("{key}; nothing told of the damage"));
             }
-            (Some(prefix), None) => {
-                let note = format!("{key}; the store is as it was {} ops before", all - prefix);
-                self.violation(Breach::LostWrite, want, held, note)
-            }
-            (None, _) if self.damaged_after.is_some() => {
-                self.violation(Breach::WrongData, want, held, format!("{key}; nothing told of the damage"))
-            }
-            (None, _) => self.violation(Breach::Torn, want, held, format!("{key}; the store was never so")),
+            None => return self.violation(Breach::Torn, want, held, format!("{key}; the store was never so")),
+        };
+        // Damage to the last transaction in the log looks like one that was never finished: that one may go.
+        let is_last = changes <= 1 && self.damaged_after.is_some_and(|after| prefix + 1 >= after);
+        if is_last || kept.is_some_and(|kept| prefix >= kept) {
+            self.outcome.tally.lost += (all - prefix) as u64;
+            self.settled = self.settled.min(prefix);
+            self.damaged_after = self.damaged_after.map(|after| after.min(prefix));
+            return Ok(None);
         }
+        self.violation(
+            Breach::LostWrite,
+            want,
+            held,
+            format!("{key}; the store is as it was {} ops before", all - prefix),
+        )
     }
 
-    /// How many ops of the history lead to this keyspace, the most that do and `kept` at least. The model then is where
-    /// they lead.
-    fn find_prefix(&mut self, got: &Keyspace, kept: usize) -> Result<Option<usize>, TargetError> {
+    /// How many ops of the history lead to this keyspace, the most that do, and how often those behind them changed
+    /// something. The model then is where they lead.
+    fn find_prefix(&mut self, got: &Keyspace) -> Result<Option<(usize, usize)>, TargetError> {
         let moved = |op: &Op| if let Act::Advance { ms } = op.act { ms } else { 0 };
         let now_ms = self.header.start_ms.saturating_add_unsigned(self.history.iter().map(moved).sum());
         let history = std::mem::take(&mut self.history);
         let mut found = None;
+        let mut before: Option<Keyspace> = None;
         self.model.reset(self.header)?;
         for ops in 0..=history.len() {
-            if ops >= kept && difference(&self.settings, &alive(self.model.read()?, now_ms), got).is_none() {
-                found = Some(ops);
+            let held = alive(self.model.read()?, now_ms);
+            let changes = before.as_ref().is_some_and(|before| *before != held);
+            if difference(&self.settings, &held, got).is_none() {
+                found = Some((ops, 0));
+            } else if let Some((_, count)) = &mut found {
+                *count += usize::from(changes);
             }
+            before = Some(held);
             if let Some(op) = history.get(ops) {
                 self.model.perform(op)?;
             }
         }
-        let prefix = &history[..found.unwrap_or(history.len())];
+        let prefix = found.map_or(history.len(), |(ops, _)| ops);
         self.model.reset(self.header)?;
-        for op in prefix {
+        for op in &history[..prefix] {
             self.follow(op)?;
         }
-        let ms = history[prefix.len()..].iter().map(moved).sum();
+        let ms = history[prefix..].iter().map(moved).sum();
         self.follow(&Op { conn: 0, act: Act::Advance { ms } })?;
         Ok(found)
     }
@@ -397,7 +442,7 @@ impl<'a> Round<'a> {
     }
 
     fn unreadable(&mut self, instead: Reply) -> Judged {
-        if self.damaged_after.is_some() && is_storage_error(&instead) {
+        if self.damaged_after.is_some() && names_damage(&instead) {
             self.outcome.tally.told += 1;
             self.has_ended = true;
             return Ok(None);
@@ -421,37 +466,41 @@ impl<'a> Round<'a> {
     }
 
     fn check_file(&mut self) -> Judged {
-        if self.damaged_after.is_some() {
-            return Ok(None);
-        }
-        match self.subject.find_damage().first() {
-            None => Ok(None),
-            Some(found) => {
+        match (self.subject.find_damage().first(), self.damaged_after) {
+            (Some(found), None) => {
                 self.violation(Breach::Damage, Reply::ok(), Reply::error(found), "the file as a whole is not sound")
+            }
+            (Some(_), Some(_)) => Ok(None),
+            // What was damaged is no longer there.
+            (None, _) => {
+                self.damaged_after = None;
+                Ok(None)
             }
         }
     }
 
-    /// Every fault is lifted: both hold the same, also after the power goes once more, and the store goes on.
+    /// Every fault is lifted: the store goes on, both hold the same, and still do after the power went once more.
     fn finish(&mut self) -> Judged {
         self.subject.lift_faults();
-        if let Some(violation) = self.compare(Breach::WrongData, "in the end")? {
-            return Ok(Some(violation));
-        }
-        for op in [Op { conn: 0, act: Act::Crash }, Op::call(PROBE, ["DEL", "dst:probe"])] {
+        let set = |value: &str| Op::call(PROBE, ["SET", "dst:probe", value]);
+        for op in [set("1"), Op { conn: 0, act: Act::Crash }, set("2")] {
             if self.has_ended {
                 return Ok(None);
             }
-            if let Some(violation) = self.step(&op)? {
+            let judged = match self.step(&op)? {
+                None if !self.has_ended => self.compare(Breach::WrongData, "in the end")?,
+                judged => judged,
+            };
+            if let Some(mut violation) = judged {
+                let when = if op.act == Act::Crash { "when the power went once more in the end: " } else { "" };
+                violation.note.insert_str(0, when);
+                if violation.breach == Breach::UnexplainedError {
+                    violation.breach = Breach::Stuck;
+                }
                 return Ok(Some(violation));
             }
         }
-        let value = Argv::from(["SET", "dst:probe", "1"]);
-        let reply = self.subject.perform(&Op::call(PROBE, value))?.reply;
-        if reply == Reply::ok() || self.damaged_after.is_some() && is_storage_error(&reply) {
-            return Ok(None);
-        }
-        self.violation(Breach::Stuck, Reply::ok(), reply, "SET after the last fault was lifted")
+        Ok(None)
     }
 
     fn violation(&self, breach: Breach, want: Reply, got: Reply, note: impl Into<String>) -> Judged {
@@ -461,10 +510,18 @@ impl<'a> Round<'a> {
 
 /// True for what Redlite says where the storage failed, see `redlite::failure`.
 fn is_storage_error(reply: &Reply) -> bool {
-    let is_one = |reply: &Reply| {
-        reply.as_error().is_some_and(|text| text.starts_with(b"MISCONF ") || text.starts_with(b"ERR storage"))
-    };
-    reply.frames().iter().any(is_one)
+    starts_with(reply, b"MISCONF ") || starts_with(reply, b"ERR storage")
+}
+
+/// True where a frame is an error that starts so.
+fn starts_with(reply: &Reply, start: &[u8]) -> bool {
+    reply.frames().iter().any(|frame| frame.as_error().is_some_and(|text| text.starts_with(start)))
+}
+
+/// True for an error that says that data is damaged.
+fn names_damage(reply: &Reply) -> bool {
+    let is_named = |text: &[u8]| text.windows(7).any(|word| word == b"damaged");
+    reply.frames().iter().any(|frame| frame.as_error().is_some_and(is_named))
 }
 
 /// The first difference. A key of which the subject tells that it is damaged is none.

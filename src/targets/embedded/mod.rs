@@ -222,10 +222,17 @@ impl EmbeddedSession {
     }
 
     /// Everything that is stored, the indexes of search too: each is an entry of its own, whose value is what FT.INFO says.
-    pub(super) fn keyspace_and_indexes(&mut self) -> Result<Option<Keyspace>, TargetError> {
-        let Some(mut keyspace) = self.keyspace()? else { return Ok(None) };
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    pub(super) fn keyspace_and_indexes(&mut self) -> Result<Keyspace, TargetError> {
+        let Some(mut keyspace) = self.keyspace()? else {
+            // What it says in place of its keys.
+            let instead = catch(|| self.store.client().execute(&Argv::from(["KEYS", "*"])));
+            return Ok(Keyspace::unreadable(instead.unwrap_or_else(|failure| failure.reply())));
+        };
         if keyspace.instead().is_some() {
-            return Ok(Some(keyspace));
+            return Ok(keyspace);
         }
         let mut admin = Admin(self.store.client());
         let listed = admin.run(&[Argv::from(["FT._LIST"])]).ok().and_then(|mut replies| replies.pop());
@@ -241,7 +248,12 @@ impl EmbeddedSession {
                 expires_ms: None,
             });
         }
-        Ok(Some(keyspace))
+        Ok(keyspace)
+    }
+
+    /// What stands between a trace and the store.
+    pub(super) fn execute(&self) -> Execute {
+        Arc::clone(&self.execute)
     }
 
     /// Closes one connection.

@@ -73,9 +73,10 @@ impl Board {
         self.armed.push(Armed { fault, armed_at: self.op, plan, seen: 0, seen_in_op: 0 });
     }
 
-    /// Disarms everything.
+    /// Disarms everything that fails calls. A disk that lies does so until the power goes: if it began to tell the truth
+    /// before, what it had lost would be torn.
     pub fn lift(&mut self) {
-        self.armed.clear();
+        self.armed.retain(is_lie);
         self.quota_until = None;
     }
 
@@ -86,7 +87,7 @@ impl Board {
         self.armed.iter_mut().for_each(|armed| armed.seen_in_op = 0);
     }
 
-    /// Starts a quota; true where it is to be lifted before the op that runs.
+    /// Starts a quota, for so many ops.
     pub fn set_quota(&mut self, ops: u64) {
         let ops = usize::try_from(ops).unwrap_or(usize::MAX);
         self.quota_until = Some(self.op.saturating_add(ops));
@@ -95,11 +96,6 @@ impl Board {
     /// True once, where the quota's time is over.
     pub fn quota_ends(&mut self) -> bool {
         self.quota_until.take_if(|until| *until < self.op).is_some()
-    }
-
-    /// True where a call that failed may have failed by what is armed.
-    pub fn has_quota(&self) -> bool {
-        self.quota_until.is_some()
     }
 
     /// What goes wrong with a call.
@@ -126,7 +122,7 @@ impl Board {
             let strike = Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth: seen_in_op };
             self.aimed.push(Aimed { number: call.number, call: kind, strike });
             match effect {
-                Effect::PowerLoss(fates) => self.loss = Some(Loss::Power(fates)),
+                Effect::PowerLoss(fates) | Effect::PowerGone(fates) => self.loss = Some(Loss::Power(fates)),
                 Effect::Kill => self.loss = Some(Loss::Process),
                 _ => {}
             }
@@ -190,7 +186,7 @@ impl Board {
 
     /// The disk lies no more.
     pub fn end_lies(&mut self) {
-        self.armed.retain(|armed| !matches!(armed.plan, Plan::Calls { effect: Effect::Lie, .. }));
+        self.armed.retain(|armed| !is_lie(armed));
     }
 
     /// Counts calls that ran into the quota.
@@ -224,6 +220,10 @@ impl Board {
     }
 }
 
+fn is_lie(armed: &Armed) -> bool {
+    matches!(armed.plan, Plan::Calls { effect: Effect::Lie, .. })
+}
+
 fn call_of(kind: CallKind) -> Call {
     match kind {
         CallKind::Open => Call::Open,
@@ -242,6 +242,7 @@ fn injection_of(effect: Effect) -> Injection {
         Effect::Io => Injection::Io,
         Effect::Full => Injection::Full,
         Effect::PowerLoss(_) | Effect::Kill => Injection::PowerLoss,
+        Effect::PowerGone(_) => Injection::PowerGone,
         Effect::Short { bytes } => Injection::Short { len: usize::try_from(bytes).unwrap_or(usize::MAX) },
         Effect::FlipBit { bit } => Injection::FlipBit { bit },
         Effect::ZeroSector { sector } => Injection::ZeroSector { sector },

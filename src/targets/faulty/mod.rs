@@ -11,7 +11,6 @@ mod model;
 mod points;
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +32,8 @@ use crate::redlite::vfs::{
 };
 use crate::redlite::{Client, Durability, FileOptions, OpenError, Redlite};
 use crate::resp::Reply;
+use crate::seed::{FNV_START, fnv1a};
+use crate::trace::text::format_op;
 use crate::trace::{Act, FaultSpec, Header, Op, TargetInfo};
 
 /// The database's file on the simulated disk.
@@ -82,8 +83,8 @@ pub struct Step {
 pub enum End {
     /// They are as before.
     Runs,
-    /// The connection ended in the middle of the op.
-    Dropped(ConnectionDrop),
+    /// The connection ended in the middle of the op: with the reply that was not read, where the request arrived.
+    Dropped(Option<Reply>),
     /// The store went away, by a fault or as the op says, and was opened again.
     Reopened {
         /// True where the power went, and with it what was not synced.
@@ -128,6 +129,8 @@ pub struct FaultySession {
     is_fresh: bool,
     is_lying: bool,
     lists_calls: bool,
+    /// How much of the disk's delay was told, in microseconds.
+    told_delay_us: u64,
     /// Why the store cannot be opened any more.
     refused: Option<String>,
 }
@@ -168,7 +171,19 @@ impl FaultySession {
         let inner = EmbeddedSession::open(place(&disk, slip, options), execute, header)?;
         hook(&disk, &board);
         let (is_fresh, is_lying, lists_calls) = (true, false, false);
-        Ok(Self { inner, disk, slip, settings, board, ops: 0, is_fresh, is_lying, lists_calls, refused: None })
+        Ok(Self {
+            inner,
+            disk,
+            slip,
+            settings,
+            board,
+            ops: 0,
+            is_fresh,
+            is_lying,
+            lists_calls,
+            told_delay_us: 0,
+            refused: None,
+        })
     }
 
     /// Back to an empty store with no fault armed, at the header's clock.
@@ -188,19 +203,29 @@ impl FaultySession {
         let options = file_options(self.settings, page_bytes);
         self.disk = SimulatedDisk::from(empty_image(options)?);
         self.disk.set_trace(self.lists_calls);
+        self.told_delay_us = 0;
         self.inner.place = place(&self.disk, self.slip, options);
         self.inner.reopen().map_err(|source| failed(&source))?;
         hook(&self.disk, &self.board);
         Ok(())
     }
 
-    /// Runs one op.
+    /// Runs the next op.
+    ///
+    /// # Errors
+    /// As [`FaultySession::perform_at`].
+    pub fn perform(&mut self, op: &Op) -> Result<Step, TargetError> {
+        let at = self.ops;
+        self.ops += 1;
+        self.perform_at(at, op)
+    }
+
+    /// Runs one op, which is told as the one at `at`.
     ///
     /// # Errors
     /// A fault that is none; infrastructure.
-    pub fn perform(&mut self, op: &Op) -> Result<Step, TargetError> {
-        self.board().start_op(self.ops);
-        self.ops += 1;
+    pub fn perform_at(&mut self, at: usize, op: &Op) -> Result<Step, TargetError> {
+        self.board().start_op(at);
         if self.board().quota_ends() {
             self.disk.set_quota(None);
         }
@@ -227,9 +252,12 @@ impl FaultySession {
         self.board().strikes().to_vec()
     }
 
-    /// True where a write may fail as the files may not grow.
-    pub fn has_quota(&self) -> bool {
-        self.board().has_quota()
+    /// By how many milliseconds the files were slower than they are since this was last asked.
+    pub fn take_delay_ms(&mut self) -> u64 {
+        let delay_us = self.disk.delay_us();
+        let ms = (delay_us - self.told_delay_us) / 1000;
+        self.told_delay_us += ms * 1000;
+        ms
     }
 
     /// Disarms every fault.
@@ -267,7 +295,7 @@ impl FaultySession {
         let read = self.inner.keyspace_and_indexes();
         self.board().is_paused = false;
         self.disk.take_struck();
-        Ok(read?.unwrap_or_else(|| Keyspace::unreadable(Reply::error("ERR storage: the keys cannot be listed"))))
+        read
     }
 
     /// What is wrong with the file as a whole: nothing where it is sound. No fault strikes this.
@@ -286,7 +314,7 @@ impl FaultySession {
         let drop = if matches!(op.act, Act::Call(_)) { self.board().drop_connection() } else { None };
         if drop == Some(ConnectionDrop::InRequest) {
             self.inner.disconnect(op.conn);
-            return Ok(Step { reply: Reply::Closed, end: End::Dropped(ConnectionDrop::InRequest) });
+            return Ok(Step { reply: Reply::Closed, end: End::Dropped(None) });
         }
         self.inner.store.set_random(Random::seeded(hash(op)));
         let (reply, _) = self.under_pressure(|session| session.inner.perform(op))?;
@@ -296,7 +324,7 @@ impl FaultySession {
         }
         if drop.is_some() {
             self.inner.disconnect(op.conn);
-            return Ok(Step { reply: Reply::Closed, end: End::Dropped(ConnectionDrop::InReply) });
+            return Ok(Step { reply: Reply::Closed, end: End::Dropped(Some(reply)) });
         }
         Ok(Step { reply, end: End::Runs })
     }
@@ -388,10 +416,12 @@ impl FaultySession {
 
     /// Opens the store, and again where a fault strikes that.
     fn reopen(&mut self, mut lost_power: bool) -> Result<End, TargetError> {
-        for attempt in 0.. {
-            if attempt == REOPENS_MAX {
+        let mut attempts = 0;
+        loop {
+            if attempts == REOPENS_MAX {
                 self.lift_faults();
             }
+            attempts += 1;
             let before = self.disk.image();
             self.inner.place.set_storage(storage(&self.disk, self.slip));
             let (opened, unserved) = self.under_pressure(|session| session.inner.reopen())?;
@@ -407,7 +437,6 @@ impl FaultySession {
                 return Ok(End::Refused { why, is_changed: holds_other(&before, &self.disk.image()) });
             }
         }
-        unreachable!("a fault that was lifted does not strike")
     }
 
     /// Takes in what the disk says went wrong. Returns how many calls that were.
@@ -508,8 +537,7 @@ fn holds_other(before: &Image, after: &Image) -> bool {
     files(before) != files(after)
 }
 
+/// The same for an op in every build.
 fn hash(op: &Op) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    op.hash(&mut hasher);
-    hasher.finish()
+    fnv1a(FNV_START, format_op(op).as_bytes())
 }

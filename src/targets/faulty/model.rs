@@ -55,6 +55,6 @@ impl Model {
     /// # Errors
     /// Infrastructure only.
     pub fn read(&mut self) -> Result<Keyspace, TargetError> {
-        Ok(self.inner.keyspace_and_indexes()?.unwrap_or_default())
+        self.inner.keyspace_and_indexes()
     }
 }

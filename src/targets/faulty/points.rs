@@ -1,28 +1,29 @@
 //! Every point at which the power could go in an op: the disk as it was after each call, and what a power loss may have
 //! made of it.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{FILE, FaultySession, Settings, file_options, hook};
+use super::{FaultySession, Settings, file_options, hook, place};
 use crate::diff::Keyspace;
 use crate::faults::Fates;
+use crate::redlite::FileOptions;
 use crate::redlite::env::Random;
 use crate::redlite::vfs::{CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
-use crate::redlite::{Client, FileOptions};
-use crate::resp::{Argv, Reply};
+use crate::resp::Reply;
 use crate::targets::TargetError;
-use crate::targets::embedded::{EmbeddedSession, Place};
+use crate::targets::canary::storage::FileSlip;
+use crate::targets::embedded::{EmbeddedSession, Execute};
 use crate::trace::{Header, Op};
 
 /// Up to how many pending changes every subset of them is tried.
-const SUBSETS_PENDING_MAX: u64 = 4;
+const SUBSETS_PENDING_MAX: u64 = 6;
 /// How many outcomes of one point are tried where there are more pending changes than that.
-const OUTCOMES_MAX: usize = 48;
+const OUTCOMES_MAX: usize = 64;
 
 /// The disk after one call.
-#[derive(Debug)]
 pub struct Point {
+    execute: Execute,
+    slip: FileSlip,
     /// Which of the op's calls it comes after: 0 is the first.
     pub nth: u64,
     /// True after a sync that was done: a power loss in that call would be one before it.
@@ -55,12 +56,14 @@ impl FaultySession {
     pub fn points(&mut self, op: &Op) -> Result<(Reply, Vec<Point>), TargetError> {
         /// The points, how many calls there were, and what the last one was.
         type Seen = (Vec<Point>, u64, Option<CallKind>);
-        let note = |(points, calls, last): &mut Seen, image: &Image| {
+        let (execute, slip) = (self.inner.execute(), self.slip);
+        let note = move |(points, calls, last): &mut Seen, image: &Image| {
             if let Some(kind) = last.filter(|kind| changes(*kind)) {
-                let is_synced = kind == CallKind::Sync;
-                points.push(Point { nth: *calls - 1, is_synced, image: image.clone() });
+                let (nth, is_synced, image) = (*calls - 1, kind == CallKind::Sync, image.clone());
+                points.push(Point { execute: Arc::clone(&execute), slip, nth, is_synced, image });
             }
         };
+        let note_end = note.clone();
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let noted = Arc::clone(&seen);
         self.disk.set_hook(move |call, image| {
@@ -72,7 +75,7 @@ impl FaultySession {
         let step = self.perform(op);
         hook(&self.disk, &self.board);
         let mut seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-        note(&mut seen, &self.disk.image());
+        note_end(&mut seen, &self.disk.image());
         Ok((step?.reply, seen.0))
     }
 }
@@ -105,6 +108,11 @@ pub(super) fn choose(fates: Fates) -> Box<dyn FnMut(&Pending) -> Fate> {
 }
 
 impl Point {
+    /// True where [`Point::outcomes`] are all that there are, torn sectors apart.
+    pub fn is_complete(&self) -> bool {
+        self.image.pending().len() as u64 <= SUBSETS_PENDING_MAX
+    }
+
     /// What a power loss may come to here: every subset of what is pending, and each change torn at both ends, where
     /// there is little of it; otherwise a choice of them. Always in the same order.
     pub fn outcomes(&self) -> Vec<Fates> {
@@ -115,9 +123,10 @@ impl Point {
         }
         let cut = (0..pending).flat_map(|at| [Fates::KeptFirst(at), Fates::AllBut(at)]);
         let outcomes: Vec<Fates> = cut.chain(torn).collect();
-        let stride = outcomes.len().div_ceil(OUTCOMES_MAX - 1);
-        // Odd, so that both sorts of a pair come.
-        let mut chosen: Vec<Fates> = outcomes.into_iter().step_by(stride | 1).collect();
+        let count = outcomes.len().min(OUTCOMES_MAX - 1);
+        // Evenly over all of them, and not always the same one of a pair.
+        let mut chosen: Vec<Fates> =
+            (0..count).map(|at| outcomes[(at * outcomes.len() + at % 2) / count % outcomes.len()]).collect();
         chosen.push(Fates::KeptFirst(pending));
         chosen
     }
@@ -130,15 +139,14 @@ impl Point {
         let mut image = self.image.clone();
         image.crash(&mut choose(fates));
         let options = file_options(settings, FileOptions::default().page_bytes);
-        let storage = Arc::new(SimulatedDisk::from(image));
-        let place = Place::Storage { storage, name: PathBuf::from(FILE), options };
-        let mut session = match EmbeddedSession::open(place, Arc::new(Client::execute), header) {
+        let place = place(&SimulatedDisk::from(image), self.slip, options);
+        let mut session = match EmbeddedSession::open(place, Arc::clone(&self.execute), header) {
             Ok(session) => session,
             Err(error) => return Ok(Recovered::Refused(error.to_string())),
         };
-        let keyspace = session.keyspace_and_indexes()?.unwrap_or_else(|| Keyspace::unreadable(Reply::NullBulk));
+        let keyspace = session.keyspace_and_indexes()?;
         let damage = session.store.find_damage().unwrap_or_else(|error| vec![error.to_string()]);
-        let write = session.store.client().execute(&Argv::from(["SET", "dst:probe", "1"]));
+        let write = session.perform(&Op::call(0, ["SET", "dst:probe", "1"]))?;
         Ok(Recovered::Open { keyspace, damage, write })
     }
 }

@@ -126,6 +126,8 @@ pub enum Injection {
     /// The power goes: this call and every one after it fails until [`SimulatedDisk::crash`]. What it would have
     /// written is pending.
     PowerLoss,
+    /// The power goes before this call, which does nothing; otherwise as [`Injection::PowerLoss`].
+    PowerGone,
     /// A write or read is cut to its first `len` bytes. The write fails with EIO; of the read the rest is missing as
     /// beyond the end of the file.
     Short {
@@ -382,6 +384,10 @@ impl Inner {
                 self.count(kind, InjectionKind::PowerLoss);
                 self.is_off = true;
                 Ok(Admitted { kind, injection })
+            }
+            Injection::PowerGone => {
+                self.is_off = true;
+                Err(self.inject(kind, InjectionKind::PowerLoss, off()))
             }
             Injection::Delay { us } => {
                 self.delay_us = self.delay_us.saturating_add(us);
