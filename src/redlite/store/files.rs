@@ -43,6 +43,7 @@ impl Default for FileOptions {
 ///
 /// - Each transaction that was written with [`Durability::Full`] was synced before the next one began. Where a whole one
 ///   follows, the damaged one had been acknowledged, and the store is not opened ([`OpenError::Damaged`]).
+///   The same holds where the log's header is damaged, and a whole transaction follows that is not in the database file.
 /// - With [`Durability::Normal`] and [`Durability::Off`] a power loss may take any part of the log and leave what
 ///   follows. A damaged transaction, and every one after it, is gone without a word: what is there is what was there
 ///   before it, and no mixture.

@@ -5,16 +5,16 @@
 //! frames, which cover them, come out the same. A page that fails is an error, and never reaches SQLite.
 //!
 //! A read that fails is tried once more. While the store is open, a page that is older than the last one written there
-//! is an error, too, and so is a frame of the log that is not the one that was written. What cannot be seen: a whole page that was as it was once, checksum and all, before the store was
-//! opened; and damage to the last transaction in the log, which looks like one that was never finished (for those
-//! before it see `log`).
+//! is an error, too, and so is a frame of the log that is not the one that was written. What cannot be seen: a whole
+//! page that was as it was once, checksum and all, before the store was opened; and damage to the last transaction in
+//! the log, which looks like one that was never finished (for those before it, and for the log's header, see `log`).
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::{File, FileKind, Storage, log};
+use super::{File, FileKind, SharedFile, Storage, log};
 
 /// How many bytes at the end of a page the checksum takes.
 pub(in crate::redlite) const RESERVED: u8 = 8;
@@ -26,7 +26,7 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 const HEADER: usize = 100;
 pub(super) const FRAME_HEADER: usize = 24;
 const PAGE_MIN: usize = 512;
-const PAGE_MAX: usize = 65536;
+pub(super) const PAGE_MAX: usize = 65536;
 const RESERVED_AT: usize = 20;
 
 /// How the pages of a file are checked.
@@ -46,13 +46,26 @@ pub(in crate::redlite) struct Checksummed {
     checks: Checks,
     /// True where the pages of the database that is open have room for checksums.
     has_room: Arc<AtomicBool>,
+    /// The database that is open.
+    database: Mutex<Weak<Mutex<Box<dyn File>>>>,
 }
 
 impl Checksummed {
     /// Writes checksums to the files of `inner`.
     pub fn new(inner: Arc<dyn Storage>, checks: Checks) -> Self {
-        Self { inner, checks, has_room: Arc::new(AtomicBool::new(false)) }
+        Self { inner, checks, has_room: Arc::new(AtomicBool::new(false)), database: Mutex::default() }
     }
+
+    /// Looks whether the log holds something that SQLite would not see.
+    fn check_log(&self, log: &mut dyn File) -> io::Result<()> {
+        let database = lock(&self.database).upgrade();
+        let mut database = database.as_ref().map(|it| lock(it));
+        log::check(log, database.as_mut().map(|it| &mut ***it as &mut dyn File))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Storage for Checksummed {
@@ -68,6 +81,9 @@ impl Storage for Checksummed {
             if filled > 0 && !header.starts_with(MAGIC) && has_checked_page(&mut *file)? {
                 return Err(io::Error::new(ErrorKind::InvalidData, "its first page is not what it was"));
             }
+            let shared = Arc::new(Mutex::new(file));
+            *lock(&self.database) = Arc::downgrade(&shared);
+            file = Box::new(shared);
         }
         let mut file = CheckedFile {
             inner: file,
@@ -80,13 +96,17 @@ impl Storage for Checksummed {
             latest_headers: Vec::new(),
             page_bytes: 0,
             is_unsynced: false,
+            is_cut: false,
         };
-        if kind == FileKind::Wal && self.checks.verify && file.has_room() {
-            log::check(&mut *file.inner)?;
-        }
-        if kind == FileKind::Wal && self.checks.is_synced && file.inner.size()? > 0 {
-            // What a process that was killed wrote and did not sync is served from now on: it must last.
-            file.inner.sync()?;
+        if kind == FileKind::Wal {
+            let is_there = file.inner.size()? > 0;
+            if self.checks.verify && file.has_room() {
+                self.check_log(&mut *file.inner)?;
+            }
+            if self.checks.is_synced && is_there {
+                // What a process that was killed wrote and did not sync is served from now on: it must last.
+                file.inner.sync()?;
+            }
         }
         Ok(Box::new(file))
     }
@@ -131,6 +151,8 @@ struct CheckedFile {
     page_bytes: usize,
     /// True from a write until the next sync.
     is_unsynced: bool,
+    /// True from the time that the log was cut to nothing until the next sync.
+    is_cut: bool,
 }
 
 /// SQLite reads and writes pages whole: whatever has a page's size is one.
@@ -264,6 +286,11 @@ impl File for CheckedFile {
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.is_cut && self.checks.is_synced {
+            // Otherwise a power loss could leave a part of the new header, and all but the first of the old frames.
+            self.inner.sync()?;
+            self.is_cut = false;
+        }
         self.is_unsynced = true;
         if self.kind == FileKind::Database && offset == 0 && is_page(bytes.len()) {
             self.has_room.store(bytes[RESERVED_AT] == RESERVED, Ordering::Relaxed);
@@ -323,6 +350,7 @@ impl File for CheckedFile {
         // Also of what stays, but a truncation is rare.
         self.latest.clear();
         self.latest_headers.clear();
+        self.is_cut |= self.kind == FileKind::Wal && len == 0;
         self.inner.truncate(len)
     }
 
@@ -335,12 +363,40 @@ impl File for CheckedFile {
         }
         self.inner.sync()?;
         self.is_unsynced = false;
+        self.is_cut = false;
         Ok(())
     }
 
     fn size(&mut self) -> io::Result<u64> {
         self.flush()?;
         self.inner.size()
+    }
+}
+
+/// A file that is read beside whoever has it open.
+impl File for SharedFile {
+    fn read_at(&mut self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        lock(self).read_at(buffer, offset)
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        lock(self).write_at(bytes, offset)
+    }
+
+    fn reserve(&mut self, len: u64) -> io::Result<bool> {
+        lock(self).reserve(len)
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        lock(self).truncate(len)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        lock(self).sync()
+    }
+
+    fn size(&mut self) -> io::Result<u64> {
+        lock(self).size()
     }
 }
 

@@ -3,12 +3,16 @@
 //! In recovery SQLite reads the log up to the first frame that does not match its checksums, as it must: a power loss
 //! leaves such a frame behind. Where whole frames of a later transaction follow, and each transaction was synced before
 //! the next, that frame was acknowledged and is damaged, and what follows would be lost without a word.
+//!
+//! Where it is the header that does not match, SQLite takes the whole log for empty. A power loss leaves such a header
+//! behind only where the log starts anew, and that is after everything in it was written to the database.
 //! The format: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>
 
+use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
 use super::File;
-use super::checksum::{FRAME_HEADER, Mark, TAIL, read_steady};
+use super::checksum::{FRAME_HEADER, Mark, PAGE_MAX, TAIL, read_steady};
 
 /// Bytes before the first frame.
 pub(super) const HEADER: usize = 32;
@@ -16,83 +20,247 @@ pub(super) const HEADER: usize = 32;
 /// The two lowest bits of the magic number may be 2 or 3: checksums are over little- or big-endian words.
 const MAGIC: u32 = 0x377f_0682;
 
-/// Fails where acknowledged transactions of a log would be lost in recovery.
+/// Fails where acknowledged transactions of a log would be lost in recovery; nothing is changed then. A log that was
+/// about to start anew is cut to nothing: its next header could be taken for the one of the frames that are left.
 ///
 /// # Errors
-/// `InvalidData` with where the damage is; whatever reading gives.
-pub(super) fn check(file: &mut dyn File) -> io::Result<()> {
+/// `InvalidData` with where the damage is; whatever reading and cutting gives.
+pub(super) fn check(file: &mut dyn File, database: Option<&mut dyn File>) -> io::Result<()> {
     let mut header = [0; HEADER];
     if read_steady(file, &mut header, 0)? < HEADER {
         return Ok(());
     }
-    let Some(mut chain) = Chain::start(&header) else { return Ok(()) };
-    let mut frame = vec![0; FRAME_HEADER + chain.page_bytes];
-    let mut offset = HEADER as u64;
-    let mut broken_at = None;
-    let mut has_commit = false;
-    while read_steady(file, &mut frame, offset)? == frame.len() {
-        let (head, page) = frame.split_at_mut(FRAME_HEADER);
-        let (body, tail) = page.split_at_mut(chain.page_bytes - TAIL);
-        let mark = Mark::of(body, tail, offset + FRAME_HEADER as u64);
-        tail.fill(0);
-        let is_of_chain = head[8..16] == chain.salts;
-        if broken_at.is_none() && !(is_of_chain && mark.is_some() && chain.takes(head, page)) {
-            broken_at = Some(offset);
-        }
-        if let Some(broken_at) = broken_at.filter(|_| is_of_chain) {
-            if has_commit && mark == Some(Mark::Synced) {
-                let text = format!("a transaction in the log, at byte {broken_at}, and others follow it");
-                return Err(io::Error::new(ErrorKind::InvalidData, text));
-            }
-            has_commit |= big_endian(&head[4..]) != 0;
-        }
-        offset += frame.len() as u64;
+    if let Some((chain, sums)) = Chain::start(&header) {
+        return check_frames(file, &chain, sums);
+    }
+    if let Some(database) = database {
+        check_written_back(file, database)?;
+        file.truncate(0)?;
     }
     Ok(())
+}
+
+/// Fails where a frame is damaged that was synced: one that was written after the end of its transaction follows.
+fn check_frames(file: &mut dyn File, chain: &Chain, mut sums: Sums) -> io::Result<()> {
+    let mut buffer = vec![0; FRAME_HEADER + chain.page_bytes];
+    let mut broken_at = HEADER as u64;
+    let broken = loop {
+        let Some(frame) = Frame::read(file, &mut buffer, broken_at)? else { return Ok(()) };
+        let after = chain.after(sums, &frame);
+        if frame.salts() != chain.salts || frame.mark.is_none() || after != frame.sums() {
+            break frame;
+        }
+        sums = after;
+        broken_at += frame.len();
+    };
+    let mut before = chain.links(sums, &broken);
+    let mut offset = broken_at + broken.len();
+    while let Some(frame) = Frame::read(file, &mut buffer, offset)? {
+        let is_of_chain = frame.salts() == chain.salts;
+        let link = before.iter().find(|link| is_of_chain && chain.after(link.sums, &frame) == frame.sums());
+        if link.is_some_and(|link| link.is_end) && frame.mark == Some(Mark::Synced) {
+            let text = format!("a transaction in the log, at byte {broken_at}, and others follow it");
+            return Err(io::Error::new(ErrorKind::InvalidData, text));
+        }
+        // A frame that does not go on from the one before may be torn: what it says of itself proves nothing.
+        let is_end = link.is_some() && frame.database_pages() != 0;
+        before = vec![Link { sums: frame.sums(), is_end }];
+        offset += frame.len();
+    }
+    Ok(())
+}
+
+/// Fails where a log without a header holds what the database does not: then the log was not about to start anew.
+fn check_written_back(file: &mut dyn File, database: &mut dyn File) -> io::Result<()> {
+    let mut size = [0; 2];
+    read_steady(database, &mut size, 16)?;
+    let page_bytes = match usize::from(u16::from_be_bytes(size)) {
+        1 => PAGE_MAX,
+        bytes if is_page_size(bytes) => bytes,
+        // The database is refused for that.
+        _ => return Ok(()),
+    };
+    let mut buffer = vec![0; FRAME_HEADER + page_bytes];
+    let mut stored = vec![0; page_bytes];
+    for (page, offset) in newest_frames(file, &mut buffer)? {
+        let Some(frame) = Frame::read(file, &mut buffer, offset)? else { continue };
+        let filled = read_steady(database, &mut stored, u64::from(page - 1) * page_bytes as u64)?;
+        let body = ..page_bytes - TAIL;
+        if frame.mark == Some(Mark::Synced) && (filled < page_bytes || stored[body] != frame.page[body]) {
+            let text = "the log's header, and transactions follow it that are not in the database";
+            return Err(io::Error::new(ErrorKind::InvalidData, text));
+        }
+    }
+    Ok(())
+}
+
+/// By page, where the newest frame of a transaction lies that is whole. The frames are those of one log, from its first
+/// on that can be read: behind them there may be some of the log before, which had more.
+fn newest_frames(file: &mut dyn File, buffer: &mut [u8]) -> io::Result<BTreeMap<u32, u64>> {
+    let (mut newest, mut of_transaction) = (BTreeMap::new(), Vec::new());
+    let mut last: Option<(Vec<Chain>, Sums)> = None;
+    let mut offset = HEADER as u64;
+    while let Some(frame) = Frame::read(file, buffer, offset)? {
+        let here = offset;
+        offset += frame.len();
+        let is_whole = frame.mark.is_some() && frame.page_number() != 0;
+        let chains = match last.take() {
+            None if !is_whole => continue,
+            // Which order of bytes it is, the next one shows.
+            None => [false, true].map(|is_big_endian| Chain::of(&frame, is_big_endian)).to_vec(),
+            Some((mut chains, sums)) => {
+                chains.retain(|chain| chain.salts == frame.salts() && chain.after(sums, &frame) == frame.sums());
+                if chains.is_empty() || !is_whole {
+                    break;
+                }
+                chains
+            }
+        };
+        last = Some((chains, frame.sums()));
+        of_transaction.push((frame.page_number(), here));
+        if frame.database_pages() != 0 {
+            newest.extend(of_transaction.drain(..));
+            newest.retain(|page, _| *page <= frame.database_pages());
+        }
+    }
+    Ok(newest)
+}
+
+fn is_page_size(bytes: usize) -> bool {
+    (512..=PAGE_MAX).contains(&bytes) && bytes.is_power_of_two()
 }
 
 fn big_endian(bytes: &[u8]) -> u32 {
     bytes.first_chunk().map_or(0, |word| u32::from_be_bytes(*word))
 }
 
-/// SQLite's checksums, from frame to frame.
+/// A frame as SQLite sees it, whose checksum of ours is zeros.
+struct Frame<'a> {
+    head: &'a [u8],
+    page: &'a [u8],
+    /// None where the page is not whole.
+    mark: Option<Mark>,
+}
+
+impl<'a> Frame<'a> {
+    /// The frame at `offset`, as long as the buffer; none where the file ends before its end.
+    fn read(file: &mut dyn File, buffer: &'a mut [u8], offset: u64) -> io::Result<Option<Self>> {
+        if read_steady(file, buffer, offset)? < buffer.len() {
+            return Ok(None);
+        }
+        let (head, page) = buffer.split_at_mut(FRAME_HEADER);
+        let (body, tail) = page.split_at_mut(page.len() - TAIL);
+        let mark = Mark::of(body, tail, offset + FRAME_HEADER as u64);
+        tail.fill(0);
+        Ok(Some(Self { head, page, mark }))
+    }
+
+    fn len(&self) -> u64 {
+        (self.head.len() + self.page.len()) as u64
+    }
+
+    fn page_number(&self) -> u32 {
+        big_endian(self.head)
+    }
+
+    /// How many pages the database has after the transaction that ends here; 0 where none does.
+    fn database_pages(&self) -> u32 {
+        big_endian(&self.head[4..])
+    }
+
+    fn salts(&self) -> &[u8] {
+        &self.head[8..16]
+    }
+
+    fn sums(&self) -> Sums {
+        Sums::read(&self.head[16..])
+    }
+}
+
+/// A checksum of SQLite's, over everything up to there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sums(u32, u32);
+
+impl Sums {
+    fn read(bytes: &[u8]) -> Self {
+        Self(big_endian(bytes), big_endian(&bytes[4..]))
+    }
+}
+
+/// What a frame goes on from.
+struct Link {
+    sums: Sums,
+    /// True where the frame before ends a transaction, which then was synced before this one was written.
+    is_end: bool,
+}
+
+/// What the frames of one log have in common.
+#[derive(Clone, Debug)]
 struct Chain {
     page_bytes: usize,
     salts: [u8; 8],
     is_big_endian: bool,
-    sums: (u32, u32),
 }
 
 impl Chain {
-    /// Of a log whose header is whole.
-    fn start(header: &[u8; HEADER]) -> Option<Self> {
+    /// Of a log whose header is whole; with the checksum that its first frame goes on from.
+    fn start(header: &[u8; HEADER]) -> Option<(Self, Sums)> {
         let magic = big_endian(header);
         let page_bytes = big_endian(&header[8..]) as usize;
-        let salts = *header[16..].first_chunk()?;
-        let mut chain = Self { page_bytes, salts, is_big_endian: magic & 1 == 1, sums: (0, 0) };
-        chain.add(&header[..24]);
-        let is_size = (512..=65536).contains(&page_bytes) && page_bytes.is_power_of_two();
-        (magic & !1 == MAGIC && is_size && chain.ends_in(&header[24..])).then_some(chain)
+        let chain = Self { page_bytes, salts: *header[16..].first_chunk()?, is_big_endian: magic & 1 == 1 };
+        let sums = chain.add(Sums(0, 0), &header[..24]);
+        let is_whole = magic & !1 == MAGIC && is_page_size(page_bytes) && sums == Sums::read(&header[24..]);
+        is_whole.then_some((chain, sums))
     }
 
-    /// True for the next frame of the log.
-    fn takes(&mut self, head: &[u8], page: &[u8]) -> bool {
-        self.add(&head[..8]);
-        self.add(page);
-        self.ends_in(&head[16..])
+    /// Of the log that a frame is part of.
+    fn of(frame: &Frame<'_>, is_big_endian: bool) -> Self {
+        let salts = frame.salts().first_chunk().copied().unwrap_or_default();
+        Self { page_bytes: frame.page.len(), salts, is_big_endian }
     }
 
-    fn add(&mut self, bytes: &[u8]) {
-        let word = |bytes: &[u8]| if self.is_big_endian { big_endian(bytes) } else { big_endian(bytes).swap_bytes() };
-        let (mut one, mut two) = self.sums;
+    /// The checksum that `frame` should hold where the one before it holds `sums`.
+    fn after(&self, sums: Sums, frame: &Frame<'_>) -> Sums {
+        self.add(self.add(sums, &frame.head[..8]), frame.page)
+    }
+
+    /// What the frame behind a broken one may go on from: the checksum that the broken one holds or, if that is what is
+    /// broken, the one that it should hold.
+    fn links(&self, before: Sums, broken: &Frame<'_>) -> Vec<Link> {
+        let says_so = broken.database_pages() != 0;
+        let is_end = match broken.mark {
+            None => says_so,
+            // From the page and the checksums on both sides it follows what the header was. Nonsense comes out where the
+            // page is an old one: then it agrees with neither word that is there.
+            Some(_) => {
+                let Sums(one, two) = self.take_back(broken.sums(), broken.page);
+                let page_number = one.wrapping_sub(before.0).wrapping_sub(before.1);
+                let database_pages = two.wrapping_sub(before.1).wrapping_sub(one);
+                let [first, second] = [0, 4].map(|at| self.word(&broken.head[at..]));
+                database_pages != 0 && (page_number == first || database_pages == second)
+            }
+        };
+        vec![Link { sums: self.after(before, broken), is_end: says_so }, Link { sums: broken.sums(), is_end }]
+    }
+
+    fn word(&self, bytes: &[u8]) -> u32 {
+        if self.is_big_endian { big_endian(bytes) } else { big_endian(bytes).swap_bytes() }
+    }
+
+    fn add(&self, Sums(mut one, mut two): Sums, bytes: &[u8]) -> Sums {
         for pair in bytes.chunks_exact(8) {
-            one = one.wrapping_add(word(pair)).wrapping_add(two);
-            two = two.wrapping_add(word(&pair[4..])).wrapping_add(one);
+            one = one.wrapping_add(self.word(pair)).wrapping_add(two);
+            two = two.wrapping_add(self.word(&pair[4..])).wrapping_add(one);
         }
-        self.sums = (one, two);
+        Sums(one, two)
     }
 
-    fn ends_in(&self, sums: &[u8]) -> bool {
-        self.sums == (big_endian(sums), big_endian(&sums[4..]))
+    /// What `bytes` were added to.
+    fn take_back(&self, Sums(mut one, mut two): Sums, bytes: &[u8]) -> Sums {
+        for pair in bytes.chunks_exact(8).rev() {
+            two = two.wrapping_sub(self.word(&pair[4..])).wrapping_sub(one);
+            one = one.wrapping_sub(self.word(pair)).wrapping_sub(two);
+        }
+        Sums(one, two)
     }
 }
