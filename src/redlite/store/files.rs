@@ -49,7 +49,8 @@ impl Default for FileOptions {
 ///   before it, and no mixture.
 /// - Damage to the last transaction in the log looks like one that was never finished, also with [`Durability::Full`]:
 ///   it is gone without a word, though it was acknowledged. It is the last one until another is written, or the log is
-///   written back ([`Redlite::checkpoint`](crate::redlite::Redlite::checkpoint)).
+///   written back ([`Redlite::checkpoint`](crate::redlite::Redlite::checkpoint)). Where a whole frame of the transaction
+///   before it is gone, with what says that a later one follows, these two are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Everything that was acknowledged: a command is answered after its transaction is synced.

@@ -78,8 +78,11 @@ impl Store {
     }
 
     /// True where the row that is kept for this name is what the database has, as far as it does not wait.
-    pub(super) fn is_row_sound(&self, db: u32, name: &[u8]) -> bool {
-        let Some(row) = self.rows.find(db, name) else { return true };
+    ///
+    /// # Errors
+    /// Where the database cannot be asked: SQLite may have ended the transaction for that.
+    pub(super) fn is_row_sound(&self, db: u32, name: &[u8]) -> Result<bool, Failure> {
+        let Some(row) = self.rows.find(db, name) else { return Ok(true) };
         let has = |found: Key| {
             let is_extent_same = row.waits || (found.length, found.head) == (row.key.length, row.key.head);
             found.id == row.key.id
@@ -87,7 +90,7 @@ impl Store {
                 && found.expires_ms == row.key.expires_ms
                 && is_extent_same
         };
-        self.select(db, name).map_or(true, |found| found.is_some_and(has))
+        Ok(self.select(db, name)?.is_some_and(has))
     }
 
     /// Stores a key's length and head: at once, or where its row is kept before they matter.
