@@ -76,16 +76,20 @@ fn check_written_back(file: &mut dyn File, database: &mut dyn File) -> io::Resul
     read_steady(database, &mut size, 16)?;
     let page_bytes = match usize::from(u16::from_be_bytes(size)) {
         1 => PAGE_MAX,
-        bytes if is_page_size(bytes) => bytes,
-        // The database is refused for that.
-        _ => return Ok(()),
+        bytes => bytes,
     };
-    let mut buffer = vec![0; FRAME_HEADER + page_bytes];
     let mut stored = vec![0; page_bytes];
+    let body = ..page_bytes.saturating_sub(TAIL);
+    let is_whole = is_page_size(page_bytes)
+        && read_steady(database, &mut stored, 0)? == page_bytes
+        && Mark::of(&stored[body], &stored[body.end..], 0).is_some();
+    if !is_whole {
+        return Err(io::Error::new(ErrorKind::InvalidData, "the first page, and the log's header"));
+    }
+    let mut buffer = vec![0; FRAME_HEADER + page_bytes];
     for (page, offset) in newest_frames(file, &mut buffer)? {
         let Some(frame) = Frame::read(file, &mut buffer, offset)? else { continue };
         let filled = read_steady(database, &mut stored, u64::from(page - 1) * page_bytes as u64)?;
-        let body = ..page_bytes - TAIL;
         if frame.mark == Some(Mark::Synced) && (filled < page_bytes || stored[body] != frame.page[body]) {
             let text = "the log's header, and transactions follow it that are not in the database";
             return Err(io::Error::new(ErrorKind::InvalidData, text));
