@@ -379,9 +379,9 @@ fn damage_to_the_header_of_the_log_is_told() {
             assert!(image.flip_bit(log, bit));
             check(image, &format!("{writes} writes, bit {bit}"));
         }
-        let mut image = start.clone();
+        let mut image = start;
         assert!(image.zero_sector(log, 0));
-        check(image, &format!("{writes} writes, a sector of zeros"));
+        check(image, &format!("{writes} writes, zeros"));
     }
 }
 
@@ -446,9 +446,9 @@ fn a_header_that_is_torn_as_the_log_starts_anew_is_no_damage() {
             let mut held = held.to_vec();
             // Where the old header is taken up again, it must not be with the old frames behind the new ones.
             for round in 0..3 {
-                let store = open(&disk, options);
-                let store = store.unwrap_or_else(|error| panic!("{how}, {fate:?}, round {round}: {error}"));
-                assert_eq!(dump(&store), held, "{how}, {fate:?}, round {round}");
+                let what = format!("{how}, {fate:?}, round {round}");
+                let store = open(&disk, options).expect(&what);
+                assert_eq!(dump(&store), held, "{what}");
                 assert_eq!(call(&store, &format!("SET k1 {round}")), Reply::ok());
                 held[1] = brief_value(&round.to_string());
                 disk.crash(|_| Fate::Drop);
@@ -479,7 +479,6 @@ fn a_crash_around_a_new_start_of_the_log_loses_nothing() {
     let options = FileOptions { page_bytes: 512, ..FileOptions::default() };
     let disk = SimulatedDisk::default();
     let store = open(&disk, options).expect("an empty disk");
-    // First a long log, of which a part lies behind all that come later.
     assert_eq!(call(&store, &format!("SET long {}", "x".repeat(600_000))), Reply::ok());
     let starts = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&starts);
@@ -512,7 +511,6 @@ fn a_sector_that_is_missing_of_the_last_transaction_is_no_damage() {
     let disk = SimulatedDisk::default();
     let _made = open(&disk, options).expect("an empty disk");
     disk.kill();
-    // The frames of the log before, each the end of a transaction, lie behind the new ones.
     let (image, held) = at_a_new_header(&disk.image(), options, false);
     for writes in 0..30 {
         let disk = SimulatedDisk::from(image.clone());
@@ -528,9 +526,12 @@ fn a_sector_that_is_missing_of_the_last_transaction_is_no_damage() {
             let disk = SimulatedDisk::from(image.clone());
             let mut at = 0..;
             disk.crash(|_| if at.next() == Some(missing) { Fate::Drop } else { Fate::Keep });
-            let what = format!("{writes} writes, without change {missing}");
-            let store = open(&disk, options).unwrap_or_else(|error| panic!("{what}: {error}"));
-            assert_eq!(brief(&call(&store, "GET k0")), held[0], "{what}");
+            let found = open(&disk, options).map(|store| brief(&call(&store, "GET k0")));
+            assert_eq!(
+                found.map_err(|it| it.to_string()),
+                Ok(held[0].clone()),
+                "{writes} writes, without change {missing}"
+            );
         }
     }
 }

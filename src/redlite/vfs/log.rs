@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
-use super::File;
 use super::checksum::{FRAME_HEADER, Mark, PAGE_MAX, TAIL, read_steady};
+use super::{File, SECTOR};
 
 /// Bytes before the first frame.
 pub(super) const HEADER: usize = 32;
@@ -62,8 +62,10 @@ fn check_frames(file: &mut dyn File, chain: &Chain, mut sums: Sums) -> io::Resul
             let text = format!("a transaction in the log, at byte {broken_at}, and others follow it");
             return Err(io::Error::new(ErrorKind::InvalidData, text));
         }
-        // A frame that does not go on from the one before may be torn: what it says of itself proves nothing.
-        let is_end = link.is_some() && frame.database_pages() != 0;
+        // Behind a frame whose checksum is lost this one may be torn, so that an old header stands before a new page: not
+        // within a sector.
+        let is_torn = frame.mark.is_none() || offset / SECTOR as u64 != (offset + 15) / SECTOR as u64;
+        let is_end = is_of_chain && (link.is_some() || !is_torn) && frame.database_pages() != 0;
         before = vec![Link { sums: frame.sums(), is_end }];
         offset += frame.len();
     }
