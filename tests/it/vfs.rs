@@ -369,8 +369,7 @@ fn damage_to_the_header_of_the_log_is_told() {
         let disk = SimulatedDisk::from(image.clone());
         let error = open(&disk, FileOptions::default()).map(drop).expect_err(what);
         assert_eq!(error.to_string(), expected, "{what}");
-        let after = disk.image();
-        assert!([name, log].iter().all(|file| after.bytes(file) == image.bytes(file)), "files change: {what}");
+        assert!([name, log].iter().all(|it| disk.image().bytes(it) == image.bytes(it)), "files change: {what}");
     };
     for writes in [1, 3, 30] {
         let start = logged(writes);
@@ -526,12 +525,8 @@ fn a_sector_that_is_missing_of_the_last_transaction_is_no_damage() {
             let disk = SimulatedDisk::from(image.clone());
             let mut at = 0..;
             disk.crash(|_| if at.next() == Some(missing) { Fate::Drop } else { Fate::Keep });
-            let found = open(&disk, options).map(|store| brief(&call(&store, "GET k0")));
-            assert_eq!(
-                found.map_err(|it| it.to_string()),
-                Ok(held[0].clone()),
-                "{writes} writes, without change {missing}"
-            );
+            let found = open(&disk, options).map_or_else(|it| it.to_string(), |it| brief(&call(&it, "GET k0")));
+            assert_eq!(found, held[0], "{writes} writes, without change {missing}");
         }
     }
 }
