@@ -369,8 +369,7 @@ fn damage_to_the_header_of_the_log_is_told() {
         let disk = SimulatedDisk::from(image.clone());
         let error = open(&disk, FileOptions::default()).map(drop).expect_err(what);
         assert_eq!(error.to_string(), expected, "{what}");
-        let after = disk.image();
-        assert!([name, log].iter().all(|file| after.bytes(file) == image.bytes(file)), "files change: {what}");
+        assert!([name, log].iter().all(|it| disk.image().bytes(it) == image.bytes(it)), "files change: {what}");
     };
     for writes in [1, 3, 30] {
         let start = logged(writes);
@@ -379,9 +378,9 @@ fn damage_to_the_header_of_the_log_is_told() {
             assert!(image.flip_bit(log, bit));
             check(image, &format!("{writes} writes, bit {bit}"));
         }
-        let mut image = start.clone();
+        let mut image = start;
         assert!(image.zero_sector(log, 0));
-        check(image, &format!("{writes} writes, a sector of zeros"));
+        check(image, &format!("{writes} writes, zeros"));
     }
 }
 
@@ -446,9 +445,9 @@ fn a_header_that_is_torn_as_the_log_starts_anew_is_no_damage() {
             let mut held = held.to_vec();
             // Where the old header is taken up again, it must not be with the old frames behind the new ones.
             for round in 0..3 {
-                let store = open(&disk, options);
-                let store = store.unwrap_or_else(|error| panic!("{how}, {fate:?}, round {round}: {error}"));
-                assert_eq!(dump(&store), held, "{how}, {fate:?}, round {round}");
+                let what = format!("{how}, {fate:?}, round {round}");
+                let store = open(&disk, options).expect(&what);
+                assert_eq!(dump(&store), held, "{what}");
                 assert_eq!(call(&store, &format!("SET k1 {round}")), Reply::ok());
                 held[1] = brief_value(&round.to_string());
                 disk.crash(|_| Fate::Drop);
@@ -479,7 +478,6 @@ fn a_crash_around_a_new_start_of_the_log_loses_nothing() {
     let options = FileOptions { page_bytes: 512, ..FileOptions::default() };
     let disk = SimulatedDisk::default();
     let store = open(&disk, options).expect("an empty disk");
-    // First a long log, of which a part lies behind all that come later.
     assert_eq!(call(&store, &format!("SET long {}", "x".repeat(600_000))), Reply::ok());
     let starts = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&starts);
@@ -499,13 +497,19 @@ fn a_crash_around_a_new_start_of_the_log_loses_nothing() {
     assert!(failed.is_empty(), "{} of 300:\n{}", failed.len(), failed.join("\n"));
 }
 
+fn lose_power_at_a_sync_of_the_log(disk: &SimulatedDisk) {
+    disk.set_hook(|call, _| match call.kind {
+        CallKind::Sync if *call.file == *Path::new(WAL) => Injection::PowerLoss,
+        _ => Injection::None,
+    });
+}
+
 #[test]
 fn a_sector_that_is_missing_of_the_last_transaction_is_no_damage() {
     let options = FileOptions { page_bytes: 512, ..FileOptions::default() };
     let disk = SimulatedDisk::default();
-    let store = open(&disk, options).expect("an empty disk");
+    let _made = open(&disk, options).expect("an empty disk");
     disk.kill();
-    // The frames of the log before, each the end of a transaction, lie behind the new ones.
     let (image, held) = at_a_new_header(&disk.image(), options, false);
     for writes in 0..30 {
         let disk = SimulatedDisk::from(image.clone());
@@ -514,20 +518,15 @@ fn a_sector_that_is_missing_of_the_last_transaction_is_no_damage() {
         for value in 0..writes {
             assert_eq!(call(&store, &format!("SET k1 {value}")), Reply::ok());
         }
-        disk.set_hook(|call, _| match call.kind {
-            CallKind::Sync if *call.file == *Path::new(WAL) => Injection::PowerLoss,
-            _ => Injection::None,
-        });
+        lose_power_at_a_sync_of_the_log(&disk);
         assert!(matches!(call(&store, &format!("SET k0 {}", "x".repeat(8000))), Reply::Error(_)));
-        let (image, mut missing) = (disk.image(), 0);
-        while missing < image.pending().len() {
+        let image = disk.image();
+        for missing in 0..image.pending().len() {
             let disk = SimulatedDisk::from(image.clone());
             let mut at = 0..;
             disk.crash(|_| if at.next() == Some(missing) { Fate::Drop } else { Fate::Keep });
-            let what = format!("{writes} writes, without change {missing}");
-            let store = open(&disk, options).unwrap_or_else(|error| panic!("{what}: {error}"));
-            assert_eq!(brief(&call(&store, "GET k0")), held[0], "{what}");
-            missing += 1;
+            let found = open(&disk, options).map_or_else(|it| it.to_string(), |it| brief(&call(&it, "GET k0")));
+            assert_eq!(found, held[0], "{writes} writes, without change {missing}");
         }
     }
 }

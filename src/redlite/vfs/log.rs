@@ -11,8 +11,8 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
-use super::File;
 use super::checksum::{FRAME_HEADER, Mark, PAGE_MAX, TAIL, read_steady};
+use super::{File, SECTOR};
 
 /// Bytes before the first frame.
 pub(super) const HEADER: usize = 32;
@@ -62,8 +62,10 @@ fn check_frames(file: &mut dyn File, chain: &Chain, mut sums: Sums) -> io::Resul
             let text = format!("a transaction in the log, at byte {broken_at}, and others follow it");
             return Err(io::Error::new(ErrorKind::InvalidData, text));
         }
-        // A frame that does not go on from the one before may be torn: what it says of itself proves nothing.
-        let is_end = link.is_some() && frame.database_pages() != 0;
+        // Behind a frame whose checksum is lost this one may be torn, so that an old header stands before a new page: not
+        // within a sector.
+        let is_torn = frame.mark.is_none() || offset / SECTOR as u64 != (offset + 15) / SECTOR as u64;
+        let is_end = is_of_chain && (link.is_some() || !is_torn) && frame.database_pages() != 0;
         before = vec![Link { sums: frame.sums(), is_end }];
         offset += frame.len();
     }
@@ -76,16 +78,20 @@ fn check_written_back(file: &mut dyn File, database: &mut dyn File) -> io::Resul
     read_steady(database, &mut size, 16)?;
     let page_bytes = match usize::from(u16::from_be_bytes(size)) {
         1 => PAGE_MAX,
-        bytes if is_page_size(bytes) => bytes,
-        // The database is refused for that.
-        _ => return Ok(()),
+        bytes => bytes,
     };
-    let mut buffer = vec![0; FRAME_HEADER + page_bytes];
     let mut stored = vec![0; page_bytes];
+    let body = ..page_bytes.saturating_sub(TAIL);
+    let is_whole = is_page_size(page_bytes)
+        && read_steady(database, &mut stored, 0)? == page_bytes
+        && Mark::of(&stored[body], &stored[body.end..], 0).is_some();
+    if !is_whole {
+        return Err(io::Error::new(ErrorKind::InvalidData, "the first page, and the log's header"));
+    }
+    let mut buffer = vec![0; FRAME_HEADER + page_bytes];
     for (page, offset) in newest_frames(file, &mut buffer)? {
         let Some(frame) = Frame::read(file, &mut buffer, offset)? else { continue };
         let filled = read_steady(database, &mut stored, u64::from(page - 1) * page_bytes as u64)?;
-        let body = ..page_bytes - TAIL;
         if frame.mark == Some(Mark::Synced) && (filled < page_bytes || stored[body] != frame.page[body]) {
             let text = "the log's header, and transactions follow it that are not in the database";
             return Err(io::Error::new(ErrorKind::InvalidData, text));
