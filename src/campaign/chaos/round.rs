@@ -202,7 +202,8 @@ impl<'a> Round<'a> {
             let misread = strikes.iter().filter(|strike| strike.fault == faults::MISREADING).count();
             if strike.fault == faults::DAMAGE || misread > 1 {
                 self.damaged_after.get_or_insert(self.history.len());
-                self.damages += 1;
+                // What is read wrongly again and again may hide damage that is there from what looks for it.
+                self.damages += if misread > 1 { self.history.len() } else { 1 };
             }
             if strike.fault == faults::LIE {
                 self.lying_after.get_or_insert(self.history.len());
