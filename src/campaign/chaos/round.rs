@@ -200,10 +200,14 @@ impl<'a> Round<'a> {
             // What is read wrongly may be read well the next time; what is written wrongly stays, and what is read
             // wrongly again and again cannot be told from it.
             let misread = strikes.iter().filter(|strike| strike.fault == faults::MISREADING).count();
-            if strike.fault == faults::DAMAGE || misread > 1 {
+            if strike.fault == faults::DAMAGE {
                 self.damaged_after.get_or_insert(self.history.len());
-                // What is read wrongly again and again may hide damage that is there from what looks for it.
-                self.damages += if misread > 1 { self.history.len() } else { 1 };
+                self.damages += 1;
+            } else if misread > 1 {
+                // It strikes what was written last, whenever that was; and it may hide damage that is there already from
+                // what looks for it.
+                let hides = self.damaged_after.replace(0).is_some();
+                self.damages += if hides { self.history.len() } else { 1 };
             }
             if strike.fault == faults::LIE {
                 self.lying_after.get_or_insert(self.history.len());
