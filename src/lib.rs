@@ -25,7 +25,7 @@
 //! | [`resp`] | exact replies, requests, bounded decoder, encoder | | |
 //! | [`spec`] | facts about every command | a row in its family's file | `resp` |
 //! | [`trace`] | traces and their three forms | | `seed resp spec` |
-//! | [`faults`] | the table of faults: empty until there is a target that injects them | a row | `trace` and what it may |
+//! | [`faults`] | the table of faults, and where those of a seed stand in its trace | a row | `trace` and what it may |
 //! | [`generate`] | groups, pools, generation by syntax | a row in the table of groups | `faults` and what it may |
 //! | [`diff`] | rules, keyspaces, classes, rendering | a row in the table of rules | the same |
 //! | [`shrink`] | the loop and its passes | a row in the table of passes | the same |
