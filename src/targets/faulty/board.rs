@@ -100,10 +100,11 @@ impl Board {
 
     /// What goes wrong with a call.
     pub fn decide(&mut self, call: &vfs::Call) -> Injection {
-        if self.is_paused {
-            return Injection::None;
-        }
         let kind = call_of(call.kind);
+        if self.is_paused {
+            // A disk that lies does not begin to tell the truth because dst looks.
+            return if self.lies_about(kind) { Injection::Lie } else { Injection::None };
+        }
         let op = self.op;
         let mut injection = Injection::None;
         for armed in &mut self.armed {
@@ -128,6 +129,13 @@ impl Board {
             }
         }
         injection
+    }
+
+    fn lies_about(&self, kind: Call) -> bool {
+        self.armed.iter().any(|armed| match armed.plan {
+            Plan::Calls { kinds, nth, effect: Effect::Lie, .. } => armed.seen > nth && kinds.contains(&kind),
+            _ => false,
+        })
     }
 
     /// The connection of the op that runs is to end so.
