@@ -669,7 +669,7 @@ fn calls_are_counted_and_listed() {
     disk.set_hook(|call, _| if call.kind == CallKind::Write { Injection::Delay { us: 7 } } else { Injection::None });
     assert_eq!(call(&store, "SET k v"), Reply::ok());
     let lines: Vec<String> = disk.take_trace().iter().map(ToString::to_string).collect();
-    assert!(lines.iter().any(|line| line.ends_with(" write store.db-wal 0+32")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.ends_with(" write store.db-wal 0+32 ✗")), "{lines:?}");
     assert!(lines.last().is_some_and(|line| line.ends_with("sync store.db-wal")), "{lines:?}");
     let writes = lines.iter().filter(|line| line.contains(" write ")).count() as u64;
     assert_eq!(disk.counts().injected[&(CallKind::Write, InjectionKind::Delay)], writes);
