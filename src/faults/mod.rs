@@ -356,10 +356,15 @@ impl Fault {
         self.nth_at().is_some()
     }
 
+    /// What its lowest arguments come to.
+    fn simplest(&self) -> Plan {
+        let lowest: Vec<i64> = self.params.iter().map(|param| *param.range.start()).collect();
+        (self.plan)(&lowest)
+    }
+
     /// True where what it strikes may fail: an error is to be expected then.
     pub fn fails_calls(&self) -> bool {
-        let lowest: Vec<i64> = self.params.iter().map(|param| *param.range.start()).collect();
-        match (self.plan)(&lowest) {
+        match self.simplest() {
             Plan::Calls { effect: Effect::Delay { .. } | Effect::Lie, .. } => false,
             Plan::Calls { .. } | Plan::Quota { .. } | Plan::Memory { .. } => true,
             Plan::Connection { .. } | Plan::Upkeep(_) => false,
@@ -368,8 +373,7 @@ impl Fault {
 
     /// True where it fills the disk.
     pub fn fills_disk(&self) -> bool {
-        let lowest: Vec<i64> = self.params.iter().map(|param| *param.range.start()).collect();
-        matches!((self.plan)(&lowest), Plan::Calls { effect: Effect::Full, .. } | Plan::Quota { .. })
+        matches!(self.simplest(), Plan::Calls { effect: Effect::Full, .. } | Plan::Quota { .. })
     }
 
     /// True where it takes place between commands, and nothing goes wrong.

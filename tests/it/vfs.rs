@@ -317,15 +317,20 @@ fn a_read_that_fails_once_is_tried_again_and_an_old_sector_is_no_new_one() {
     }
 }
 
-#[test]
-fn damage_in_the_middle_of_the_log_is_not_its_end() {
+/// A disk whose log holds `SET k0 0` to `SET k0 19`, a transaction each.
+fn with_twenty_transactions(options: FileOptions) -> Image {
     let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, options).expect("a store");
     for value in 0..20 {
         assert_eq!(call(&store, &format!("SET k0 {value}")), Reply::ok());
     }
     disk.kill();
-    let start = disk.image();
+    disk.image()
+}
+
+#[test]
+fn damage_in_the_middle_of_the_log_is_not_its_end() {
+    let start = with_twenty_transactions(FileOptions::default());
     let log = Path::new(WAL);
     let bytes = start.bytes(log).expect("the log").len() as u64;
     let mut random = Random::seeded(3);
@@ -561,13 +566,7 @@ fn what_is_left_of_two_power_losses_is_no_damage() {
 
 #[test]
 fn without_syncs_damage_in_the_log_ends_it() {
-    let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, with(Durability::Normal)).expect("a store");
-    for value in 0..20 {
-        assert_eq!(call(&store, &format!("SET k0 {value}")), Reply::ok());
-    }
-    disk.kill();
-    let start = disk.image();
+    let start = with_twenty_transactions(with(Durability::Normal));
     let log = Path::new(WAL);
     let bytes = start.bytes(log).expect("the log").len() as u64;
     let mut held = Vec::new();

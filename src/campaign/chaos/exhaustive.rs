@@ -70,8 +70,7 @@ impl Bench<'_> {
             if let Act::Advance { ms } = op.act {
                 clock.start_ms = clock.start_ms.saturating_add_unsigned(ms);
             }
-            let (_, found) = session.points(op)?;
-            for point in found {
+            for point in session.points(op)? {
                 if self.stop.load(Ordering::Relaxed) {
                     return Ok(false);
                 }

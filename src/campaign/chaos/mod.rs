@@ -34,7 +34,7 @@ use crate::targets::TargetError;
 use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, Sync};
 use crate::trace::{Act, Header, Op, Trace};
 
-use round::{Outcome, Pair, Tally};
+use round::{Outcome, Pair, Tally, add_injected};
 
 /// What is tested unless the user says otherwise.
 pub const DEFAULT_SUBJECT: &str = "redlite";
@@ -292,7 +292,7 @@ impl Sum {
     fn take(&mut self, at: u64, outcome: Outcome, ops: Option<Vec<Op>>) {
         self.seeds += 1;
         self.tally.add(&outcome.tally);
-        add(&mut self.injected, outcome.injected);
+        add_injected(&mut self.injected, outcome.injected);
         if let Some(violation) = outcome.violation {
             self.divergent += 1;
             self.note(violation.class(), Seen { first: at, count: 1, ops });
@@ -318,7 +318,7 @@ impl Sum {
         self.points.merge(&other.points);
         self.is_cut |= other.is_cut;
         self.tally.add(&other.tally);
-        add(&mut self.injected, other.injected);
+        add_injected(&mut self.injected, other.injected);
         other.classes.into_iter().for_each(|(class, seen)| self.note(class, seen));
     }
 }
@@ -334,12 +334,6 @@ impl Exhausted {
         self.complete += other.complete;
         self.losses += other.losses;
         self.struck += other.struck;
-    }
-}
-
-fn add(sum: &mut Injected, more: Injected) {
-    for (what, count) in more {
-        *sum.entry(what).or_default() += count;
     }
 }
 

@@ -37,10 +37,15 @@ impl Outcome {
     /// Adds another run; its violation, where there was none.
     pub fn add(&mut self, other: Outcome) {
         self.tally.add(&other.tally);
-        for (what, count) in other.injected {
-            *self.injected.entry(what).or_default() += count;
-        }
+        add_injected(&mut self.injected, other.injected);
         self.violation = self.violation.take().or(other.violation);
+    }
+}
+
+/// Adds what was injected in another run.
+pub fn add_injected(sum: &mut Injected, more: Injected) {
+    for (what, count) in more {
+        *sum.entry(what).or_default() += count;
     }
 }
 
@@ -262,7 +267,7 @@ impl<'a> Round<'a> {
     fn failed(&mut self, op: &Op, got: Reply, strikes: &[Strike]) -> Judged {
         self.outcome.tally.failed += 1;
         self.outcome.tally.told += u64::from(names_damage(&got));
-        if let Some(why) = self.unexplained(&got, strikes) {
+        if let Some(why) = self.misfit(&got, strikes) {
             let want = self.model.perform(op)?;
             return self.violation(Breach::UnexplainedError, want, got, why);
         }
@@ -277,16 +282,18 @@ impl<'a> Round<'a> {
         self.compare(Breach::HalfDone, "the command failed, and this has changed")
     }
 
-    /// Why an error should not be, where nothing that struck the op explains it.
-    fn unexplained(&self, got: &Reply, strikes: &[Strike]) -> Option<&'static str> {
-        let faults: Vec<&Fault> = strikes.iter().filter_map(|strike| faults::fault(strike.fault)).collect();
-        let mut failing = faults.into_iter().filter(|fault| fault.fails_calls()).peekable();
-        if failing.peek().is_none() {
-            let is_told = self.damaged_after.is_some() && names_damage(got);
-            return if is_told { None } else { Some("no fault struck this op that could have made it fail") };
+    /// True where something that struck an op, or damage, may be why it failed.
+    fn is_explained(&self, got: &Reply, strikes: &[Strike]) -> bool {
+        failing(strikes).next().is_some() || self.damaged_after.is_some() && names_damage(got)
+    }
+
+    /// Why a command should not have failed so. A full disk is no damage, and clients know it by the code that Redis
+    /// gives it.
+    fn misfit(&self, got: &Reply, strikes: &[Strike]) -> Option<&'static str> {
+        if !self.is_explained(got, strikes) {
+            return Some(UNEXPLAINED);
         }
-        // A full disk is no damage, and clients know it by the code that Redis gives it.
-        let is_full = failing.all(Fault::fills_disk);
+        let is_full = failing(strikes).next().is_some() && failing(strikes).all(Fault::fills_disk);
         (is_full && self.damaged_after.is_none() && !starts_with(got, b"MISCONF "))
             .then_some("a full disk is told as MISCONF")
     }
@@ -307,7 +314,7 @@ impl<'a> Round<'a> {
         match unseen {
             Some(reply) if is_storage_error(&reply) => {
                 self.outcome.tally.failed += 1;
-                if let Some(why) = self.unexplained(&reply, strikes) {
+                if let Some(why) = self.misfit(&reply, strikes) {
                     return self.violation(Breach::UnexplainedError, Reply::ok(), reply, why);
                 }
             }
@@ -328,10 +335,10 @@ impl<'a> Round<'a> {
         }
         self.outcome.tally.failed += 1;
         self.outcome.tally.told += u64::from(names_damage(&got));
-        match self.unexplained(&got, strikes) {
-            Some("a full disk is told as MISCONF") | None => self.compare(Breach::HalfDone, "upkeep failed"),
-            Some(why) => self.violation(Breach::UnexplainedError, Reply::ok(), got, why),
+        if !self.is_explained(&got, strikes) {
+            return self.violation(Breach::UnexplainedError, Reply::ok(), got, UNEXPLAINED);
         }
+        self.compare(Breach::HalfDone, "upkeep failed")
     }
 
     /// All is in the database file now, unless something kept the store from writing it there.
@@ -527,6 +534,13 @@ impl<'a> Round<'a> {
     fn violation(&self, breach: Breach, want: Reply, got: Reply, note: impl Into<String>) -> Judged {
         Ok(Some(Violation { at: self.at, breach, fault: "", want, got, note: note.into() }))
     }
+}
+
+const UNEXPLAINED: &str = "no fault struck this op that could have made it fail";
+
+/// The faults that struck and may make what they strike fail.
+fn failing(strikes: &[Strike]) -> impl Iterator<Item = &'static Fault> {
+    strikes.iter().filter_map(|strike| faults::fault(strike.fault)).filter(|fault| fault.fails_calls())
 }
 
 /// True for what Redlite says where the storage failed, see `redlite::failure`.

@@ -41,6 +41,18 @@ struct Armed {
     seen_in_op: u64,
 }
 
+impl Armed {
+    /// How many allocations still succeed, and how many then do not; `None` where none fails any more.
+    fn memory_left(&self) -> Option<(u64, u64)> {
+        match self.plan {
+            Plan::Memory { nth, times } if self.seen < nth + times => {
+                Some((nth.saturating_sub(self.seen), times - self.seen.saturating_sub(nth)))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A strike that the disk has yet to say of that it made a difference.
 #[derive(Debug)]
 struct Aimed {
@@ -157,24 +169,17 @@ impl Board {
 
     /// Which of the allocations to come fail: how many succeed before, and how many then do not.
     pub fn memory_plan(&self) -> Option<(u64, u64)> {
-        self.armed.iter().find_map(|armed| match armed.plan {
-            Plan::Memory { nth, times } if armed.seen < nth + times => {
-                Some((nth.saturating_sub(armed.seen), times - armed.seen.saturating_sub(nth)))
-            }
-            _ => None,
-        })
+        self.armed.iter().find_map(Armed::memory_left)
     }
 
     /// Counts the allocations of an op, or of a part of it, and those that failed.
     pub fn note_memory(&mut self, asked: u64, failed: u64) {
-        let op = self.op;
-        let is_due = |armed: &&mut Armed| matches!(armed.plan, Plan::Memory { nth, times } if armed.seen < nth + times);
-        let Some(armed) = self.armed.iter_mut().find(is_due) else { return };
-        let Plan::Memory { nth, .. } = armed.plan else { return };
-        let nth = nth.saturating_sub(armed.seen) + armed.seen_in_op;
+        let mut armed = self.armed.iter_mut();
+        let Some((nth, armed)) = armed.find_map(|armed| Some((armed.memory_left()?.0, armed))) else { return };
+        let (fault, armed_at, nth) = (armed.fault.name, armed.armed_at, nth + armed.seen_in_op);
         armed.seen += asked;
         armed.seen_in_op += asked;
-        let strike = Strike { fault: armed.fault.name, armed_at: armed.armed_at, struck_at: op, nth };
+        let strike = Strike { fault, armed_at, struck_at: self.op, nth };
         for _ in 0..failed {
             self.note(strike.clone(), None);
         }

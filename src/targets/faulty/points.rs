@@ -53,7 +53,7 @@ impl FaultySession {
     ///
     /// # Errors
     /// As [`FaultySession::perform`].
-    pub fn points(&mut self, op: &Op) -> Result<(Reply, Vec<Point>), TargetError> {
+    pub fn points(&mut self, op: &Op) -> Result<Vec<Point>, TargetError> {
         /// The points, how many calls there were, and what the last one was.
         type Seen = (Vec<Point>, u64, Option<CallKind>);
         let (execute, slip) = (self.inner.execute(), self.slip);
@@ -76,7 +76,8 @@ impl FaultySession {
         hook(&self.disk, &self.board);
         let mut seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
         note_end(&mut seen, &self.disk.image());
-        Ok((step?.reply, seen.0))
+        step?;
+        Ok(seen.0)
     }
 }
 
