@@ -1,9 +1,9 @@
 //! The table of groups, and which commands each draws from.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
-use crate::spec::{Command, Family, Fidelity, Module, commands, is_container};
+use crate::spec::{Command, Family, Module, commands, is_container};
 
 use super::arguments::Type;
 use super::connections::Rates;
@@ -276,9 +276,9 @@ fn weight(group: &Group, command: &Command) -> u32 {
 
 /// The commands of `group` with their weights, worked out once in a process: seeds are many and short.
 pub(super) fn plans(group: &Group) -> &'static [(Plan, u32)] {
-    static PLANS: LazyLock<Vec<Vec<(Plan, u32)>>> = LazyLock::new(|| GROUPS.iter().map(prepare).collect());
+    static PLANS: [OnceLock<Vec<(Plan, u32)>>; GROUPS.len()] = [const { OnceLock::new() }; GROUPS.len()];
     let at = GROUPS.iter().position(|row| row.name == group.name);
-    at.map_or(&[], |at| &PLANS[at])
+    at.map_or(&[], |at| PLANS[at].get_or_init(|| prepare(&GROUPS[at])))
 }
 
 /// The command of this name, also where it is no command of a group.
@@ -294,11 +294,4 @@ pub(super) fn plan(name: &str) -> &'static Plan {
 fn prepare(group: &Group) -> Vec<(Plan, u32)> {
     let weighted = commands().map(|command| (Plan::new(command), weight(group, command)));
     weighted.filter(|(_, weight)| *weight > 0).collect()
-}
-
-/// True for commands whose replies cannot be compared one by one: each makes a replay stop and look.
-pub(super) fn is_loose(command: &Command) -> bool {
-    let random = matches!(command.fidelity, Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::Cursor);
-    let fact = command.fidelity == Fidelity::ServerFact && command.name != "HELLO";
-    random || fact || command.name == "DBSIZE"
 }

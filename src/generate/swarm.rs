@@ -7,11 +7,10 @@ use crate::seed::{Seed, Stream};
 use crate::spec::Family;
 
 use super::arguments::Type;
-use super::groups::{Group, is_loose, plans};
+use super::groups::{Group, plans};
 use super::pools::Skew;
 use super::stream;
 use super::walk::Plan;
-use super::weights::ALWAYS_ON;
 
 /// The options of one seed.
 #[derive(Debug)]
@@ -86,7 +85,7 @@ const FOCUS: u32 = 8;
 /// How many more keys there are where a search looks for some of them.
 const DOCUMENTS_FACTOR: u32 = 4;
 
-/// Of 100 operations, at most so many may be loose (see [`is_loose`]).
+/// Of 100 operations, at most so many may be loose (see [`Plan::is_loose`]).
 const LOOSE_PERCENT_MAX: u64 = 3;
 
 impl Swarm {
@@ -151,9 +150,11 @@ impl Swarm {
         if self.types.is_empty() {
             self.types = group.types.to_vec();
         }
-        for (plan, usual) in plans(group) {
+        let plans = plans(group);
+        self.plans.reserve(plans.len());
+        for (plan, usual) in plans {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
-            let is_off = stream.chance(off_in_16, 16) && !ALWAYS_ON.contains(&plan.command.name);
+            let is_off = stream.chance(off_in_16, 16) && !plan.always_on;
             if is_off || !self.allows(group, plan) {
                 self.off.push(plan.command.name);
             } else {
@@ -174,12 +175,12 @@ fn draw_conns(group: &Group, stream: &mut Stream) -> u16 {
 /// Scales loose commands down to their share.
 fn bound_loose(plans: &mut [(&'static Plan, u32)]) {
     let sum = |loose: bool| -> u64 {
-        plans.iter().filter(|(plan, _)| is_loose(plan.command) == loose).map(|(_, weight)| u64::from(*weight)).sum()
+        plans.iter().filter(|(plan, _)| plan.is_loose == loose).map(|(_, weight)| u64::from(*weight)).sum()
     };
     let (loose, exact) = (sum(true), sum(false));
     let loose_max = exact * LOOSE_PERCENT_MAX / (100 - LOOSE_PERCENT_MAX);
     if loose > loose_max {
-        for (_, weight) in plans.iter_mut().filter(|(plan, _)| is_loose(plan.command)) {
+        for (_, weight) in plans.iter_mut().filter(|(plan, _)| plan.is_loose) {
             *weight = ((u64::from(*weight) * loose_max / loose) as u32).max(1);
         }
     }

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::groups::is_loose;
 use super::numbers::ODD_CURSORS;
+use super::walk::is_loose;
 use super::*;
 use crate::spec::syntax::{Node, args_min};
 use crate::spec::{Command, Family, Fidelity, commands, is_container, lookup_request};

@@ -2,9 +2,10 @@
 
 use crate::resp::Argv;
 use crate::spec::syntax::{Node, Sequence, Slot, contains};
-use crate::spec::{Command, Family, Keys};
+use crate::spec::{Command, Family, Fidelity, Keys};
 
 use super::arguments::Arguments;
+use super::weights::ALWAYS_ON;
 
 /// A command made ready for walking.
 #[derive(Debug)]
@@ -29,6 +30,10 @@ pub(super) struct Plan {
     pub names_bounds: bool,
     /// True where it takes time and memory by the product of two strings' lengths.
     pub multiplies: bool,
+    /// True where no seed switches it off.
+    pub always_on: bool,
+    /// True where its replies cannot be compared one by one: each makes a replay stop and look.
+    pub is_loose: bool,
 }
 
 impl Plan {
@@ -48,8 +53,17 @@ impl Plan {
             sorts: contains(tree, Slot::WeightPattern),
             names_bounds: contains(tree, Slot::LexBound),
             multiplies: command.name == "LCS",
+            always_on: ALWAYS_ON.contains(&command.name),
+            is_loose: is_loose(command),
         }
     }
+}
+
+/// True for commands that make a replay stop and look.
+pub(super) fn is_loose(command: &Command) -> bool {
+    let random = matches!(command.fidelity, Fidelity::RandomPick | Fidelity::RandomPop | Fidelity::Cursor);
+    let fact = command.fidelity == Fidelity::ServerFact && command.name != "HELLO";
+    random || fact || command.name == "DBSIZE"
 }
 
 /// True for the only part that may be left out, where it may also come many times: it is what the command is for.

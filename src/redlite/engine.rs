@@ -238,6 +238,24 @@ impl Redlite {
         Batch { engine: lock(&self.engine) }
     }
 
+    /// Puts off commits until [`Redlite::end_deferral`], for whoever runs many commands of which only all together count.
+    /// What fails the storage, or panics, undoes all of them, and their replies were not true.
+    pub fn defer_commits(&self) {
+        lock(&self.engine).store.defer_commits();
+    }
+
+    /// False where some of what was put off is undone already.
+    pub fn is_whole(&self) -> bool {
+        lock(&self.engine).store.is_whole()
+    }
+
+    /// Commits what was put off, and each command by itself again: true where that is everything that was replied to,
+    /// false where some of it was undone.
+    pub fn end_deferral(&self) -> bool {
+        let store = &mut lock(&self.engine).store;
+        store.end_deferral().inspect_err(|_| store.rollback()).unwrap_or(false)
+    }
+
     /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
     /// the system's clock at [`Redlite::next_timeout_ms`].
     pub fn expire_waits(&self) {

@@ -18,7 +18,9 @@ use crate::resp::{Argv, DecodeError, Decoder, Limits, Reply};
 /// How many bytes of requests are encoded before they are sent.
 const WRITE_BYTES: usize = 64 << 10;
 /// How many bytes are read at once.
-const READ_BYTES: usize = 64 << 10;
+const READ_BYTES_MAX: usize = 64 << 10;
+/// Room for the first read of a connection: most are short, and the room is zeroed first.
+const READ_BYTES_MIN: usize = 4 << 10;
 /// What a write buffer may keep after a large request.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
@@ -142,6 +144,8 @@ pub(super) struct Connection {
     out: Vec<u8>,
     sent: usize,
     deadline: Duration,
+    /// Room for the next read.
+    read_bytes: usize,
 }
 
 impl Connection {
@@ -161,7 +165,7 @@ impl Connection {
             }
         };
         let decoder = Decoder::new(Limits::default());
-        Ok(Self { stream, decoder, out: Vec::new(), sent: 0, deadline })
+        Ok(Self { stream, decoder, out: Vec::new(), sent: 0, deadline, read_bytes: READ_BYTES_MIN })
     }
 
     /// Sends requests and takes their replies, in any overlap, so that neither side waits on the other's full
@@ -258,10 +262,10 @@ impl Connection {
     pub fn take_arrived(&mut self, frames: &mut Vec<Reply>) -> Result<usize, Failure> {
         let (mut bytes, mut end) = (0, None);
         while end.is_none() {
-            match recv(&self.stream, self.decoder.spare(READ_BYTES), RecvFlags::DONTWAIT) {
+            match recv(&self.stream, self.decoder.spare(self.read_bytes), RecvFlags::DONTWAIT) {
                 Ok((_, 0)) => end = Some(Err(Failure::Closed)),
                 Ok((_, count)) => {
-                    self.decoder.advance(count);
+                    self.feed(count);
                     bytes += count;
                 }
                 Err(Errno::INTR) => {}
@@ -336,13 +340,21 @@ impl Connection {
         }
     }
 
+    /// Takes what was just read. A read that filled its room is followed by a larger one.
+    fn feed(&mut self, count: usize) {
+        self.decoder.advance(count);
+        if count >= self.read_bytes {
+            self.read_bytes = (self.read_bytes * 4).min(READ_BYTES_MAX);
+        }
+    }
+
     /// Reads once into the decoder, waiting as `wait` says.
     fn receive(&mut self, wait: Wait, last_reply: Instant) -> Result<(), Failure> {
         let flags = if wait == Wait::Read { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
-        match recv(&self.stream, self.decoder.spare(READ_BYTES), flags) {
+        match recv(&self.stream, self.decoder.spare(self.read_bytes), flags) {
             Ok((_, 0)) => return Err(Failure::Closed),
             Ok((_, count)) => {
-                self.decoder.advance(count);
+                self.feed(count);
                 return Ok(());
             }
             Err(Errno::AGAIN) if wait == Wait::No => return Ok(()),

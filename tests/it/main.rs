@@ -7,6 +7,7 @@ mod chaos_kill;
 mod cli;
 mod connections;
 mod coverage;
+mod deferral;
 mod full_disk;
 mod generate;
 mod house;

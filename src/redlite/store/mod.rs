@@ -59,6 +59,18 @@ pub(super) struct Store {
     /// Of each type, whether there may be elements: emptying tables that are empty takes time, too.
     may_hold: [bool; keyspace::TYPES_COUNT],
     rows: rows::Rows,
+    /// Whether commits are put off, and what became of what they would have made last.
+    deferral: Deferral,
+}
+
+/// Whether commits are put off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Deferral {
+    #[default]
+    No,
+    Yes,
+    /// They are, and what commands had changed by then was undone with what a later one had.
+    Undone,
 }
 
 impl Store {
@@ -85,6 +97,7 @@ impl Store {
             ranks: ranks::Ranks::default(),
             may_hold: [true; keyspace::TYPES_COUNT],
             rows: rows::Rows::default(),
+            deferral: Deferral::No,
         };
         store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
         Ok(store)
@@ -178,12 +191,32 @@ impl Store {
     pub fn commit(&mut self) -> rusqlite::Result<()> {
         self.finish_rollback()?;
         self.refresh_indexes()?;
+        if self.deferral != Deferral::No {
+            return Ok(());
+        }
         self.store_rows()?;
         if !self.sqlite.is_autocommit() {
             self.sqlite.prepare_cached("COMMIT")?.execute([])?;
             self.vfs.iter().for_each(Vfs::note_commit);
         }
         Ok(())
+    }
+
+    /// From now on [`Store::commit`] leaves the transaction open: what it would have made last, a failure undoes.
+    pub fn defer_commits(&mut self) {
+        self.deferral = Deferral::Yes;
+    }
+
+    /// False where some of what was put off is undone.
+    pub fn is_whole(&self) -> bool {
+        self.deferral != Deferral::Undone
+    }
+
+    /// Commits what was put off, and each command by itself from now on. False where some of it was undone.
+    pub fn end_deferral(&mut self) -> rusqlite::Result<bool> {
+        let deferral = std::mem::take(&mut self.deferral);
+        self.commit()?;
+        Ok(deferral != Deferral::Undone)
     }
 
     /// True where a commit would write to a file.
@@ -193,6 +226,9 @@ impl Store {
 
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
+        if self.deferral == Deferral::Yes {
+            self.deferral = Deferral::Undone;
+        }
         self.forget_signals();
         self.ranks.clear();
         self.may_hold.fill(true);

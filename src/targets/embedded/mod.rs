@@ -177,6 +177,14 @@ pub(super) struct EmbeddedSession {
     known: Known,
     notes: Vec<String>,
     lease: Option<Lease>,
+    /// In memory, from a reset on: what was replayed since, in one transaction.
+    uncommitted: Option<Uncommitted>,
+}
+
+/// A trace whose commits are put off: one transaction is several times as fast as one for each command.
+struct Uncommitted {
+    header: Header,
+    ops: Vec<Op>,
 }
 
 impl EmbeddedSession {
@@ -193,6 +201,7 @@ impl EmbeddedSession {
             known: Known::new(),
             notes: Vec::new(),
             lease: None,
+            uncommitted: None,
         })
     }
 
@@ -329,6 +338,34 @@ impl EmbeddedSession {
         failure.reply()
     }
 
+    /// Commits what was put off, and each command by itself from now on. What was undone is done again.
+    fn settle(&mut self) -> Result<(), TargetError> {
+        let Some(Uncommitted { header, ops }) = self.uncommitted.take() else { return Ok(()) };
+        if self.store.end_deferral() {
+            return Ok(());
+        }
+        self.empty(&header)?;
+        let notes = self.notes.len();
+        self.replay_singly(&ops, &mut Vec::new())?;
+        self.notes.truncate(notes);
+        Ok(())
+    }
+
+    fn empty(&mut self, header: &Header) -> Result<(), TargetError> {
+        self.connections.clear();
+        self.clock.set(header.start_ms);
+        // What a trace's picks are follows from the trace, not from those that were replayed before it.
+        self.store.set_random(Random::seeded(0));
+        self.store.clear().map_err(|source| self.place.failed(source))
+    }
+
+    fn replay_singly(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        for op in ops {
+            replies.push(self.perform(op)?);
+        }
+        Ok(())
+    }
+
     /// Runs one op.
     pub(super) fn perform(&mut self, op: &Op) -> Result<Reply, TargetError> {
         match &op.act {
@@ -356,13 +393,24 @@ impl EmbeddedSession {
 impl Session for EmbeddedSession {
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
         replies.reserve(ops.len());
-        for op in ops {
-            replies.push(self.perform(op)?);
+        let (replies_before, notes_before) = (replies.len(), self.notes.len());
+        if self.uncommitted.as_ref().is_some_and(|uncommitted| uncommitted.ops.is_empty()) {
+            self.store.defer_commits();
         }
-        Ok(())
+        self.replay_singly(ops, replies)?;
+        let Some(uncommitted) = &mut self.uncommitted else { return Ok(()) };
+        if self.store.is_whole() {
+            uncommitted.ops.extend_from_slice(ops);
+            return Ok(());
+        }
+        replies.truncate(replies_before);
+        self.notes.truncate(notes_before);
+        self.settle()?;
+        self.replay_singly(ops, replies)
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        self.settle()?;
         let admin = &mut Admin(self.store.client());
         let keys = if matches!(self.place, Place::Memory) { self.store.keys().ok() } else { None };
         let read = match keys {
@@ -382,11 +430,14 @@ impl Session for EmbeddedSession {
     }
 
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
-        self.connections.clear();
-        self.clock.set(header.start_ms);
-        // What a trace's picks are follows from the trace, not from those that were replayed before it.
-        self.store.set_random(Random::seeded(0));
-        self.store.clear().map_err(|source| self.place.failed(source))
+        if self.uncommitted.take().is_some() {
+            self.store.end_deferral();
+        }
+        self.empty(header)?;
+        if matches!(self.place, Place::Memory) {
+            self.uncommitted = Some(Uncommitted { header: header.clone(), ops: Vec::new() });
+        }
+        Ok(())
     }
 
     fn take_notes(&mut self) -> Vec<String> {

@@ -87,22 +87,24 @@ impl Sketch {
     /// Adds an element; true where a register rose.
     pub fn add(&mut self, element: &[u8]) -> Result<bool, Corrupted> {
         let (register, value) = hash::locate(element);
-        self.raise_one(register, value)
+        self.raise_one(register, value, &mut sparse::Place::start())
     }
 
     /// Raises every register to that of `union`.
     pub fn raise(&mut self, union: &Registers) -> Result<(), Corrupted> {
+        let mut place = sparse::Place::start();
         for (register, &value) in union.0.iter().enumerate().filter(|(_, value)| **value > 0) {
-            self.raise_one(register, value)?;
+            self.raise_one(register, value, &mut place)?;
         }
         Ok(())
     }
 
-    fn raise_one(&mut self, register: usize, value: u8) -> Result<bool, Corrupted> {
+    /// Raises a register, from `place` on, which is not behind it.
+    fn raise_one(&mut self, register: usize, value: u8, place: &mut sparse::Place) -> Result<bool, Corrupted> {
         if self.is_dense() {
             return Ok(self.raise_dense(register, value));
         }
-        match sparse::raise(&mut self.bytes, register, value)? {
+        match sparse::raise(&mut self.bytes, place, register, value)? {
             sparse::Raised::Kept => Ok(false),
             sparse::Raised::Changed => Ok(true),
             sparse::Raised::Full => {
@@ -133,6 +135,15 @@ impl Sketch {
         (self.window(at) >> shift & REGISTER_MAX) as u8
     }
 
+    /// Every register of a dense sketch: three bytes hold four.
+    fn dense_registers(&self) -> impl Iterator<Item = u8> {
+        let four = |bytes: &[u8]| {
+            let bits = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]);
+            [0, 1, 2, 3].map(|at| (bits >> (at * REGISTER_BITS)) as u8 & REGISTER_MAX as u8)
+        };
+        self.bytes[HEADER_BYTES..].chunks_exact(3).flat_map(four)
+    }
+
     /// Two bytes, which hold the whole of a register that starts in the first.
     fn window(&self, at: usize) -> u16 {
         u16::from_le_bytes([self.bytes[at], self.bytes.get(at + 1).copied().unwrap_or(0)])
@@ -154,9 +165,8 @@ impl Sketch {
     /// Raises every register of `union` to that of the sketch.
     pub fn merge_into(&self, union: &mut Registers) -> Result<(), Corrupted> {
         if self.is_dense() {
-            for (register, highest) in union.0.iter_mut().enumerate() {
-                *highest = self.dense(register).max(*highest);
-            }
+            let raise = |(highest, value): (&mut u8, u8)| *highest = value.max(*highest);
+            union.0.iter_mut().zip(self.dense_registers()).for_each(raise);
             return Ok(());
         }
         let mut first = 0;
@@ -175,7 +185,7 @@ impl Sketch {
     pub fn count(&self) -> Result<u64, Corrupted> {
         let mut histogram: Histogram = [0; 64];
         if self.is_dense() {
-            (0..REGISTERS).for_each(|register| histogram[usize::from(self.dense(register))] += 1);
+            self.dense_registers().for_each(|value| histogram[usize::from(value)] += 1);
             return Ok(estimate(&histogram));
         }
         let mut length = 0;

@@ -97,21 +97,38 @@ pub(super) enum Raised {
     Full,
 }
 
-/// Raises a register of the sparse sketch whose string this is.
-pub(super) fn raise(string: &mut Vec<u8>, register: usize, value: u8) -> Result<Raised, Corrupted> {
+/// Where to start to look for a register: at the run before the one before that of the register raised last. What raising
+/// it joined comes later.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    at: usize,
+    /// The first register of the run.
+    first: usize,
+}
+
+impl Place {
+    /// At the first run.
+    pub fn start() -> Self {
+        Self { at: HEADER_BYTES, first: 0 }
+    }
+}
+
+/// Raises a register of the sparse sketch whose string this is. The next one can be looked for from `place` on, where it
+/// is a later one.
+pub(super) fn raise(string: &mut Vec<u8>, place: &mut Place, register: usize, value: u8) -> Result<Raised, Corrupted> {
     if value > VALUE_MAX {
         return Ok(Raised::Full);
     }
-    let mut runs = Runs::of(string);
-    let (mut first, mut before) = (0, HEADER_BYTES);
-    let mut at = HEADER_BYTES;
+    let Place { mut at, mut first } = *place;
+    let mut runs = Runs { string, at };
+    let mut before = *place;
     let run = loop {
         let run = runs.next().ok_or(Corrupted)?;
         if register < first + run.length {
             break run;
         }
+        (*place, before) = (before, Place { at, first });
         first += run.length;
-        before = at;
         at += run.bytes;
     };
     if run.value >= value {
@@ -128,7 +145,7 @@ pub(super) fn raise(string: &mut Vec<u8>, register: usize, value: u8) -> Result<
     string.splice(at..(at + run.bytes).min(string.len()), split);
     // Where the run lacked its second byte, Redis takes it for one that was there.
     string.truncate(length);
-    join(string, before);
+    join(string, before.at);
     Ok(Raised::Changed)
 }
 
