@@ -71,44 +71,6 @@ const TABLES: &str = "
         last_document INTEGER NOT NULL,  -- the highest id that a document of it ever had
         failures      INTEGER NOT NULL   -- hashes that could not be indexed
     );
-    CREATE TABLE search_documents (
-        index_id      INTEGER NOT NULL,
-        id            INTEGER NOT NULL,  -- rises with each change of the hash
-        key_id        INTEGER NOT NULL,
-        expires_ms    INTEGER,           -- the key's
-        frequency_max INTEGER NOT NULL,  -- of its terms
-        PRIMARY KEY (index_id, id)
-    ) WITHOUT ROWID;
-    CREATE UNIQUE INDEX search_keys ON search_documents (key_id, index_id);
-    CREATE INDEX search_expiries ON search_documents (expires_ms) WHERE expires_ms IS NOT NULL;
-
-    CREATE TABLE search_terms (
-        index_id    INTEGER NOT NULL,
-        term        BLOB    NOT NULL,
-        document_id INTEGER NOT NULL,
-        field       INTEGER NOT NULL,
-        frequency   INTEGER NOT NULL,
-        positions   BLOB    NOT NULL,    -- four bytes each
-        PRIMARY KEY (index_id, term, document_id, field)
-    ) WITHOUT ROWID;
-    CREATE INDEX search_terms_of ON search_terms (index_id, document_id);
-    CREATE TABLE search_tags (
-        index_id    INTEGER NOT NULL,
-        field       INTEGER NOT NULL,
-        tag         BLOB    NOT NULL,
-        document_id INTEGER NOT NULL,
-        PRIMARY KEY (index_id, field, tag, document_id)
-    ) WITHOUT ROWID;
-    CREATE INDEX search_tags_of ON search_tags (index_id, document_id);
-    CREATE TABLE search_numbers (
-        index_id    INTEGER NOT NULL,
-        field       INTEGER NOT NULL,
-        number      REAL    NOT NULL,
-        document_id INTEGER NOT NULL,
-        PRIMARY KEY (index_id, field, number, document_id)
-    ) WITHOUT ROWID;
-    CREATE INDEX search_numbers_of ON search_numbers (index_id, document_id);
-
     -- Ids of entries are 16 bytes in the order of the ids.
     CREATE TABLE streams (
         key_id         INTEGER PRIMARY KEY,
@@ -167,6 +129,48 @@ const TABLES: &str = "
     CREATE INDEX stream_pending_by_consumer ON stream_pending (key_id, group_name, consumer, id);
 ";
 
+/// What indexes hold of documents. These tables are made with the first index: few stores have one, and every table
+/// that there is makes opening a store take longer, as SQLite reads what tables there are.
+const SEARCH_TABLES: &str = "
+    CREATE TABLE search_documents (
+        index_id      INTEGER NOT NULL,
+        id            INTEGER NOT NULL,  -- rises with each change of the hash
+        key_id        INTEGER NOT NULL,
+        expires_ms    INTEGER,           -- the key's
+        frequency_max INTEGER NOT NULL,  -- of its terms
+        PRIMARY KEY (index_id, id)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX search_keys ON search_documents (key_id, index_id);
+    CREATE INDEX search_expiries ON search_documents (expires_ms) WHERE expires_ms IS NOT NULL;
+
+    CREATE TABLE search_terms (
+        index_id    INTEGER NOT NULL,
+        term        BLOB    NOT NULL,
+        document_id INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        frequency   INTEGER NOT NULL,
+        positions   BLOB    NOT NULL,    -- four bytes each
+        PRIMARY KEY (index_id, term, document_id, field)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_terms_of ON search_terms (index_id, document_id);
+    CREATE TABLE search_tags (
+        index_id    INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        tag         BLOB    NOT NULL,
+        document_id INTEGER NOT NULL,
+        PRIMARY KEY (index_id, field, tag, document_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_tags_of ON search_tags (index_id, document_id);
+    CREATE TABLE search_numbers (
+        index_id    INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        number      REAL    NOT NULL,
+        document_id INTEGER NOT NULL,
+        PRIMARY KEY (index_id, field, number, document_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_numbers_of ON search_numbers (index_id, document_id);
+";
+
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -200,6 +204,11 @@ pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
     sqlite.execute_batch(&format!(
         "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
     ))
+}
+
+/// Makes the tables of search, in the transaction that is open.
+pub(super) fn create_search(sqlite: &Connection) -> rusqlite::Result<()> {
+    sqlite.execute_batch(SEARCH_TABLES)
 }
 
 /// The names of the tables.

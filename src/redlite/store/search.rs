@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::{ToSql, params};
 
-use super::{Key, Store, Type, bytes};
+use super::{Key, Store, Type, bytes, schema};
 use crate::redlite::failure::Failure;
 use crate::redlite::search::document::{self, Document, Posting};
 use crate::redlite::search::schema::Definition;
@@ -94,6 +94,7 @@ impl Store {
     /// Makes an index, and takes in the hashes that are there.
     pub fn create_index(&mut self, name: &[u8], definition: &Definition) -> Result<(), Failure> {
         self.refresh_indexes()?;
+        self.make_tables()?;
         self.write(
             "INSERT INTO search_indexes (name, definition, documents, last_document, failures) VALUES (?1, ?2, 0, 0, 0)",
             params![name, encode(definition)?],
@@ -101,6 +102,16 @@ impl Store {
         let index = Arc::new(Index { id: self.last_insert_id(), name: name.to_vec(), definition: definition.clone() });
         self.indexes.all.push(Arc::clone(&index));
         Ok(self.index_present(&index)?)
+    }
+
+    /// Makes the tables that indexes need, where there was never an index.
+    fn make_tables(&mut self) -> rusqlite::Result<()> {
+        const FIND: &str = "SELECT 1 FROM sqlite_schema WHERE name = 'search_documents'";
+        self.begin()?;
+        if self.row(FIND, [], |_| Ok(()))?.is_none() {
+            schema::create_search(&self.sqlite)?;
+        }
+        Ok(())
     }
 
     /// Gives an index another schema, and indexes its documents anew.

@@ -122,6 +122,8 @@ pub struct FaultySession {
     disk: SimulatedDisk,
     slip: FileSlip,
     settings: Settings,
+    /// Bytes of a page of the store.
+    page_bytes: u32,
     board: Arc<Mutex<Board>>,
     /// How many ops there were.
     ops: usize,
@@ -166,7 +168,8 @@ impl FaultySession {
     /// The same with `execute` between a trace and the store, and `slip` between the store and its files.
     fn open(settings: Settings, execute: Execute, slip: FileSlip, header: &Header) -> Result<Self, TargetError> {
         let board = Arc::new(Mutex::new(Board::default()));
-        let options = file_options(settings, FileOptions::default().page_bytes);
+        let page_bytes = FileOptions::default().page_bytes;
+        let options = file_options(settings, page_bytes);
         let disk = SimulatedDisk::from(empty_image(options)?);
         let inner = EmbeddedSession::open(place(&disk, slip, options), execute, header)?;
         hook(&disk, &board);
@@ -176,6 +179,7 @@ impl FaultySession {
             disk,
             slip,
             settings,
+            page_bytes,
             board,
             ops: 0,
             is_fresh,
@@ -186,22 +190,26 @@ impl FaultySession {
         })
     }
 
-    /// Back to an empty store with no fault armed, at the header's clock.
+    /// Back to an empty store with no fault armed, at the header's clock. Where `ops`, which are to come, begin with the
+    /// size of a page, the store has it already: it is not made twice.
     ///
     /// # Errors
     /// Where the store cannot be made.
-    pub fn restart_empty(&mut self, header: &Header) -> Result<(), TargetError> {
+    pub fn restart_empty(&mut self, header: &Header, ops: &[Op]) -> Result<(), TargetError> {
         self.board().lift();
         *self.board() = Board::default();
         (self.ops, self.is_fresh, self.is_lying, self.refused) = (0, true, false, None);
         self.inner.clock.set(header.start_ms);
-        self.make(FileOptions::default().page_bytes)
+        self.make(first_page_bytes(ops).unwrap_or(FileOptions::default().page_bytes))
     }
 
     /// A new disk with an empty store.
     fn make(&mut self, page_bytes: u32) -> Result<(), TargetError> {
         let options = file_options(self.settings, page_bytes);
+        // Nobody reads the old one any more: what its store would write as it is closed is not to be struck, either.
+        self.disk.kill();
         self.disk = SimulatedDisk::from(empty_image(options)?);
+        self.page_bytes = page_bytes;
         self.disk.set_trace(self.lists_calls);
         self.told_delay_us = 0;
         self.inner.place = place(&self.disk, self.slip, options);
@@ -369,7 +377,7 @@ impl FaultySession {
                 Ok(_) => Err(OpenError::Storage("it was opened while it is open".to_owned())),
             },
             Upkeep::PageSize { bytes } => {
-                if self.is_fresh {
+                if self.is_fresh && self.page_bytes != bytes {
                     self.make(bytes)?;
                 }
                 Ok(())
@@ -470,7 +478,7 @@ impl Session for FaultySession {
     }
 
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
-        self.restart_empty(header)
+        self.restart_empty(header, &[])
     }
 
     fn take_notes(&mut self) -> Vec<String> {
@@ -505,6 +513,15 @@ fn file_options(settings: Settings, page_bytes: u32) -> FileOptions {
         Sync::Off => Durability::Off,
     };
     FileOptions { durability, verify: settings.verify, page_bytes }
+}
+
+/// The size of a page that ops begin with.
+fn first_page_bytes(ops: &[Op]) -> Option<u32> {
+    let Act::Fault(spec) = &ops.first()?.act else { return None };
+    match Fault::of(spec) {
+        Ok((_, Plan::Upkeep(Upkeep::PageSize { bytes }))) => Some(bytes),
+        _ => None,
+    }
 }
 
 /// A disk with an empty store and nothing pending: made once, as that takes longer than opening it.
