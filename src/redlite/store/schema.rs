@@ -1,6 +1,6 @@
 //! The tables.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, MAIN_DB};
 
 use crate::redlite::engine::OpenError;
 
@@ -189,12 +189,12 @@ pub(super) enum Found {
 pub(super) fn check(sqlite: &Connection) -> Result<Found, OpenError> {
     let number = |pragma: &str| sqlite.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
-    let tables: i64 = sqlite.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables = || sqlite.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
     match (application, version) {
         (APPLICATION, VERSION) => Ok(Found::Store),
         (APPLICATION, VERSION_UNCHECKED) => Ok(Found::Unchecked),
         (APPLICATION, found) => Err(OpenError::Version { found, expected: VERSION }),
-        (0, 0) if tables == 0 => Ok(Found::Nothing),
+        (0, 0) if tables()? == 0 => Ok(Found::Nothing),
         _ => Err(OpenError::Foreign),
     }
 }
@@ -204,6 +204,11 @@ pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
     sqlite.execute_batch(&format!(
         "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
     ))
+}
+
+/// True where there was ever an index: then there are the tables of search.
+pub(super) fn has_search(sqlite: &Connection) -> rusqlite::Result<bool> {
+    sqlite.table_exists(Some(MAIN_DB), c"search_documents")
 }
 
 /// Makes the tables of search, in the transaction that is open.

@@ -67,6 +67,10 @@ impl Indexes {
 impl Store {
     /// Reads the definitions from the file.
     pub(super) fn load_indexes(&mut self) -> rusqlite::Result<()> {
+        if !schema::has_search(&self.sqlite)? {
+            self.indexes.all.clear();
+            return Ok(());
+        }
         self.indexes.all = self.rows("SELECT id, name, definition FROM search_indexes ORDER BY id", [], |row| {
             let definition = rmp_serde::from_slice(row.get_ref(2)?.as_bytes()?).map_err(|error| {
                 rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, Box::new(error))
@@ -106,12 +110,8 @@ impl Store {
 
     /// Makes the tables that indexes need, where there was never an index.
     fn make_tables(&mut self) -> rusqlite::Result<()> {
-        const FIND: &str = "SELECT 1 FROM sqlite_schema WHERE name = 'search_documents'";
         self.begin()?;
-        if self.row(FIND, [], |_| Ok(()))?.is_none() {
-            schema::create_search(&self.sqlite)?;
-        }
-        Ok(())
+        if schema::has_search(&self.sqlite)? { Ok(()) } else { schema::create_search(&self.sqlite) }
     }
 
     /// Gives an index another schema, and indexes its documents anew.
