@@ -239,6 +239,7 @@ pub(super) fn find_damage(sqlite: &Connection) -> rusqlite::Result<Vec<String>> 
 mod tests {
     use super::*;
     use crate::redlite::Redlite;
+    use crate::resp::Reply;
 
     /// Opens a file that `sql` was run on; what is said of it, and that it is left as it was.
     fn check_file(sql: &str, expected: &str) {
@@ -260,5 +261,32 @@ mod tests {
             &format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 9"),
             "the store in the file has schema version 9, and this version reads 2",
         );
+    }
+
+    /// Runs requests on a file, and opens it again; whether there are tables of search then, and what indexes there are.
+    fn check_search(requests: &[&str], expected: (bool, &[&str])) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file.db");
+        let open = || Redlite::open(&path).expect("a store").client();
+        let mut client = open();
+        for request in requests {
+            let reply = client.execute(&request.split(' ').collect());
+            assert!(reply.as_error().is_none(), "{request}: {reply:?}");
+        }
+        drop(client);
+        let listed = open().execute(&["FT._LIST"].into_iter().collect());
+        let names = listed.as_elements().expect("a list").iter().filter_map(Reply::as_bytes);
+        let names: Vec<&str> = names.map(|name| std::str::from_utf8(name).expect("a name")).collect();
+        let has_tables = Connection::open(&path).and_then(|sqlite| has_search(&sqlite)).expect("a database");
+        assert_eq!((has_tables, &*names), expected, "{requests:?}");
+    }
+
+    #[test]
+    fn the_tables_of_search_are_made_with_the_first_index() {
+        let create = "FT.CREATE i SCHEMA t TEXT";
+        check_search(&["HSET h t word"], (false, &[]));
+        check_search(&["HSET h t word", create, "FT.CREATE j SCHEMA t TEXT"], (true, &["i", "j"]));
+        check_search(&[create, "FLUSHALL"], (true, &[]));
+        check_search(&[create, "FLUSHALL", create, "HSET h t word", "FT.SEARCH i word"], (true, &["i"]));
     }
 }

@@ -558,3 +558,39 @@ fn holds_other(before: &Image, after: &Image) -> bool {
 fn hash(op: &Op) -> u64 {
     fnv1a(FNV_START, format_op(op).as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Trace;
+
+    /// Runs a trace whose ops are known before or not: for each op, how many bytes it reads or writes at once at most,
+    /// and what struck it.
+    fn check(text: &str, are_known: bool, expected: &[&str]) {
+        let ops = Trace::parse(text).expect("a trace").ops;
+        let header = Header::default();
+        let mut session = FaultySession::named("redlite", Settings::default(), &header).expect("a store");
+        session.list_calls();
+        session.restart_empty(&header, if are_known { &ops } else { &[] }).expect("an empty store");
+        session.take_calls();
+        let mut run = |op: &Op| {
+            session.perform(op).expect("no failure of the session");
+            let bytes = session.disk.take_trace().iter().map(|call| call.len).max().unwrap_or(0);
+            session.strikes().iter().fold(bytes.to_string(), |told, strike| format!("{told} {}", strike.fault))
+        };
+        assert_eq!(ops.iter().map(&mut run).collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_store_has_the_pages_that_its_trace_begins_with() {
+        let small = "!fault page_size 0\nSET k v\n";
+        check(small, true, &["0", "536"]);
+        check(small, false, &["512", "536"]);
+        check("SET k v\n!fault page_size 0\n", true, &["4120", "0"]);
+    }
+
+    #[test]
+    fn what_comes_before_a_store_is_made_anew_is_not_struck() {
+        check("!fault io_error 0 1 0\n!fault page_size 0\nSET k v\n", false, &["0", "512", "0 io_error"]);
+    }
+}
