@@ -190,13 +190,14 @@ impl Redlite {
     /// Every key, by database and name.
     ///
     /// # Errors
-    /// Where SQLite fails.
+    /// Where SQLite or the storage fails.
     pub fn keys(&self) -> Result<Vec<KeyFacts>, OpenError> {
         let engine = &mut *lock(&self.engine);
-        engine.store.recover()?;
-        engine.store.set_now(engine.clock.now_ms());
+        let Engine { store, clock, .. } = engine;
+        store.set_now(clock.now_ms());
         let tell = |db, name, kind: Type, expires_ms| KeyFacts { db, name, kind: kind.name(), expires_ms };
-        Ok(engine.store.all_keys(tell)?)
+        let keys = store.recover().and_then(|()| store.all_keys(tell));
+        keys.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
     }
 
     /// What is wrong with the file as a whole, one line for each fault: nothing, where it is sound. Reads all of it.

@@ -511,7 +511,7 @@ pub fn list_calls(subject: &str, settings: Settings, source: &Source) -> Result<
     let Some(case) = source.case(0) else { return Ok(Vec::new()) };
     let mut session = FaultySession::named(subject, settings, &case.header)?;
     session.list_calls();
-    session.restart_empty(&case.header)?;
+    session.restart_empty(&case.header, &[])?;
     session.take_calls();
     let mut listed = Vec::with_capacity(case.ops.len());
     for op in case.ops {

@@ -67,6 +67,7 @@ fn write_copy(vfs: &Vfs, copy: &Path, page_bytes: i64, old: &Connection) -> Resu
     // First by itself: it is the first page that says that pages carry checksums.
     schema::create(&new)?;
     new.execute_batch("BEGIN")?;
+    schema::create_search(&new)?;
     for table in schema::tables(&new)? {
         copy_table(&table, old, &new)?;
     }

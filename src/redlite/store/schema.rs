@@ -1,6 +1,6 @@
 //! The tables.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, MAIN_DB};
 
 use crate::redlite::engine::OpenError;
 
@@ -71,44 +71,6 @@ const TABLES: &str = "
         last_document INTEGER NOT NULL,  -- the highest id that a document of it ever had
         failures      INTEGER NOT NULL   -- hashes that could not be indexed
     );
-    CREATE TABLE search_documents (
-        index_id      INTEGER NOT NULL,
-        id            INTEGER NOT NULL,  -- rises with each change of the hash
-        key_id        INTEGER NOT NULL,
-        expires_ms    INTEGER,           -- the key's
-        frequency_max INTEGER NOT NULL,  -- of its terms
-        PRIMARY KEY (index_id, id)
-    ) WITHOUT ROWID;
-    CREATE UNIQUE INDEX search_keys ON search_documents (key_id, index_id);
-    CREATE INDEX search_expiries ON search_documents (expires_ms) WHERE expires_ms IS NOT NULL;
-
-    CREATE TABLE search_terms (
-        index_id    INTEGER NOT NULL,
-        term        BLOB    NOT NULL,
-        document_id INTEGER NOT NULL,
-        field       INTEGER NOT NULL,
-        frequency   INTEGER NOT NULL,
-        positions   BLOB    NOT NULL,    -- four bytes each
-        PRIMARY KEY (index_id, term, document_id, field)
-    ) WITHOUT ROWID;
-    CREATE INDEX search_terms_of ON search_terms (index_id, document_id);
-    CREATE TABLE search_tags (
-        index_id    INTEGER NOT NULL,
-        field       INTEGER NOT NULL,
-        tag         BLOB    NOT NULL,
-        document_id INTEGER NOT NULL,
-        PRIMARY KEY (index_id, field, tag, document_id)
-    ) WITHOUT ROWID;
-    CREATE INDEX search_tags_of ON search_tags (index_id, document_id);
-    CREATE TABLE search_numbers (
-        index_id    INTEGER NOT NULL,
-        field       INTEGER NOT NULL,
-        number      REAL    NOT NULL,
-        document_id INTEGER NOT NULL,
-        PRIMARY KEY (index_id, field, number, document_id)
-    ) WITHOUT ROWID;
-    CREATE INDEX search_numbers_of ON search_numbers (index_id, document_id);
-
     -- Ids of entries are 16 bytes in the order of the ids.
     CREATE TABLE streams (
         key_id         INTEGER PRIMARY KEY,
@@ -167,6 +129,48 @@ const TABLES: &str = "
     CREATE INDEX stream_pending_by_consumer ON stream_pending (key_id, group_name, consumer, id);
 ";
 
+/// What indexes hold of documents. These tables are made with the first index: few stores have one, and every table
+/// that there is makes opening a store take longer, as SQLite reads what tables there are.
+const SEARCH_TABLES: &str = "
+    CREATE TABLE search_documents (
+        index_id      INTEGER NOT NULL,
+        id            INTEGER NOT NULL,  -- rises with each change of the hash
+        key_id        INTEGER NOT NULL,
+        expires_ms    INTEGER,           -- the key's
+        frequency_max INTEGER NOT NULL,  -- of its terms
+        PRIMARY KEY (index_id, id)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX search_keys ON search_documents (key_id, index_id);
+    CREATE INDEX search_expiries ON search_documents (expires_ms) WHERE expires_ms IS NOT NULL;
+
+    CREATE TABLE search_terms (
+        index_id    INTEGER NOT NULL,
+        term        BLOB    NOT NULL,
+        document_id INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        frequency   INTEGER NOT NULL,
+        positions   BLOB    NOT NULL,    -- four bytes each
+        PRIMARY KEY (index_id, term, document_id, field)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_terms_of ON search_terms (index_id, document_id);
+    CREATE TABLE search_tags (
+        index_id    INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        tag         BLOB    NOT NULL,
+        document_id INTEGER NOT NULL,
+        PRIMARY KEY (index_id, field, tag, document_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_tags_of ON search_tags (index_id, document_id);
+    CREATE TABLE search_numbers (
+        index_id    INTEGER NOT NULL,
+        field       INTEGER NOT NULL,
+        number      REAL    NOT NULL,
+        document_id INTEGER NOT NULL,
+        PRIMARY KEY (index_id, field, number, document_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX search_numbers_of ON search_numbers (index_id, document_id);
+";
+
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -185,12 +189,12 @@ pub(super) enum Found {
 pub(super) fn check(sqlite: &Connection) -> Result<Found, OpenError> {
     let number = |pragma: &str| sqlite.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let (application, version) = (number("application_id")?, number("user_version")?);
-    let tables: i64 = sqlite.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables = || sqlite.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
     match (application, version) {
         (APPLICATION, VERSION) => Ok(Found::Store),
         (APPLICATION, VERSION_UNCHECKED) => Ok(Found::Unchecked),
         (APPLICATION, found) => Err(OpenError::Version { found, expected: VERSION }),
-        (0, 0) if tables == 0 => Ok(Found::Nothing),
+        (0, 0) if tables()? == 0 => Ok(Found::Nothing),
         _ => Err(OpenError::Foreign),
     }
 }
@@ -200,6 +204,16 @@ pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
     sqlite.execute_batch(&format!(
         "BEGIN; {TABLES} PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
     ))
+}
+
+/// True where there was ever an index: then there are the tables of search.
+pub(super) fn has_search(sqlite: &Connection) -> rusqlite::Result<bool> {
+    sqlite.table_exists(Some(MAIN_DB), c"search_documents")
+}
+
+/// Makes the tables of search, in the transaction that is open.
+pub(super) fn create_search(sqlite: &Connection) -> rusqlite::Result<()> {
+    sqlite.execute_batch(SEARCH_TABLES)
 }
 
 /// The names of the tables.
@@ -225,6 +239,7 @@ pub(super) fn find_damage(sqlite: &Connection) -> rusqlite::Result<Vec<String>> 
 mod tests {
     use super::*;
     use crate::redlite::Redlite;
+    use crate::resp::Reply;
 
     /// Opens a file that `sql` was run on; what is said of it, and that it is left as it was.
     fn check_file(sql: &str, expected: &str) {
@@ -246,5 +261,32 @@ mod tests {
             &format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = 9"),
             "the store in the file has schema version 9, and this version reads 2",
         );
+    }
+
+    /// Runs requests on a file, and opens it again; whether there are tables of search then, and what indexes there are.
+    fn check_search(requests: &[&str], expected: (bool, &[&str])) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file.db");
+        let open = || Redlite::open(&path).expect("a store").client();
+        let mut client = open();
+        for request in requests {
+            let reply = client.execute(&request.split(' ').collect());
+            assert!(reply.as_error().is_none(), "{request}: {reply:?}");
+        }
+        drop(client);
+        let listed = open().execute(&["FT._LIST"].into_iter().collect());
+        let names = listed.as_elements().expect("a list").iter().filter_map(Reply::as_bytes);
+        let names: Vec<&str> = names.map(|name| std::str::from_utf8(name).expect("a name")).collect();
+        let has_tables = Connection::open(&path).and_then(|sqlite| has_search(&sqlite)).expect("a database");
+        assert_eq!((has_tables, &*names), expected, "{requests:?}");
+    }
+
+    #[test]
+    fn the_tables_of_search_are_made_with_the_first_index() {
+        let create = "FT.CREATE i SCHEMA t TEXT";
+        check_search(&["HSET h t word"], (false, &[]));
+        check_search(&["HSET h t word", create, "FT.CREATE j SCHEMA t TEXT"], (true, &["i", "j"]));
+        check_search(&[create, "FLUSHALL"], (true, &[]));
+        check_search(&[create, "FLUSHALL", create, "HSET h t word", "FT.SEARCH i word"], (true, &["i"]));
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rusqlite::{ToSql, params};
 
-use super::{Key, Store, Type, bytes};
+use super::{Key, Store, Type, bytes, schema};
 use crate::redlite::failure::Failure;
 use crate::redlite::search::document::{self, Document, Posting};
 use crate::redlite::search::schema::Definition;
@@ -67,6 +67,10 @@ impl Indexes {
 impl Store {
     /// Reads the definitions from the file.
     pub(super) fn load_indexes(&mut self) -> rusqlite::Result<()> {
+        if !schema::has_search(&self.sqlite)? {
+            self.indexes.all.clear();
+            return Ok(());
+        }
         self.indexes.all = self.rows("SELECT id, name, definition FROM search_indexes ORDER BY id", [], |row| {
             let definition = rmp_serde::from_slice(row.get_ref(2)?.as_bytes()?).map_err(|error| {
                 rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Blob, Box::new(error))
@@ -94,6 +98,7 @@ impl Store {
     /// Makes an index, and takes in the hashes that are there.
     pub fn create_index(&mut self, name: &[u8], definition: &Definition) -> Result<(), Failure> {
         self.refresh_indexes()?;
+        self.make_tables()?;
         self.write(
             "INSERT INTO search_indexes (name, definition, documents, last_document, failures) VALUES (?1, ?2, 0, 0, 0)",
             params![name, encode(definition)?],
@@ -101,6 +106,12 @@ impl Store {
         let index = Arc::new(Index { id: self.last_insert_id(), name: name.to_vec(), definition: definition.clone() });
         self.indexes.all.push(Arc::clone(&index));
         Ok(self.index_present(&index)?)
+    }
+
+    /// Makes the tables that indexes need, where there was never an index.
+    fn make_tables(&mut self) -> rusqlite::Result<()> {
+        self.begin()?;
+        if schema::has_search(&self.sqlite)? { Ok(()) } else { schema::create_search(&self.sqlite) }
     }
 
     /// Gives an index another schema, and indexes its documents anew.

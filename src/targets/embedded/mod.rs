@@ -170,6 +170,8 @@ pub(super) struct EmbeddedSession {
     execute: Execute,
     /// The store, open.
     pub(super) store: Redlite,
+    /// What is in its place while it is closed: made once, as that takes longer than opening a file.
+    closed: Option<Redlite>,
     /// Where it is opened.
     pub(super) place: Place,
     /// Its clock.
@@ -196,6 +198,7 @@ impl EmbeddedSession {
             connections: BTreeMap::new(),
             execute,
             store,
+            closed: None,
             place,
             clock,
             known: Known::new(),
@@ -213,7 +216,9 @@ impl EmbeddedSession {
     /// Closes the store and every connection: until it is opened again, an empty one is in its place.
     pub(super) fn close(&mut self) -> Result<(), OpenError> {
         self.connections.clear();
-        self.store = Place::Memory.open(&self.clock)?;
+        let closed = self.closed.take().map_or_else(|| Place::Memory.open(&self.clock), Ok)?;
+        self.store = closed.clone();
+        self.closed = Some(closed);
         Ok(())
     }
 
@@ -412,14 +417,14 @@ impl Session for EmbeddedSession {
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
         self.settle()?;
         let admin = &mut Admin(self.store.client());
-        let keys = if matches!(self.place, Place::Memory) { self.store.keys().ok() } else { None };
-        let read = match keys {
-            // In memory there is nothing between the store and what it says.
-            Some(keys) => {
+        let read = match self.store.keys() {
+            // There is nothing between the store and what it says.
+            Ok(keys) => {
                 let keys = keys.into_iter().map(|key| (key.db, key.name, key.kind, key.expires_ms));
                 keyspace::read_values(admin, keys).map(Some)
             }
-            None => keyspace::read(admin, &mut self.known, self.clock.now_ms()),
+            // Not all of them can be listed: each command says what it can read.
+            Err(_) => keyspace::read(admin, &mut self.known, self.clock.now_ms()),
         };
         Ok(read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply()))))
     }

@@ -122,6 +122,8 @@ pub struct FaultySession {
     disk: SimulatedDisk,
     slip: FileSlip,
     settings: Settings,
+    /// Bytes of a page of the store.
+    page_bytes: u32,
     board: Arc<Mutex<Board>>,
     /// How many ops there were.
     ops: usize,
@@ -166,7 +168,8 @@ impl FaultySession {
     /// The same with `execute` between a trace and the store, and `slip` between the store and its files.
     fn open(settings: Settings, execute: Execute, slip: FileSlip, header: &Header) -> Result<Self, TargetError> {
         let board = Arc::new(Mutex::new(Board::default()));
-        let options = file_options(settings, FileOptions::default().page_bytes);
+        let page_bytes = FileOptions::default().page_bytes;
+        let options = file_options(settings, page_bytes);
         let disk = SimulatedDisk::from(empty_image(options)?);
         let inner = EmbeddedSession::open(place(&disk, slip, options), execute, header)?;
         hook(&disk, &board);
@@ -176,6 +179,7 @@ impl FaultySession {
             disk,
             slip,
             settings,
+            page_bytes,
             board,
             ops: 0,
             is_fresh,
@@ -186,22 +190,26 @@ impl FaultySession {
         })
     }
 
-    /// Back to an empty store with no fault armed, at the header's clock.
+    /// Back to an empty store with no fault armed, at the header's clock. Where `ops`, which are to come, begin with the
+    /// size of a page, the store has it already: it is not made twice.
     ///
     /// # Errors
     /// Where the store cannot be made.
-    pub fn restart_empty(&mut self, header: &Header) -> Result<(), TargetError> {
+    pub fn restart_empty(&mut self, header: &Header, ops: &[Op]) -> Result<(), TargetError> {
         self.board().lift();
         *self.board() = Board::default();
         (self.ops, self.is_fresh, self.is_lying, self.refused) = (0, true, false, None);
         self.inner.clock.set(header.start_ms);
-        self.make(FileOptions::default().page_bytes)
+        self.make(first_page_bytes(ops).unwrap_or(FileOptions::default().page_bytes))
     }
 
     /// A new disk with an empty store.
     fn make(&mut self, page_bytes: u32) -> Result<(), TargetError> {
         let options = file_options(self.settings, page_bytes);
+        // Nobody reads the old one any more: what its store would write as it is closed is not to be struck, either.
+        self.disk.kill();
         self.disk = SimulatedDisk::from(empty_image(options)?);
+        self.page_bytes = page_bytes;
         self.disk.set_trace(self.lists_calls);
         self.told_delay_us = 0;
         self.inner.place = place(&self.disk, self.slip, options);
@@ -369,7 +377,7 @@ impl FaultySession {
                 Ok(_) => Err(OpenError::Storage("it was opened while it is open".to_owned())),
             },
             Upkeep::PageSize { bytes } => {
-                if self.is_fresh {
+                if self.is_fresh && self.page_bytes != bytes {
                     self.make(bytes)?;
                 }
                 Ok(())
@@ -470,7 +478,7 @@ impl Session for FaultySession {
     }
 
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
-        self.restart_empty(header)
+        self.restart_empty(header, &[])
     }
 
     fn take_notes(&mut self) -> Vec<String> {
@@ -507,6 +515,15 @@ fn file_options(settings: Settings, page_bytes: u32) -> FileOptions {
     FileOptions { durability, verify: settings.verify, page_bytes }
 }
 
+/// The size of a page that ops begin with.
+fn first_page_bytes(ops: &[Op]) -> Option<u32> {
+    let Act::Fault(spec) = &ops.first()?.act else { return None };
+    match Fault::of(spec) {
+        Ok((_, Plan::Upkeep(Upkeep::PageSize { bytes }))) => Some(bytes),
+        _ => None,
+    }
+}
+
 /// A disk with an empty store and nothing pending: made once, as that takes longer than opening it.
 fn empty_image(options: FileOptions) -> Result<Image, TargetError> {
     static MADE: Mutex<BTreeMap<u32, Image>> = Mutex::new(BTreeMap::new());
@@ -540,4 +557,40 @@ fn holds_other(before: &Image, after: &Image) -> bool {
 /// The same for an op in every build.
 fn hash(op: &Op) -> u64 {
     fnv1a(FNV_START, format_op(op).as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Trace;
+
+    /// Runs a trace whose ops are known before or not: for each op, how many bytes it reads or writes at once at most,
+    /// and what struck it.
+    fn check(text: &str, are_known: bool, expected: &[&str]) {
+        let ops = Trace::parse(text).expect("a trace").ops;
+        let header = Header::default();
+        let mut session = FaultySession::named("redlite", Settings::default(), &header).expect("a store");
+        session.list_calls();
+        session.restart_empty(&header, if are_known { &ops } else { &[] }).expect("an empty store");
+        session.take_calls();
+        let mut run = |op: &Op| {
+            session.perform(op).expect("no failure of the session");
+            let bytes = session.disk.take_trace().iter().map(|call| call.len).max().unwrap_or(0);
+            session.strikes().iter().fold(bytes.to_string(), |told, strike| format!("{told} {}", strike.fault))
+        };
+        assert_eq!(ops.iter().map(&mut run).collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    #[test]
+    fn a_store_has_the_pages_that_its_trace_begins_with() {
+        let small = "!fault page_size 0\nSET k v\n";
+        check(small, true, &["0", "536"]);
+        check(small, false, &["512", "536"]);
+        check("SET k v\n!fault page_size 0\n", true, &["4120", "0"]);
+    }
+
+    #[test]
+    fn what_comes_before_a_store_is_made_anew_is_not_struck() {
+        check("!fault io_error 0 1 0\n!fault page_size 0\nSET k v\n", false, &["0", "512", "0 io_error"]);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::redlite::env::Random;
 
@@ -14,7 +14,7 @@ const CHUNK: usize = 4096;
 
 const SECTORS_PER_CHUNK: u64 = (CHUNK / SECTOR) as u64;
 
-static ZEROS: [u8; CHUNK] = [0; CHUNK];
+static ZEROS: LazyLock<Arc<[u8; CHUNK]>> = LazyLock::new(|| Arc::new([0; CHUNK]));
 
 /// The files of a disk. A copy is cheap: it shares what neither changes.
 #[derive(Clone, Debug, Default)]
@@ -116,14 +116,19 @@ struct Content {
 
 impl Content {
     fn chunk(&self, at: usize) -> &[u8; CHUNK] {
-        self.chunks.get(at).map_or(&ZEROS, |chunk| chunk)
+        self.chunks.get(at).unwrap_or(&ZEROS)
     }
 
     fn chunk_mut(&mut self, at: usize) -> &mut [u8; CHUNK] {
-        while self.chunks.len() <= at {
-            self.chunks.push(Arc::new(ZEROS));
+        Arc::make_mut(self.slot(at))
+    }
+
+    /// Where the chunk is kept, which is made where there is none.
+    fn slot(&mut self, at: usize) -> &mut Arc<[u8; CHUNK]> {
+        if self.chunks.len() <= at {
+            self.chunks.resize(at + 1, Arc::clone(&ZEROS));
         }
-        Arc::make_mut(&mut self.chunks[at])
+        &mut self.chunks[at]
     }
 
     fn sector(&self, sector: u64) -> &[u8] {
@@ -182,10 +187,10 @@ impl Node {
     fn sync(&mut self) {
         for at in std::mem::take(&mut self.dirty) {
             if let Some(before) = self.durable.chunks.get(at) {
-                *arc_mut(&mut self.stale, at) = Arc::clone(before);
+                *self.stale.slot(at) = Arc::clone(before);
             }
             if let Some(now) = self.current.chunks.get(at) {
-                *arc_mut(&mut self.durable, at) = Arc::clone(now);
+                *self.durable.slot(at) = Arc::clone(now);
             }
         }
         self.durable.chunks.truncate(self.current.chunks.len());
@@ -229,13 +234,6 @@ impl Node {
         self.durable = after;
         self.dirty.clear();
     }
-}
-
-fn arc_mut(content: &mut Content, at: usize) -> &mut Arc<[u8; CHUNK]> {
-    while content.chunks.len() <= at {
-        content.chunks.push(Arc::new(ZEROS));
-    }
-    &mut content.chunks[at]
 }
 
 impl Image {
