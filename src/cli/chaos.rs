@@ -36,7 +36,7 @@ use crate::trace::text::format_op;
     A trace's faults are its lines `!fault NAME ARGS…`, `!crash` and `!restart`:\n\
     see dst chaos --faults help.\n\n\
     Exit codes: 0 every invariant held, 1 a violation, 2 wrong usage or a check that\n\
-    was not made: a fault that was asked for and never struck is one.")]
+    was not made: a fault that --faults names and that never struck is one.")]
 pub(super) struct Args {
     /// Traces to run in place of seeds: files, folders, or `-` for stdin
     #[arg(value_name = "TRACE", conflicts_with_all = ["faults", "seeds", "first_seed", "ops", "named"])]
@@ -131,6 +131,12 @@ enum Named {
     Help,
 }
 
+impl Named {
+    fn one(&self) -> Option<&'static Fault> {
+        if let Named::One(fault) = self { Some(fault) } else { None }
+    }
+}
+
 const ALL: &str = "all";
 const HELP: &str = "help";
 
@@ -144,10 +150,11 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     }
     args.check_simulated()?;
     let faults = if args.exhaustive { Vec::new() } else { faults_named(&args.faults) };
+    let named: Vec<&Fault> = args.faults.iter().filter_map(Named::one).collect();
     let traces = read(&args.traces, args.exhaustive)?;
     let source = if args.traces.is_empty() {
         let (first_seed, seeds, ops) = (args.seeds.first_seed, args.seeds.seeds, args.ops());
-        Source::Seeds { first_seed, seeds, ops, groups: &groups, faults: &faults }
+        Source::Seeds { first_seed, seeds, ops, groups: &groups, faults: &faults, named: &named }
     } else {
         Source::Traces(&traces)
     };
@@ -257,9 +264,8 @@ impl Args {
             given.join(", ")
         );
         let is_possible = |fault: &Fault| SERVER_FAULTS.contains(&fault.name);
-        let named = |named: &Named| if let Named::One(fault) = named { Some(fault.name) } else { None };
-        let others = self.faults.iter().filter_map(named).filter(|name| !SERVER_FAULTS.contains(name));
-        let others: Vec<&str> = others.collect();
+        let named = self.faults.iter().filter_map(Named::one).map(|fault| fault.name);
+        let others: Vec<&str> = named.filter(|name| !SERVER_FAULTS.contains(name)).collect();
         ensure!(
             others.is_empty(),
             "into a server of its own process dst injects {} only, not {}; --subject redlite takes every fault",

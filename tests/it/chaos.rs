@@ -49,7 +49,7 @@ impl Run<'_> {
     fn report(&self) -> (Report, Vec<Trace>) {
         let Run { seeds, ops, groups, faults, subject, settings, is_exhaustive, jobs } = *self;
         self.run(
-            Source::Seeds { first_seed: Seed(0), seeds, ops, groups, faults },
+            Source::Seeds { first_seed: Seed(0), seeds, ops, groups, faults, named: faults },
             subject,
             settings,
             is_exhaustive,

@@ -122,6 +122,34 @@ fn a_fault_that_never_struck_is_a_check_that_was_not_made() {
 }
 
 #[test]
+fn one_seed_is_whole_although_not_every_fault_is_in_it() {
+    let place = Place::new();
+    let seed = "dst chaos --seeds 1 --first-seed 3";
+    let run = place.run(seed);
+    run.check(
+        0,
+        &[
+            "every invariant held",
+            "\nplanned in no seed: disk_full, ",
+            "\nplanned, and struck nothing: corrupt_write\n",
+        ],
+    );
+    assert!(!run.stdout.contains("unchecked"), "{}", run.stdout);
+    let absent =
+        ["# dst chaos: every invariant held", "\n- planned in no seed: disk_full, ", "\n- planned, and struck"];
+    place.run(&format!("{seed} --format markdown")).check(0, &absent);
+    let run = place.run(&format!("{seed} --format json"));
+    let report: serde_json::Value = serde_json::from_str(&run.check(0, &[]).stdout).expect("the report is JSON");
+    assert_eq!(report["injections"]["unplanned"][0], "disk_full");
+    assert_eq!(report["injections"]["unstruck"], serde_json::json!(["corrupt_write"]));
+    // `all` names none of them, and who names one wants it.
+    place.run(&format!("{seed} --faults all")).check(0, &["every invariant held"]);
+    let run = place.run(&format!("{seed} --faults all,corrupt_write"));
+    run.check_trouble(&["unchecked  never injected: corrupt_write; more --seeds", "incomplete"]);
+    place.run("dst chaos --seeds 1 --ops 1").check_trouble(&["unchecked  no fault struck anything; more --seeds"]);
+}
+
+#[test]
 fn a_violation_is_told_with_its_subject_and_what_was_asked_for() {
     let place = Place::new();
     let line = "dst chaos --seeds 40 --ops 20 --group strings --faults crash_mid_write --subject canary:forgets-to-sync-the-log";
