@@ -144,7 +144,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     if args.faults.iter().any(|named| matches!(named, Named::Help)) {
         return list_faults();
     }
-    let groups = args.groups()?;
+    let groups = args.groups.groups();
     if let Some(command) = args.subject.strip_prefix("exec:") {
         return kill(&args, command, &groups);
     }
@@ -227,19 +227,6 @@ fn join(faults: &[&Fault]) -> String {
 impl Args {
     fn store(&self) -> Store {
         Store::new(self.corpus.corpus.join("chaos"))
-    }
-
-    /// The groups. Of raw bytes nothing is left under faults: `all` does not mean these.
-    fn groups(&self) -> anyhow::Result<Vec<&'static Group>> {
-        let mut groups = self.groups.groups();
-        if let Some(raw) = groups.iter().find(|group| group.sends_raw_bytes() && self.groups.names(group)) {
-            bail!(
-                "--group {} is raw bytes, which may hold several requests: which of them a fault struck could not be told",
-                raw.name
-            );
-        }
-        groups.retain(|group| !group.sends_raw_bytes());
-        Ok(groups)
     }
 
     fn ops(&self) -> u64 {

@@ -229,11 +229,6 @@ enum Named {
 const ALL_GROUPS: &str = "all";
 
 impl GroupsArgs {
-    /// True where the user named it: `all` does not.
-    pub fn names(&self, group: &Group) -> bool {
-        self.named.iter().any(|named| matches!(named, Named::One(one) if one.name == group.name))
-    }
-
     /// The groups, each once.
     pub fn groups(&self) -> Vec<&'static Group> {
         let mut groups: Vec<&Group> = Vec::new();

@@ -33,7 +33,7 @@ use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::shrink::{self, Found};
 use crate::targets::TargetError;
-use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, Sync};
+use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, Sync, split};
 use crate::trace::{Act, Header, Op, Trace};
 
 use planned::{Missing, Planned};
@@ -109,11 +109,11 @@ impl Source<'_> {
         }
     }
 
-    /// How many ops the longest has, faults apart.
+    /// How many ops the longest has, faults apart, and each request of raw bytes for one where traces are given.
     pub fn longest(&self) -> u64 {
         match self {
             Source::Seeds { ops, .. } => *ops,
-            Source::Traces(traces) => traces.iter().map(|(_, trace)| trace.ops.len() as u64).max().unwrap_or(0),
+            Source::Traces(traces) => traces.iter().map(|(_, trace)| split(&trace.ops).len() as u64).max().unwrap_or(0),
         }
     }
 
@@ -125,12 +125,11 @@ impl Source<'_> {
                 let seed = Seed(first_seed.0.checked_add(nth).filter(|_| nth < *seeds)?);
                 let (header, ops) = sequence(seed, group, *ops);
                 let name = format!("seed {seed} of {}", group.name);
-                Some(Case { name, seed: Some(seed), header, ops: schedule::insert(ops, faults, seed) })
+                Some(Case { name, seed: Some(seed), header, ops: schedule::insert(split(&ops), faults, seed) })
             }
             Source::Traces(traces) => {
                 let (name, trace) = traces.get(usize::try_from(at).ok()?)?;
-                let ops = trace.ops.iter().filter(|op| !matches!(op.act, Act::Raw(_))).cloned().collect();
-                Some(Case { name: name.clone(), seed: None, header: trace.header.clone(), ops })
+                Some(Case { name: name.clone(), seed: None, header: trace.header.clone(), ops: split(&trace.ops) })
             }
         }
     }

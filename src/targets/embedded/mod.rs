@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bytes::{ByteStream, Outcome, is_quit};
+pub(super) use bytes::is_quit;
+use bytes::{ByteStream, Outcome};
 
 use super::canary::storage::Open;
 use super::connection::Failure;

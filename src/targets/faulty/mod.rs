@@ -9,6 +9,7 @@
 mod board;
 mod model;
 mod points;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +20,7 @@ use board::{Board, Loss};
 pub use board::{Injected, Strike};
 pub use model::Model;
 pub use points::{Point, Recovered};
+pub use requests::split;
 
 use super::canary::canaries;
 use super::canary::storage::{STORAGE_CANARIES, Slip, Slipping};
