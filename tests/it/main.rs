@@ -18,5 +18,6 @@ mod serve;
 mod simulator;
 mod spec;
 mod targets;
+mod tools;
 mod trace;
 mod vfs;
