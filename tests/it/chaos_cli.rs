@@ -132,6 +132,10 @@ fn a_fault_that_never_struck_is_a_check_that_was_not_made() {
     place.run("dst chaos t.trace").check_trouble(&["unchecked  no fault of the traces struck anything"]);
     place.write("t.trace", "SET k v\n!crash\nGET k\n");
     place.run("dst chaos t.trace").check(0, &["every invariant held"]);
+    place.write("t.trace", "!fault disk_full 50 1\n!fault kill 0\nSET k v\n");
+    place
+        .run("dst chaos t.trace")
+        .check(0, &["kill  1×", "planned, and struck nothing: disk_full\n", "every invariant"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Source;
 use crate::faults;
 use crate::targets::faulty::Injected;
-use crate::trace::{Act, Op};
+use crate::trace::{Act, Op, Trace};
 
 /// From how many plans on a fault of which none struck is one that was not tested. Fewer may all come too late in
 /// their traces: of the fault that is met least often, one plan in four strikes in 100 ops, so that 20 strike nothing
@@ -50,8 +50,9 @@ pub(super) struct Missing {
 /// fails a run that was to inject whatever there is, as it could not be had otherwise by asking for that seed again.
 pub(super) fn missing(source: &Source, planned: &Planned, injected: &Injected) -> Missing {
     let struck: BTreeSet<&str> = injected.keys().map(|(fault, _)| *fault).collect();
-    let Source::Seeds { faults, named, .. } = source else {
-        return Missing { unchecked: missing_in_traces(source, &struck), ..Missing::default() };
+    let (faults, named) = match source {
+        Source::Seeds { faults, named, .. } => (faults, named),
+        Source::Traces(traces) => return missing_in_traces(traces, planned, &struck),
     };
     let mut missing = Missing::default();
     let mut untested = Vec::new();
@@ -74,17 +75,21 @@ pub(super) fn missing(source: &Source, planned: &Planned, injected: &Injected) -
     missing
 }
 
-fn missing_in_traces(source: &Source, struck: &BTreeSet<&str>) -> Option<String> {
-    let Source::Traces(traces) = source else { return None };
+fn missing_in_traces(traces: &[(String, Trace)], planned: &Planned, struck: &BTreeSet<&str>) -> Missing {
     let has_crash = traces.iter().any(|(_, trace)| trace.ops.iter().any(|op| op.act == Act::Crash));
-    (struck.is_empty() && !has_crash).then(|| "no fault of the traces struck anything".to_owned())
+    let is_nothing = struck.is_empty() && !has_crash;
+    let unstruck = planned.0.keys().filter(|fault| !struck.contains(*fault));
+    Missing {
+        unchecked: is_nothing.then(|| "no fault of the traces struck anything".to_owned()),
+        unplanned: Vec::new(),
+        unstruck: unstruck.map(|fault| (*fault).to_owned()).collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::seed::Seed;
-    use crate::trace::Trace;
 
     /// The faults `disk_full, kill, io_error`, of which the user named some: what stands in the traces, and what struck.
     fn check(named: &[&str], plans: &[(&str, usize)], struck: &[&'static str], expected: (&str, &[&str], &[&str])) {
