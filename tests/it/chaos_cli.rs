@@ -102,6 +102,26 @@ fn a_fault_strikes_one_request_of_raw_bytes() {
 }
 
 #[test]
+fn what_a_restart_keeps_is_compared_with_a_redis_that_is_not_restarted() {
+    let place = Place::new();
+    let replay = "dst replay t.trace --against redis --subject faulty";
+    let check = |text: &str, code: i32, words: &[&str]| {
+        place.write("t.trace", text);
+        place.run(replay).check(code, words);
+    };
+    check("SET k v\n@1 MULTI\n!crash\nGET k\n@1 EXEC\n!fault vacuum\n!restart\nGET k\n", 0, &["all agree", "8 ops"]);
+    check("!fault slow_write 0 9 5000\n!fault page_size 0\nSET k v\n!fault checkpoint\nTTL k\n", 0, &["all agree"]);
+    // What the client sees of a fault is a divergence.
+    check(
+        "!fault disk_full 0 1\nSET k v\n",
+        1,
+        &["op 1: SET exact ok/error-misconf", "MISCONF Errors writing to the store"],
+    );
+    check("SET k v\n!fault kill 0\nSET k w\nGET k\n", 1, &["op 2: SET exact ok/closed"]);
+    place.run("dst replay t.trace --against faulty --subject redis").check_trouble(&["no target but faulty injects"]);
+}
+
+#[test]
 fn the_help_for_faults_says_what_each_number_means() {
     let run = Place::new().run("dst chaos --faults help");
     let meanings = [

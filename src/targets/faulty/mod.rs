@@ -122,6 +122,10 @@ impl Target for Faulty {
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
         Ok(Box::new(FaultySession::named("redlite", Settings::default(), header)?))
     }
+
+    fn injects_faults(&self) -> bool {
+        true
+    }
 }
 
 /// A replay in progress.
