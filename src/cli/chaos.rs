@@ -36,7 +36,7 @@ use crate::trace::text::format_op;
     A trace's faults are its lines `!fault NAME ARGS…`, `!crash` and `!restart`:\n\
     see dst chaos --faults help.\n\n\
     Exit codes: 0 every invariant held, 1 a violation, 2 wrong usage or a check that\n\
-    was not made: a fault that was asked for and never struck is one.")]
+    was not made: a fault that --faults names and that never struck is one.")]
 pub(super) struct Args {
     /// Traces to run in place of seeds: files, folders, or `-` for stdin
     #[arg(value_name = "TRACE", conflicts_with_all = ["faults", "seeds", "first_seed", "ops", "named"])]
@@ -131,6 +131,12 @@ enum Named {
     Help,
 }
 
+impl Named {
+    fn one(&self) -> Option<&'static Fault> {
+        if let Named::One(fault) = self { Some(fault) } else { None }
+    }
+}
+
 const ALL: &str = "all";
 const HELP: &str = "help";
 
@@ -138,16 +144,17 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     if args.faults.iter().any(|named| matches!(named, Named::Help)) {
         return list_faults();
     }
-    let groups = args.groups()?;
+    let groups = args.groups.groups();
     if let Some(command) = args.subject.strip_prefix("exec:") {
         return kill(&args, command, &groups);
     }
     args.check_simulated()?;
     let faults = if args.exhaustive { Vec::new() } else { faults_named(&args.faults) };
+    let named: Vec<&Fault> = args.faults.iter().filter_map(Named::one).collect();
     let traces = read(&args.traces, args.exhaustive)?;
     let source = if args.traces.is_empty() {
         let (first_seed, seeds, ops) = (args.seeds.first_seed, args.seeds.seeds, args.ops());
-        Source::Seeds { first_seed, seeds, ops, groups: &groups, faults: &faults }
+        Source::Seeds { first_seed, seeds, ops, groups: &groups, faults: &faults, named: &named }
     } else {
         Source::Traces(&traces)
     };
@@ -222,19 +229,6 @@ impl Args {
         Store::new(self.corpus.corpus.join("chaos"))
     }
 
-    /// The groups. Of raw bytes nothing is left under faults: `all` does not mean these.
-    fn groups(&self) -> anyhow::Result<Vec<&'static Group>> {
-        let mut groups = self.groups.groups();
-        if let Some(raw) = groups.iter().find(|group| group.sends_raw_bytes() && self.groups.names(group)) {
-            bail!(
-                "--group {} is raw bytes, which may hold several requests: which of them a fault struck could not be told",
-                raw.name
-            );
-        }
-        groups.retain(|group| !group.sends_raw_bytes());
-        Ok(groups)
-    }
-
     fn ops(&self) -> u64 {
         self.seeds.ops.unwrap_or(if self.exhaustive { EXHAUSTIVE_OPS } else { DEFAULT_OPS })
     }
@@ -257,9 +251,8 @@ impl Args {
             given.join(", ")
         );
         let is_possible = |fault: &Fault| SERVER_FAULTS.contains(&fault.name);
-        let named = |named: &Named| if let Named::One(fault) = named { Some(fault.name) } else { None };
-        let others = self.faults.iter().filter_map(named).filter(|name| !SERVER_FAULTS.contains(name));
-        let others: Vec<&str> = others.collect();
+        let named = self.faults.iter().filter_map(Named::one).map(|fault| fault.name);
+        let others: Vec<&str> = named.filter(|name| !SERVER_FAULTS.contains(name)).collect();
         ensure!(
             others.is_empty(),
             "into a server of its own process dst injects {} only, not {}; --subject redlite takes every fault",

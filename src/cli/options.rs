@@ -17,6 +17,7 @@ use crate::diff::{ErrorMode, Settings};
 use crate::generate::{self, Group};
 use crate::report::{self, Format, Report};
 use crate::seed::Seed;
+use crate::targets::spared::Spared;
 use crate::targets::{self, Target, TargetOptions};
 
 /// What is tested unless the user says otherwise.
@@ -124,12 +125,15 @@ impl PairArgs {
         names.iter().map(|name| self.reference(name, subject)).collect()
     }
 
-    /// What is right for `subject`: where the subject's clock is real, so is its own. Nothing is started yet.
+    /// What is right for `subject`: where the subject's clock is real, so is its own, and where faults are injected
+    /// into the subject, they are not into it. Nothing is started yet.
     pub fn reference(&self, name: &str, subject: &dyn Target) -> anyhow::Result<Box<dyn Target>> {
         let one_store = subject.is_shared() && name == self.subject;
         ensure!(!one_store, "{} cannot be compared with itself: it has one store", redact(name));
         let options = TargetOptions { real_clock: subject.has_real_clock(), ..self.access.target_options() };
-        Ok(targets::parse(name, &options)?)
+        let reference = targets::parse(name, &options)?;
+        let is_spared = subject.injects_faults() && !reference.injects_faults();
+        Ok(if is_spared { Box::new(Spared::new(reference)) } else { reference })
     }
 
     /// What counts as the same reply.
@@ -229,11 +233,6 @@ enum Named {
 const ALL_GROUPS: &str = "all";
 
 impl GroupsArgs {
-    /// True where the user named it: `all` does not.
-    pub fn names(&self, group: &Group) -> bool {
-        self.named.iter().any(|named| matches!(named, Named::One(one) if one.name == group.name))
-    }
-
     /// The groups, each once.
     pub fn groups(&self) -> Vec<&'static Group> {
         let mut groups: Vec<&Group> = Vec::new();

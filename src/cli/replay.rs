@@ -19,6 +19,7 @@ use crate::targets::TargetError;
     dst replay traces/                             against the replies recorded in the traces\n  \
     dst replay bug.trace --subject redis://:6380   test your own server (it must be empty)\n  \
     dst record --seed 5 | dst replay --against redis\n  \
+    dst replay t.trace --subject faulty --against redis   what restarts and faults keep\n  \
     dst replay issue.txt                           an armored trace, with the text around it")]
 pub(super) struct Args {
     /// Trace files, directories of *.trace files, or `-` for stdin [default: stdin]
@@ -93,7 +94,7 @@ fn point_to_chaos(error: CampaignError, file: &str) -> anyhow::Error {
     match error {
         CampaignError::Target(TargetError::NoFaults { fault }) => {
             anyhow!(
-                "{file} holds the fault {fault}, which this target cannot inject: run dst chaos {}",
+                "{file} holds the fault {fault}, which no target but faulty injects: run dst chaos {}",
                 files::quote(file)
             )
         }

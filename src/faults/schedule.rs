@@ -8,11 +8,8 @@ use crate::trace::{Act, Op};
 const FAULTS_MAX: u32 = 3;
 
 /// Puts faults of these kinds between `ops`, and some upkeep, as the seed says; only upkeep, where `faults` is empty.
-///
-/// Raw bytes are left out: one op may hold several requests then, and which of them a fault struck cannot be told.
 pub fn insert(ops: Vec<Op>, faults: &[&'static Fault], seed: Seed) -> Vec<Op> {
     let mut stream = seed.stream("faults");
-    let ops: Vec<Op> = ops.into_iter().filter(|op| !matches!(op.act, Act::Raw(_))).collect();
     // Each with the op that it stands before.
     let mut inserted: Vec<(usize, Act)> = Vec::new();
     if stream.chance(1, 4) {

@@ -14,12 +14,6 @@ pub enum WrittenError {
         /// What is wrong with it.
         source: FaultError,
     },
-    /// Raw bytes.
-    #[error("op {at} is raw bytes, which may hold several requests: which of them a fault struck could not be told")]
-    Raw {
-        /// The op.
-        at: usize,
-    },
     /// A size of pages for a store that is not new.
     #[error("op {at}: page_size must stand before all ops that are no faults")]
     LatePageSize {
@@ -45,7 +39,6 @@ pub fn check(ops: &[Op], fails_everywhere: bool) -> Result<(), WrittenError> {
     let mut is_new = true;
     for (at, op) in ops.iter().enumerate() {
         let spec = match &op.act {
-            Act::Raw(_) => return Err(WrittenError::Raw { at }),
             Act::Fault(spec) => spec,
             _ => {
                 is_new = false;
@@ -79,7 +72,7 @@ mod tests {
         check("!fault kill 3\n!fault page_size 0\nSET k v\n", false, "");
         check("SET k v\n!fault fire 1\n", false, "op 1: there is no fault \"fire\"");
         check("!fault kill\n", false, "op 0: the fault kill takes NTH (0 to 100000), not []");
-        check("SET k v\n!raw PING\\r\\n\n", false, "op 1 is raw bytes");
+        check("!fault kill 3\n!raw PING\\r\\n\n", false, "");
         check("SET k v\n!fault page_size 0\n", false, "op 1: page_size must stand before");
         check("SET k v\n!fault kill 0\n", true, "op 1: a trace that is to fail at every point holds no faults");
         check("!fault page_size 0\nSET k v\n!fault vacuum\n", true, "");

@@ -21,6 +21,10 @@ pub struct Injections {
     pub told: u64,
     /// Ops that were lost where that is allowed.
     pub lost: u64,
+    /// Faults of the run that stand in none of its traces.
+    pub unplanned: Vec<String>,
+    /// Faults that stand in its traces, and never struck.
+    pub unstruck: Vec<String>,
     /// What else there is to know, a few words each.
     pub notes: Vec<String>,
     /// At how many points traces were made to fail one by one, where that was asked for.
@@ -85,7 +89,20 @@ pub(super) fn write(injections: &Injections, out: &mut dyn Write) -> io::Result<
     for line in wrap(&parts(injections), " · ", WIDTH) {
         writeln!(out, "{line}")?;
     }
+    for absence in absences(injections) {
+        let words: Vec<&str> = absence.split(' ').collect();
+        wrap(&words, " ", WIDTH).iter().try_for_each(|line| writeln!(out, "{FAINT}{line}{FAINT:#}"))?;
+    }
     writeln!(out)
+}
+
+/// Which faults were not injected although the run is no less for it, one sentence each reason.
+pub(super) fn absences(injections: &Injections) -> impl Iterator<Item = String> {
+    let Injections { unplanned, unstruck, .. } = injections;
+    [("planned in no seed", unplanned), ("planned, and struck nothing", unstruck)]
+        .into_iter()
+        .filter(|(_, faults)| !faults.is_empty())
+        .map(|(why, faults)| format!("{why}: {}", faults.join(", ")))
 }
 
 /// What came of them, in one sentence.

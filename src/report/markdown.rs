@@ -76,7 +76,8 @@ fn write_injections(counted: &Injections, out: &mut dyn Write) -> io::Result<()>
         let calls: Vec<String> = fault.calls.iter().map(|(call, count)| format!("{call} {count}")).collect();
         writeln!(out, "| {} | {} | {} |", fault.fault, fault.count, calls.join(", "))?;
     }
-    writeln!(out, "\n{}", injections::sentence(counted))
+    writeln!(out, "\n{}", injections::sentence(counted))?;
+    injections::absences(counted).try_for_each(|absence| writeln!(out, "\n- {absence}"))
 }
 
 fn write_checks(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {

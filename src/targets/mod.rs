@@ -9,6 +9,7 @@
 //! | [`faulty`] | Redlite on a simulated disk: the one that injects faults |
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
+//! | [`spared`] | a reference beside one that injects faults: it has none |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
 //! | [`live`] | a server that a campaign loads, kills and starts again by itself |
 //! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
@@ -35,6 +36,7 @@ mod real_time;
 pub mod recorded;
 mod remote;
 mod server;
+pub mod spared;
 mod spawned;
 mod wire;
 
@@ -67,6 +69,11 @@ pub trait Target: Send + Sync {
 
     /// True where its clock is the machine's, and dst cannot move it.
     fn has_real_clock(&self) -> bool {
+        false
+    }
+
+    /// True where it injects the faults of a trace, and keeps its data when it is restarted.
+    fn injects_faults(&self) -> bool {
         false
     }
 }

@@ -49,7 +49,7 @@ impl Run<'_> {
     fn report(&self) -> (Report, Vec<Trace>) {
         let Run { seeds, ops, groups, faults, subject, settings, is_exhaustive, jobs } = *self;
         self.run(
-            Source::Seeds { first_seed: Seed(0), seeds, ops, groups, faults },
+            Source::Seeds { first_seed: Seed(0), seeds, ops, groups, faults, named: faults },
             subject,
             settings,
             is_exhaustive,
@@ -181,6 +181,28 @@ fn every_canary_is_found_and_shrunk_to_a_few_ops_with_one_fault() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_panic_is_told_also_where_the_store_goes_away_with_it() {
+    let check = |canary: &str, text: &str, expected: &str| {
+        let traces = [("by hand".to_owned(), Trace::parse(text).expect("a trace"))];
+        let subject = format!("canary:{canary}");
+        let source = Source::Traces(&traces);
+        let (report, _) = Run::default().run(source, &subject, Settings::default(), false, NonZeroUsize::MIN);
+        let told: Vec<(&str, &str)> =
+            report.findings.iter().map(|it| (it.class.kind.as_str(), it.note.as_str())).collect();
+        assert_eq!(told, [("panic", expected)], "{text}");
+    };
+    let (command, opening) = ("panics-where-a-command-fails", "panics-where-opening-fails");
+    check(command, "!fault io_error 0 1 3\nSET k v\n", "it panicked in the op");
+    check(command, "!fault crash_mid_write 0 0\nSET k v\n", "it panicked in the op");
+    check(command, "!fault kill 0\nSET k v\n", "it panicked in the op");
+    check(command, "!fault connection_drop 0 1\n!fault io_error 0 1 3\nSET k v\n", "it panicked in the op");
+    check(opening, "!fault io_error 0 1 1\n!restart\n", "it panicked as it was opened");
+    check(opening, "SET k v\n!fault io_error 0 1 1\n!crash\n", "it panicked as it was opened");
+    check(opening, "!fault kill 0\n!fault io_error 4 1 0\nSET k v\n", "it panicked as it was opened");
+    check(opening, "!fault io_error 0 1 1\n!fault open_twice\n", "it panicked in its upkeep");
 }
 
 #[test]

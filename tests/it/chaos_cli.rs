@@ -27,7 +27,6 @@ fn what_a_server_of_its_own_process_cannot_do_is_refused_by_name() {
     check_refused(&line("--exhaustive"), &["--exhaustive cannot be used with --subject exec:"]);
     check_refused(&line("--sync full --shrinks 2 --jobs 1"), &["--sync, --jobs, --shrinks cannot be used"]);
     check_refused("dst chaos t.trace --subject exec:true", &["TRACE cannot be used with --subject exec:"]);
-    check_refused(&line("--group protocol"), &["--group protocol is raw bytes"]);
 }
 
 #[test]
@@ -39,8 +38,6 @@ fn what_would_be_ignored_is_refused() {
     check_refused("dst chaos --exhaustive --faults kill", &["'--exhaustive' cannot be used with '--faults"]);
     check_refused("dst chaos --seeds 1 --trace-io --format json", &["'--trace-io' cannot be used with '--format"]);
     check_refused("dst chaos --connections 4", &["--connections takes --subject exec:COMMAND"]);
-    check_refused("dst chaos --group protocol", &["--group protocol is raw bytes"]);
-    check_refused("dst chaos --group lists,protocol", &["--group protocol is raw bytes"]);
     check_refused("dst chaos --exhaustive --ops 51", &["traces of up to 50 ops, not 51"]);
 }
 
@@ -65,7 +62,6 @@ fn a_trace_that_cannot_be_judged_is_refused_with_its_file_and_op() {
         "",
         &["t.trace: op 0: the fault kill takes NTH (0 to 100000), not []"],
     );
-    check_trace_refused("!fault kill 0\n!raw PING\\r\\n\n", "", &["t.trace: op 1 is raw bytes"]);
     check_trace_refused("SET k v\n!fault page_size 0\n", "", &["t.trace: op 1: page_size must stand before all ops"]);
     check_trace_refused(
         "!fault kill 0\nSET k v\n",
@@ -86,6 +82,43 @@ fn a_trace_with_faults_is_for_chaos() {
         &["every invariant held", "kill  1×", "t.trace; the faults that it holds; sync full, checksums", "3 ops in"],
     );
     assert!(!run.stdout.contains("seed"), "{}", run.stdout);
+}
+
+#[test]
+fn a_fault_strikes_one_request_of_raw_bytes() {
+    let place = Place::new();
+    place.run("dst chaos --group protocol --seeds 20 --ops 20").check(0, &["every invariant held", "protocol, seeds"]);
+    place.run("dst chaos --group all --seeds 1 --first-seed 3 --ops 20").check(0, &["blocking, protocol, keys, "]);
+    place.write("t.trace", "!fault io_error 4 1 3\n!raw \"SET a 1\\r\\nSET b 2\\r\\nSET c 3\\r\\n\"\n");
+    place
+        .run("dst chaos t.trace")
+        .check(0, &["io_error  1×  write 1", "1 command told that the storage failed", "4 ops in"]);
+    let run = place.run("dst chaos t.trace --trace-io --output io.txt && grep -v '^ ' io.txt");
+    run.check(0, &["!fault io_error 4 1 3\nSET a 1\nSET b 2  ✗ io_error\nSET c 3\n"]);
+    let run = place.run("dst chaos t.trace --subject canary:panics-where-a-command-fails");
+    run.check(1, &["io_error chaos panic", "!fault io_error 0 1 0\n   1  SET k1 0\n", "4 → 2 ops"]);
+    place.write("t.trace", "!fault connection_drop 1 1\n!raw \"SET a 1\\r\\nSET b 2\\r\\nSET c 3\\r\\n\"\n");
+    place.run("dst chaos t.trace").check(0, &["connection_drop  1×", "4 ops in"]);
+}
+
+#[test]
+fn what_a_restart_keeps_is_compared_with_a_redis_that_is_not_restarted() {
+    let place = Place::new();
+    let replay = "dst replay t.trace --against redis --subject faulty";
+    let check = |text: &str, code: i32, words: &[&str]| {
+        place.write("t.trace", text);
+        place.run(replay).check(code, words);
+    };
+    check("SET k v\n@1 MULTI\n!crash\nGET k\n@1 EXEC\n!fault vacuum\n!restart\nGET k\n", 0, &["all agree", "8 ops"]);
+    check("!fault slow_write 0 9 5000\n!fault page_size 0\nSET k v\n!fault checkpoint\nTTL k\n", 0, &["all agree"]);
+    // What the client sees of a fault is a divergence.
+    check(
+        "!fault disk_full 0 1\nSET k v\n",
+        1,
+        &["op 1: SET exact ok/error-misconf", "MISCONF Errors writing to the store"],
+    );
+    check("SET k v\n!fault kill 0\nSET k w\nGET k\n", 1, &["op 2: SET exact ok/closed"]);
+    place.run("dst replay t.trace --against faulty --subject redis").check_trouble(&["no target but faulty injects"]);
 }
 
 #[test]
@@ -119,6 +152,38 @@ fn a_fault_that_never_struck_is_a_check_that_was_not_made() {
     place.run("dst chaos t.trace").check_trouble(&["unchecked  no fault of the traces struck anything"]);
     place.write("t.trace", "SET k v\n!crash\nGET k\n");
     place.run("dst chaos t.trace").check(0, &["every invariant held"]);
+    place.write("t.trace", "!fault disk_full 50 1\n!fault kill 0\nSET k v\n");
+    place
+        .run("dst chaos t.trace")
+        .check(0, &["kill  1×", "planned, and struck nothing: disk_full\n", "every invariant"]);
+}
+
+#[test]
+fn one_seed_is_whole_although_not_every_fault_is_in_it() {
+    let place = Place::new();
+    let seed = "dst chaos --seeds 1 --first-seed 3";
+    let run = place.run(seed);
+    run.check(
+        0,
+        &[
+            "every invariant held",
+            "\nplanned in no seed: disk_full, ",
+            "\nplanned, and struck nothing: corrupt_write\n",
+        ],
+    );
+    assert!(!run.stdout.contains("unchecked"), "{}", run.stdout);
+    let absent =
+        ["# dst chaos: every invariant held", "\n- planned in no seed: disk_full, ", "\n- planned, and struck"];
+    place.run(&format!("{seed} --format markdown")).check(0, &absent);
+    let run = place.run(&format!("{seed} --format json"));
+    let report: serde_json::Value = serde_json::from_str(&run.check(0, &[]).stdout).expect("the report is JSON");
+    assert_eq!(report["injections"]["unplanned"][0], "disk_full");
+    assert_eq!(report["injections"]["unstruck"], serde_json::json!(["corrupt_write"]));
+    // `all` names none of them, and who names one wants it.
+    place.run(&format!("{seed} --faults all")).check(0, &["every invariant held"]);
+    let run = place.run(&format!("{seed} --faults all,corrupt_write"));
+    run.check_trouble(&["unchecked  never injected: corrupt_write; more --seeds", "incomplete"]);
+    place.run("dst chaos --seeds 1 --ops 1").check_trouble(&["unchecked  no fault struck anything; more --seeds"]);
 }
 
 #[test]

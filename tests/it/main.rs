@@ -19,5 +19,6 @@ mod serve;
 mod simulator;
 mod spec;
 mod targets;
+mod tools;
 mod trace;
 mod vfs;

@@ -167,6 +167,9 @@ fn judge(at: usize, recovered: Recovered, kept: &[Keyspace]) -> Option<Violation
         Recovered::Refused(why) => {
             return violation(Breach::FailedRecovery, Reply::ok(), Reply::error(why), "it is refused".to_owned());
         }
+        Recovered::Panicked => {
+            return violation(Breach::Panic, Reply::ok(), Reply::Closed, "it panicked as it was opened".to_owned());
+        }
         Recovered::Open { keyspace, damage, write } => (keyspace, damage, write),
     };
     let settings = DiffSettings::default();
@@ -178,7 +181,32 @@ fn judge(at: usize, recovered: Recovered, kept: &[Keyspace]) -> Option<Violation
         return violation(Breach::Damage, Reply::ok(), Reply::error(line), "the file is not sound".to_owned());
     }
     if write != Reply::ok() {
-        return violation(Breach::Stuck, Reply::ok(), write, "a write afterwards".to_owned());
+        let breach = if write == Reply::Closed { Breach::Panic } else { Breach::Stuck };
+        return violation(breach, Reply::ok(), write, "a write afterwards".to_owned());
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_recovered_store_shows_is_told() {
+        let check = |recovered, expected: &str| {
+            let found = judge(0, recovered, &[Keyspace::default()]);
+            assert_eq!(found.map_or("", |found| found.breach.name()), expected);
+        };
+        let open = |damage: &[&str], write| Recovered::Open {
+            keyspace: Keyspace::default(),
+            damage: damage.iter().map(|line| (*line).to_owned()).collect(),
+            write,
+        };
+        check(open(&[], Reply::ok()), "");
+        check(open(&["page 2"], Reply::ok()), "damage");
+        check(open(&[], Reply::error("ERR storage: no")), "stuck");
+        check(open(&[], Reply::Closed), "panic");
+        check(Recovered::Refused("damaged".to_owned()), "failed-recovery");
+        check(Recovered::Panicked, "panic");
+    }
 }

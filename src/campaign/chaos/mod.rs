@@ -6,10 +6,12 @@
 //! | [`kill`] | real servers killed, and their connections lost, under load |
 //! | [`round`] | one trace, in step with a model |
 //! | [`exhaustive`] | one short trace, which fails at every point there is |
+//! | `planned` | whether what was asked for was injected |
 //! | [`verdict`] | what may be found |
 
 pub mod exhaustive;
 pub mod kill;
+mod planned;
 pub mod round;
 pub mod verdict;
 
@@ -31,9 +33,10 @@ use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::shrink::{self, Found};
 use crate::targets::TargetError;
-use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, Sync};
+use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, Sync, split};
 use crate::trace::{Act, Header, Op, Trace};
 
+use planned::{Missing, Planned};
 use round::{Outcome, Pair, Tally, add_injected};
 
 /// What is tested unless the user says otherwise.
@@ -77,6 +80,8 @@ pub enum Source<'a> {
         groups: &'a [&'static Group],
         /// What is injected; where there is none, only upkeep.
         faults: &'a [&'static Fault],
+        /// Of these, those without which the run is incomplete.
+        named: &'a [&'static Fault],
     },
     /// They are given, with their names.
     Traces(&'a [(String, Trace)]),
@@ -104,28 +109,27 @@ impl Source<'_> {
         }
     }
 
-    /// How many ops the longest has, faults apart.
+    /// How many ops the longest has, faults apart, and each request of raw bytes for one where traces are given.
     pub fn longest(&self) -> u64 {
         match self {
             Source::Seeds { ops, .. } => *ops,
-            Source::Traces(traces) => traces.iter().map(|(_, trace)| trace.ops.len() as u64).max().unwrap_or(0),
+            Source::Traces(traces) => traces.iter().map(|(_, trace)| split(&trace.ops).len() as u64).max().unwrap_or(0),
         }
     }
 
     fn case(&self, at: u64) -> Option<Case> {
         match self {
-            Source::Seeds { first_seed, seeds, ops, groups, faults } => {
+            Source::Seeds { first_seed, seeds, ops, groups, faults, .. } => {
                 let count = groups.len() as u64;
                 let (nth, group) = (at.checked_div(count)?, groups.get((at % count) as usize)?);
                 let seed = Seed(first_seed.0.checked_add(nth).filter(|_| nth < *seeds)?);
                 let (header, ops) = sequence(seed, group, *ops);
                 let name = format!("seed {seed} of {}", group.name);
-                Some(Case { name, seed: Some(seed), header, ops: schedule::insert(ops, faults, seed) })
+                Some(Case { name, seed: Some(seed), header, ops: schedule::insert(split(&ops), faults, seed) })
             }
             Source::Traces(traces) => {
                 let (name, trace) = traces.get(usize::try_from(at).ok()?)?;
-                let ops = trace.ops.iter().filter(|op| !matches!(op.act, Act::Raw(_))).cloned().collect();
-                Some(Case { name: name.clone(), seed: None, header: trace.header.clone(), ops })
+                Some(Case { name: name.clone(), seed: None, header: trace.header.clone(), ops: split(&trace.ops) })
             }
         }
     }
@@ -175,6 +179,7 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
             let injected = options.inject(&case, pair, &mut sum);
             let (outcome, shown_by) = injected.inspect_err(|_| next.store(count, Ordering::Relaxed))?;
             progress.step(outcome.tally.ops, outcome.violation.is_some());
+            sum.planned.note(&case.ops);
             sum.take(at, outcome, shown_by);
         }
         Ok(sum)
@@ -197,7 +202,7 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
     let flaky: Vec<Flaky> = classes.iter().zip(&findings).filter_map(again).collect();
     let findings = merge(findings.into_iter().flatten());
     let interrupted = options.stop.load(Ordering::Relaxed) && (sum.seeds < count || sum.is_cut);
-    let unchecked = if interrupted { None } else { options.unchecked(&sum) };
+    let missing = if interrupted { Missing::default() } else { options.missing(&sum) };
     Ok(Report {
         campaign: "chaos",
         subject: options.describe_subject(),
@@ -205,7 +210,7 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         scope: options.source.describe(),
         findings,
         flaky,
-        unchecked: unchecked.into_iter().collect(),
+        unchecked: missing.unchecked.into_iter().collect(),
         totals: Totals {
             seeds: options.source.seeds_of(sum.seeds),
             ops: sum.tally.ops,
@@ -214,6 +219,8 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         },
         injections: Some(Injections {
             exhausted: options.is_exhaustive.then_some(sum.points),
+            unplanned: missing.unplanned,
+            unstruck: missing.unstruck,
             ..tell(&sum.injected, &sum.tally)
         }),
         interrupted,
@@ -231,14 +238,13 @@ impl Options<'_> {
     }
 
     /// What was asked for, and never came about.
-    fn unchecked(&self, sum: &Sum) -> Option<String> {
-        match self.is_exhaustive {
-            true if sum.points.losses + sum.points.struck == 0 => {
-                Some("no op asked anything of the files: there was no point to fail at".to_owned())
-            }
-            true => None,
-            false => self.source.missing(&sum.injected),
+    fn missing(&self, sum: &Sum) -> Missing {
+        if !self.is_exhaustive {
+            return planned::missing(&self.source, &sum.planned, &sum.injected);
         }
+        let has_points = sum.points.losses + sum.points.struck > 0;
+        let why = "no op asked anything of the files: there was no point to fail at".to_owned();
+        Missing { unchecked: (!has_points).then_some(why), ..Missing::default() }
     }
 
     /// Runs one case. Also returns the ops that show what it found, where these are not the case's own.
@@ -284,6 +290,7 @@ struct Sum {
     /// True where a trace was not run at all of its points.
     is_cut: bool,
     tally: Tally,
+    planned: Planned,
     injected: Injected,
     classes: BTreeMap<Class, Seen>,
 }
@@ -318,6 +325,7 @@ impl Sum {
         self.points.merge(&other.points);
         self.is_cut |= other.is_cut;
         self.tally.add(&other.tally);
+        self.planned.merge(other.planned);
         add_injected(&mut self.injected, other.injected);
         other.classes.into_iter().for_each(|(class, seen)| self.note(class, seen));
     }
@@ -342,23 +350,6 @@ impl Source<'_> {
     fn seeds_of(&self, done: u64) -> u64 {
         if let Source::Seeds { .. } = self { done } else { 0 }
     }
-
-    /// The faults that were asked for and never struck: what was not injected was not tested.
-    fn missing(&self, injected: &Injected) -> Option<String> {
-        let struck: BTreeSet<&str> = injected.keys().map(|(fault, _)| *fault).collect();
-        match self {
-            Source::Seeds { faults, .. } => {
-                let missing = faults.iter().filter(|fault| !struck.contains(fault.name));
-                let missing: Vec<&str> = missing.map(|fault| fault.name).collect();
-                let tell = || format!("never injected: {}; more --seeds or --ops may meet it", missing.join(", "));
-                (!missing.is_empty()).then(tell)
-            }
-            Source::Traces(traces) => {
-                let has_crash = traces.iter().any(|(_, trace)| trace.ops.iter().any(|op| op.act == Act::Crash));
-                (struck.is_empty() && !has_crash).then(|| "no fault of the traces struck anything".to_owned())
-            }
-        }
-    }
 }
 
 fn tell(injected: &Injected, tally: &Tally) -> Injections {
@@ -374,8 +365,7 @@ fn tell(injected: &Injected, tally: &Tally) -> Injections {
         failed: tally.failed,
         told: tally.told,
         lost: tally.lost,
-        exhausted: None,
-        notes: Vec::new(),
+        ..Injections::default()
     }
 }
 

@@ -187,6 +187,10 @@ impl<'a> Round<'a> {
         self.connections.insert(op.conn);
         let judged = match step.end {
             End::Refused { why, is_changed } => self.refused(&why, is_changed),
+            End::Panicked { when } => {
+                let want = self.follow(op)?;
+                self.violation(Breach::Panic, want, Reply::Closed, format!("it panicked {when}"))
+            }
             End::Reopened { lost_power } => self.recovered(op, lost_power, &strikes),
             End::Dropped(unseen) => self.dropped(op, unseen, &strikes),
             End::Runs if matches!(op.act, Act::Fault(_)) => self.kept_up(op, step.reply, &strikes),
@@ -258,7 +262,6 @@ impl<'a> Round<'a> {
         };
         match class {
             None => Ok(None),
-            Some(_) if got == Reply::Closed => self.violation(Breach::Panic, want, got, "it panicked"),
             Some(_) => self.violation(Breach::WrongData, want, got, String::new()),
         }
     }
@@ -474,6 +477,9 @@ impl<'a> Round<'a> {
             self.outcome.tally.told += 1;
             self.has_ended = true;
             return Ok(None);
+        }
+        if instead == Reply::Closed {
+            return self.violation(Breach::Panic, Reply::ok(), instead, "it panicked as it was read");
         }
         self.violation(Breach::FailedRecovery, Reply::ok(), instead, "the store cannot be read")
     }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{call, is_word};
-use crate::redlite::Client;
+use crate::redlite::env::Env;
 use crate::redlite::vfs::{File, FileKind, Storage};
+use crate::redlite::{Client, FileOptions, OpenError, Redlite};
 use crate::resp::{Argv, Reply};
 
 /// A Redlite that is wrong under faults.
@@ -23,27 +24,29 @@ pub struct StorageCanary {
     pub ops_max: usize,
     /// What it does where Redlite would run a command.
     pub(in crate::targets) execute: fn(&mut Client, &Argv) -> Reply,
-    /// What it does where Redlite would write or sync a file.
-    pub(in crate::targets) file: FileSlip,
+    /// What it does where Redlite would ask something of its files.
+    pub(in crate::targets) files: Slip,
 }
 
 /// The table of these canaries.
 #[rustfmt::skip]
 pub const STORAGE_CANARIES: &[StorageCanary] = &[
-    StorageCanary { name: "forgets-to-sync-the-log", slip: "a commit is not synced", fault: "crash_mid_write", ops_max: 3, execute: Client::execute, file: |file, kind, request| {
+    StorageCanary { name: "forgets-to-sync-the-log", slip: "a commit is not synced", fault: "crash_mid_write", ops_max: 3, execute: Client::execute, files: Slip::of_file(|file, kind, request| {
         if kind == FileKind::Wal && matches!(request, Request::Sync) { Ok(()) } else { request.run(file) }
-    } },
-    StorageCanary { name: "forgets-to-sync-the-file", slip: "a checkpoint is not synced", fault: "crash_mid_write", ops_max: 4, execute: Client::execute, file: |file, kind, request| {
+    }) },
+    StorageCanary { name: "forgets-to-sync-the-file", slip: "a checkpoint is not synced", fault: "crash_mid_write", ops_max: 4, execute: Client::execute, files: Slip::of_file(|file, kind, request| {
         if kind == FileKind::Database && matches!(request, Request::Sync) { Ok(()) } else { request.run(file) }
-    } },
-    StorageCanary { name: "swallows-sync-errors", slip: "a sync that failed is taken for done", fault: "io_error", ops_max: 4, execute: Client::execute, file: |file, _, request| {
+    }) },
+    StorageCanary { name: "swallows-sync-errors", slip: "a sync that failed is taken for done", fault: "io_error", ops_max: 4, execute: Client::execute, files: Slip::of_file(|file, _, request| {
         if let Request::Sync = request { request.run(file).or(Ok(())) } else { request.run(file) }
-    } },
-    StorageCanary { name: "swallows-write-errors", slip: "a write that failed is taken for done", fault: "disk_full", ops_max: 4, execute: Client::execute, file: |file, _, request| {
+    }) },
+    StorageCanary { name: "swallows-write-errors", slip: "a write that failed is taken for done", fault: "disk_full", ops_max: 4, execute: Client::execute, files: Slip::of_file(|file, _, request| {
         if let Request::Write(..) = request { request.run(file).or(Ok(())) } else { request.run(file) }
-    } },
-    StorageCanary { name: "says-ok-to-a-failed-set", slip: "SET answers OK where the storage failed", fault: "disk_full", ops_max: 3, execute: say_ok, file: plain },
-    StorageCanary { name: "writes-mset-outside-the-transaction", slip: "MSET is a transaction for each key", fault: "kill", ops_max: 3, execute: split_mset, file: plain },
+    }) },
+    StorageCanary { name: "says-ok-to-a-failed-set", slip: "SET answers OK where the storage failed", fault: "disk_full", ops_max: 3, execute: say_ok, files: Slip::NONE },
+    StorageCanary { name: "writes-mset-outside-the-transaction", slip: "MSET is a transaction for each key", fault: "kill", ops_max: 3, execute: split_mset, files: Slip::NONE },
+    StorageCanary { name: "panics-where-a-command-fails", slip: "a command panics where the storage failed", fault: "crash_mid_write", ops_max: 2, execute: panic_at_failure, files: Slip::NONE },
+    StorageCanary { name: "panics-where-opening-fails", slip: "it panics where the storage fails as it is opened", fault: "io_error", ops_max: 2, execute: Client::execute, files: Slip { open: panic_at_refusal, ..Slip::NONE } },
 ];
 
 /// What is asked of a file.
@@ -64,9 +67,45 @@ impl Request<'_> {
 /// Writes or syncs a file, or does not.
 pub(in crate::targets) type FileSlip = fn(&mut dyn File, FileKind, Request<'_>) -> io::Result<()>;
 
-/// As it should be.
-pub(in crate::targets) fn plain(file: &mut dyn File, _: FileKind, request: Request<'_>) -> io::Result<()> {
-    request.run(file)
+/// Opens the store, or does not.
+pub(in crate::targets) type Open = fn(Arc<dyn Storage>, &Path, FileOptions, Env) -> Result<Redlite, OpenError>;
+
+/// What stands between a store and its files.
+#[derive(Clone, Copy)]
+pub(in crate::targets) struct Slip {
+    pub open: Open,
+    pub file: FileSlip,
+}
+
+impl Slip {
+    /// As it should be.
+    pub const NONE: Slip = Slip {
+        open: |storage, name, options, env| Redlite::open_on(storage, name, options, env),
+        file: |file, _, request| request.run(file),
+    };
+
+    const fn of_file(file: FileSlip) -> Self {
+        Self { file, ..Self::NONE }
+    }
+}
+
+/// What the storage failed with is an error: to unwrap it is the slip.
+fn panic_at_failure(client: &mut Client, argv: &Argv) -> Reply {
+    let reply = client.execute(argv);
+    let failed = |text: &[u8]| text.starts_with(b"MISCONF") || text.starts_with(b"ERR storage");
+    assert!(!reply.as_error().is_some_and(failed), "the storage failed");
+    reply
+}
+
+fn panic_at_refusal(
+    storage: Arc<dyn Storage>,
+    name: &Path,
+    options: FileOptions,
+    env: Env,
+) -> Result<Redlite, OpenError> {
+    let opened = Redlite::open_on(storage, name, options, env);
+    assert!(!matches!(opened, Err(OpenError::Storage(_))), "the storage failed");
+    opened
 }
 
 fn say_ok(client: &mut Client, argv: &Argv) -> Reply {

@@ -66,6 +66,6 @@ impl ByteStream {
 }
 
 /// True for the request that ends its connection.
-pub(super) fn is_quit(argv: &Argv) -> bool {
+pub(in crate::targets) fn is_quit(argv: &Argv) -> bool {
     argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"QUIT"))
 }

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bytes::{ByteStream, Outcome, is_quit};
+pub(super) use bytes::is_quit;
+use bytes::{ByteStream, Outcome};
 
+use super::canary::storage::Open;
 use super::connection::Failure;
 use super::keyspace::{self, Known, Requests};
 use super::server::Lease;
@@ -109,6 +111,8 @@ pub(super) enum Place {
         name: PathBuf,
         /// How it is opened.
         options: FileOptions,
+        /// What opens it.
+        open: Open,
     },
 }
 
@@ -134,7 +138,7 @@ impl Place {
         match self {
             Place::File(file) => Redlite::open_with(file, env),
             Place::Memory => Redlite::open_in_memory_with(env),
-            Place::Storage { storage, name, options } => Redlite::open_on(Arc::clone(storage), name, *options, env),
+            Place::Storage { storage, name, options, open } => open(Arc::clone(storage), name, *options, env),
         }
     }
 

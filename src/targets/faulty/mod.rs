@@ -9,8 +9,10 @@
 mod board;
 mod model;
 mod points;
+mod requests;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,9 +20,10 @@ use board::{Board, Loss};
 pub use board::{Injected, Strike};
 pub use model::Model;
 pub use points::{Point, Recovered};
+pub use requests::split;
 
 use super::canary::canaries;
-use super::canary::storage::{FileSlip, STORAGE_CANARIES, Slipping, plain};
+use super::canary::storage::{STORAGE_CANARIES, Slip, Slipping};
 use super::embedded::{EmbeddedSession, Execute, Place};
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::diff::Keyspace;
@@ -90,6 +93,11 @@ pub enum End {
         /// True where the power went, and with it what was not synced.
         lost_power: bool,
     },
+    /// It panicked. Where that was in the op, the store is there again, also where it had gone away besides.
+    Panicked {
+        /// When, for people: `as it was opened`.
+        when: &'static str,
+    },
     /// It went away and cannot be opened again.
     Refused {
         /// What opening it came to.
@@ -114,13 +122,17 @@ impl Target for Faulty {
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
         Ok(Box::new(FaultySession::named("redlite", Settings::default(), header)?))
     }
+
+    fn injects_faults(&self) -> bool {
+        true
+    }
 }
 
 /// A replay in progress.
 pub struct FaultySession {
     inner: EmbeddedSession,
     disk: SimulatedDisk,
-    slip: FileSlip,
+    slip: Slip,
     settings: Settings,
     /// Bytes of a page of the store.
     page_bytes: u32,
@@ -145,13 +157,13 @@ impl FaultySession {
     pub fn named(name: &str, settings: Settings, header: &Header) -> Result<Self, TargetError> {
         let canary = name.strip_prefix("canary:");
         if let Some(found) = STORAGE_CANARIES.iter().find(|found| canary == Some(found.name)) {
-            return Self::open(settings, Arc::new(found.execute), found.file, header);
+            return Self::open(settings, Arc::new(found.execute), found.files, header);
         }
         if let Some(found) = canaries().find(|found| canary == Some(found.name)) {
-            return Self::open(settings, Arc::new(|client, argv| found.execute(client, argv)), plain, header);
+            return Self::open(settings, Arc::new(|client, argv| found.execute(client, argv)), Slip::NONE, header);
         }
         match name {
-            "redlite" => Self::open(settings, Arc::new(Client::execute), plain, header),
+            "redlite" => Self::open(settings, Arc::new(Client::execute), Slip::NONE, header),
             _ => {
                 let slips = STORAGE_CANARIES.iter().map(|row| format!("  canary:{:<36} {}", row.name, row.slip));
                 let forms: Vec<String> = std::iter::once("  redlite".to_owned()).chain(slips).collect();
@@ -166,7 +178,7 @@ impl FaultySession {
     }
 
     /// The same with `execute` between a trace and the store, and `slip` between the store and its files.
-    fn open(settings: Settings, execute: Execute, slip: FileSlip, header: &Header) -> Result<Self, TargetError> {
+    fn open(settings: Settings, execute: Execute, slip: Slip, header: &Header) -> Result<Self, TargetError> {
         let board = Arc::new(Mutex::new(Board::default()));
         let page_bytes = FileOptions::default().page_bytes;
         let options = file_options(settings, page_bytes);
@@ -327,7 +339,12 @@ impl FaultySession {
         self.inner.store.set_random(Random::seeded(hash(op)));
         let (reply, _) = self.under_pressure(|session| session.inner.perform(op))?;
         let reply = reply?;
-        if let Some(end) = self.recover_from_loss()? {
+        let end = self.recover_from_loss()?;
+        // Only a panic is answered so. One in an op in which the power went is one, too.
+        if reply == Reply::Closed {
+            return Ok(panicked("in the op"));
+        }
+        if let Some(end) = end {
             return Ok(Step { reply: Reply::Closed, end });
         }
         if drop.is_some() {
@@ -338,7 +355,8 @@ impl FaultySession {
     }
 
     fn restart(&mut self) -> Result<Step, TargetError> {
-        self.inner.close().map_err(|source| failed(&source))?;
+        let Some(closed) = caught(|| self.inner.close()) else { return Ok(panicked("as it was closed")) };
+        closed.map_err(|source| failed(&source))?;
         let end = match self.recover_from_loss()? {
             Some(end) => end,
             None => self.reopen(false)?,
@@ -349,7 +367,14 @@ impl FaultySession {
     fn fault(&mut self, spec: &FaultSpec) -> Result<Step, TargetError> {
         let (fault, plan) = Fault::of(spec).map_err(|source| TargetError::BadFault { source })?;
         let done = match plan {
-            Plan::Upkeep(upkeep) => self.under_pressure(|session| session.keep_up(upkeep))?.0?,
+            Plan::Upkeep(upkeep) => {
+                let kept = self.under_pressure(|session| caught(|| session.keep_up(upkeep)))?.0;
+                let Some(kept) = kept else {
+                    self.recover_from_loss()?;
+                    return Ok(panicked("in its upkeep"));
+                };
+                kept?
+            }
             Plan::Quota { room_bytes, ops } => {
                 self.disk.set_quota(Some(self.disk.image().size().saturating_add(room_bytes)));
                 self.board().set_quota(ops);
@@ -432,8 +457,15 @@ impl FaultySession {
             attempts += 1;
             let before = self.disk.image();
             self.inner.place.set_storage(storage(&self.disk, self.slip));
-            let (opened, unserved) = self.under_pressure(|session| session.inner.reopen())?;
-            let Err(error) = opened else { return Ok(End::Reopened { lost_power }) };
+            let (opened, unserved) = self.under_pressure(|session| caught(|| session.inner.reopen()))?;
+            let error = match opened {
+                Some(Ok(())) => return Ok(End::Reopened { lost_power }),
+                Some(Err(error)) => error,
+                None => {
+                    self.refused = Some("it panicked".to_owned());
+                    return Ok(End::Panicked { when: "as it was opened" });
+                }
+            };
             let loss = self.board().take_loss();
             let struck = self.settle();
             if let Some(loss) = loss {
@@ -497,13 +529,13 @@ fn hook(disk: &SimulatedDisk, board: &Arc<Mutex<Board>>) {
     disk.set_hook(move |call, _| lock(&board).decide(call));
 }
 
-fn place(disk: &SimulatedDisk, slip: FileSlip, options: FileOptions) -> Place {
-    Place::Storage { storage: storage(disk, slip), name: PathBuf::from(FILE), options }
+fn place(disk: &SimulatedDisk, slip: Slip, options: FileOptions) -> Place {
+    Place::Storage { storage: storage(disk, slip), name: PathBuf::from(FILE), options, open: slip.open }
 }
 
 /// The disk as one process has it.
-fn storage(disk: &SimulatedDisk, slip: FileSlip) -> Arc<dyn Storage> {
-    Arc::new(Slipping { inner: Arc::new(disk.for_process()), slip })
+fn storage(disk: &SimulatedDisk, slip: Slip) -> Arc<dyn Storage> {
+    Arc::new(Slipping { inner: Arc::new(disk.for_process()), slip: slip.file })
 }
 
 fn file_options(settings: Settings, page_bytes: u32) -> FileOptions {
@@ -537,6 +569,15 @@ fn empty_image(options: FileOptions) -> Result<Image, TargetError> {
     disk.crash(|_| Fate::Keep);
     made.insert(options.page_bytes, disk.image());
     Ok(disk.image())
+}
+
+/// `None` where it panics: the store is at fault then, and dst goes on.
+fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
+}
+
+fn panicked(when: &'static str) -> Step {
+    Step { reply: Reply::Closed, end: End::Panicked { when } }
 }
 
 fn failed(source: &OpenError) -> TargetError {

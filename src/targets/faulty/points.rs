@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{FaultySession, Settings, file_options, hook, place};
+use super::{FaultySession, Settings, caught, file_options, hook, place};
 use crate::diff::Keyspace;
 use crate::faults::Fates;
 use crate::redlite::FileOptions;
@@ -11,7 +11,7 @@ use crate::redlite::env::Random;
 use crate::redlite::vfs::{CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
 use crate::resp::Reply;
 use crate::targets::TargetError;
-use crate::targets::canary::storage::FileSlip;
+use crate::targets::canary::storage::Slip;
 use crate::targets::embedded::{EmbeddedSession, Execute};
 use crate::trace::{Header, Op};
 
@@ -23,7 +23,7 @@ const OUTCOMES_MAX: usize = 64;
 /// The disk after one call.
 pub struct Point {
     execute: Execute,
-    slip: FileSlip,
+    slip: Slip,
     /// Which of the op's calls it comes after: 0 is the first.
     pub nth: u64,
     /// True after a sync that was done: a power loss in that call would be one before it.
@@ -45,6 +45,8 @@ pub enum Recovered {
     },
     /// It cannot.
     Refused(String),
+    /// It panics instead.
+    Panicked,
 }
 
 impl FaultySession {
@@ -141,9 +143,10 @@ impl Point {
         image.crash(&mut choose(fates));
         let options = file_options(settings, FileOptions::default().page_bytes);
         let place = place(&SimulatedDisk::from(image), self.slip, options);
-        let mut session = match EmbeddedSession::open(place, Arc::clone(&self.execute), header) {
-            Ok(session) => session,
-            Err(error) => return Ok(Recovered::Refused(error.to_string())),
+        let mut session = match caught(|| EmbeddedSession::open(place, Arc::clone(&self.execute), header)) {
+            Some(Ok(session)) => session,
+            Some(Err(error)) => return Ok(Recovered::Refused(error.to_string())),
+            None => return Ok(Recovered::Panicked),
         };
         let keyspace = session.keyspace_and_indexes()?;
         let damage = session.store.find_damage().unwrap_or_else(|error| vec![error.to_string()]);
