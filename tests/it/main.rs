@@ -20,3 +20,4 @@ mod spec;
 mod targets;
 mod trace;
 mod vfs;
+mod vfs_log;
