@@ -1,11 +1,11 @@
 //! What Redlite makes of a log that a power loss or damage has left.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use redlite_dst::redlite::env::Random;
-use redlite_dst::redlite::vfs::{Call, CallKind, Fate, Image, Injection, Pending, SimulatedDisk};
+use redlite_dst::redlite::vfs::{Call, CallKind, Fate, FileKind, Image, Injection, Pending, SimulatedDisk, Storage};
 use redlite_dst::redlite::{Durability, FileOptions};
 use redlite_dst::resp::Reply;
 
@@ -275,4 +275,198 @@ fn without_syncs_damage_in_the_log_ends_it() {
         held.push(value);
     }
     assert!(held.is_sorted() && held.first() == Some(&-1) && held.last() == Some(&18), "{held:?}");
+}
+
+/// Bytes of a frame with a page of 4096 bytes.
+const FRAME: usize = 24 + 4096;
+
+/// The frames of a log with which a transaction ends.
+fn ends(log: &[u8]) -> Vec<usize> {
+    let frames = (log.len() - 32) / FRAME;
+    (0..frames).filter(|frame| log[32 + frame * FRAME + 4..][..4] != [0; 4]).collect()
+}
+
+/// The disk with zeros over these frames of its log.
+fn without_frames(start: &Image, frames: std::ops::RangeInclusive<usize>) -> SimulatedDisk {
+    with_bytes(start, WAL, &vec![0; (frames.end() - frames.start() + 1) * FRAME], 32 + frames.start() * FRAME)
+}
+
+/// The disk with these bytes in a file.
+fn with_bytes(start: &Image, name: &str, bytes: &[u8], offset: usize) -> SimulatedDisk {
+    let disk = SimulatedDisk::from(start.clone());
+    let mut file = disk.open(Path::new(name), FileKind::Other, true).expect("it is there");
+    file.write_at(bytes, offset as u64).and_then(|()| file.sync()).expect("it is written");
+    drop(file);
+    disk
+}
+
+/// What opening says, or what the keys hold then.
+fn opened(disk: &SimulatedDisk) -> Result<Vec<String>, String> {
+    open(disk, FileOptions::default()).map(|store| dump(&store)).map_err(|error| error.to_string())
+}
+
+fn told(frame: usize) -> Result<Vec<String>, String> {
+    let at = 32 + frame * FRAME;
+    Err(format!("the file is damaged: a transaction in the log, at byte {at}, and others follow it"))
+}
+
+#[test]
+fn frames_that_are_gone_are_told_where_a_page_of_a_later_transaction_is_left() {
+    let start = logged(3);
+    let log = start.bytes(Path::new(WAL)).expect("the log");
+    let ends = ends(&log);
+    assert_eq!(ends.len(), 3, "a transaction each");
+    for first in 0..=ends[1] {
+        for last in first..=ends[1] {
+            assert_eq!(opened(&without_frames(&start, first..=last)), told(first), "{first} to {last} of {ends:?}");
+        }
+    }
+    // The last one looks like one that was never finished.
+    let before = opened(&SimulatedDisk::from(logged(2)));
+    for frame in ends[1] + 1..=ends[2] {
+        assert_eq!(opened(&without_frames(&start, frame..=frame)), before, "{frame} of {ends:?}");
+    }
+    // Of the last one only its first page is left, and even the header before that is not.
+    let next = ends[1] + 1;
+    let disk = without_frames(&start, ends[1]..=ends[1]);
+    let page =
+        [&[0; 24], &log[32 + next * FRAME + 24..][..4096], &vec![0; log.len() - 32 - (next + 1) * FRAME]].concat();
+    assert_eq!(opened(&with_bytes(&disk.image(), WAL, &page, 32 + next * FRAME)), told(ends[1]));
+}
+
+#[test]
+fn a_page_that_is_written_twice_still_follows_what_was_synced() {
+    let disk = SimulatedDisk::from(logged(2));
+    let store = open(&disk, FileOptions::default()).expect("a store");
+    let client = store.client();
+    let writes = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&writes);
+    disk.set_hook(move |call, _| {
+        if call.kind == CallKind::Write && *call.file == *Path::new(WAL) {
+            seen.lock().expect("no panic").push((call.offset as usize, call.len));
+        }
+        Injection::None
+    });
+    // More than SQLite keeps in memory, so that it writes pages of the transaction before its end, and some again.
+    let mut batch = store.batch();
+    for round in ["v", "w"] {
+        for key in 0..50 {
+            batch.run(&client, &format!("SET key{key} {}", round.repeat(60_000)).split(' ').collect());
+        }
+    }
+    batch.commit();
+    disk.clear_hook();
+    disk.kill();
+    let log = disk.image().bytes(Path::new(WAL)).expect("the log");
+    let [.., before, _] = ends(&log)[..] else { panic!("two transactions") };
+    let first = 32 + (before + 1) * FRAME + 24;
+    assert!(writes.lock().expect("no panic").contains(&(first, 4096)), "the first page is written once more");
+    assert_eq!(opened(&without_frames(&disk.image(), before..=before)), told(before));
+}
+
+#[test]
+fn a_page_of_the_log_before_is_none_of_a_later_transaction() {
+    let options = FileOptions { page_bytes: 512, ..FileOptions::default() };
+    let frame = 24 + 512;
+    let disk = SimulatedDisk::default();
+    let _made = open(&disk, options).expect("an empty disk");
+    disk.kill();
+    let (image, mut held) = at_a_new_header(&disk.image(), options, false);
+    let disk = SimulatedDisk::from(image);
+    disk.crash(|_| Fate::Keep);
+    let store = open(&disk, options).expect("a store");
+    assert_eq!(call(&store, "SET k0 new"), Reply::ok());
+    held[0] = brief_value("new");
+    disk.kill();
+    let image = disk.image();
+    let log = image.bytes(Path::new(WAL)).expect("the log");
+    let salts = |frame_at: usize| &log[frame_at + 8..frame_at + 16];
+    let frames: Vec<usize> = (32..log.len() - frame).step_by(frame).collect();
+    let stale: Vec<usize> = frames.into_iter().filter(|at| salts(*at) != &log[16..24]).collect();
+    assert!(stale.len() > 500, "{} frames of the log before", stale.len());
+    // A transaction that is not finished may leave its frames' headers before the pages that were there.
+    let mut torn = log.clone();
+    for at in stale {
+        torn[at + 8..at + 16].copy_from_slice(&log[16..24]);
+    }
+    assert_eq!(opened(&with_bytes(&image, WAL, &torn, 0)), Ok(held));
+}
+
+/// What a log is that was cut, and whose first sector gets to the disk in part: the one before, behind a header that is
+/// zeros from some byte on.
+#[test]
+fn a_log_that_is_cut_is_so_before_the_next_one_is_written() {
+    let at_header = |call: &Call| call.kind == CallKind::Write && *call.file == *Path::new(WAL) && call.offset == 0;
+    for (durability, is_killed) in [Durability::Full, Durability::Normal].into_iter().zip([true, false]) {
+        let disk = SimulatedDisk::from(logged(6));
+        disk.crash(|_| Fate::Keep);
+        let mut store = open(&disk, with(durability)).expect("a store");
+        store.checkpoint().expect("the log is written back");
+        if is_killed {
+            disk.kill();
+            store = open(&disk, with(durability)).expect("a store");
+        }
+        let held = dump(&store);
+        disk.set_hook(move |call, _| if at_header(call) { Injection::PowerLoss } else { Injection::None });
+        assert!(matches!(call(&store, "SET k0 later"), Reply::Error(_)));
+        for bytes in 1..512 {
+            let disk = SimulatedDisk::from(disk.image());
+            disk.crash(|change| match change {
+                Pending::Sector { .. } => Fate::TornTail(bytes),
+                _ => Fate::Drop,
+            });
+            assert_eq!(opened(&disk).as_ref(), Ok(&held), "{durability:?}, the last {bytes} bytes");
+        }
+    }
+}
+
+/// `golden/store-unsalted.db` and its log were left by the last version whose pages did not say which log they are of,
+/// when it was killed: a transaction that makes the tables, and `SET k0 0`, `SET k1 1` and so on to `SET k1 5`.
+#[test]
+fn a_log_of_the_version_before_is_read_and_written_on() {
+    let files: [(&str, &[u8]); 2] = [
+        (NAME, include_bytes!("golden/store-unsalted.db.zst")),
+        (WAL, include_bytes!("golden/store-unsalted.db-wal.zst")),
+    ];
+    let mut start = SimulatedDisk::default().image();
+    for (name, packed) in files {
+        start = with_bytes(&start, name, &zstd::decode_all(packed).expect("a golden file"), 0).image();
+    }
+    let keys = |held: [&str; 2]| held.iter().map(|it| brief_value(it)).chain(vec![NIL.to_owned(); 6]).collect();
+    let held: Vec<String> = keys(["4", "5"]);
+    assert_eq!(opened(&SimulatedDisk::from(start.clone())), Ok(held.clone()));
+    // Its pages do not prove that they follow anything.
+    let log = start.bytes(Path::new(WAL)).expect("the log");
+    let of_old = ends(&log);
+    assert_eq!(opened(&without_frames(&start, of_old[5]..=of_old[5])), Ok(keys(["2", "3"])));
+    // Damage to the header is told all the same.
+    let mut image = start.clone();
+    assert!(image.flip_bit(Path::new(WAL), 0));
+    let header = "the file is damaged: the log's header, and transactions follow it that are not in the database";
+    assert_eq!(opened(&SimulatedDisk::from(image)), Err(header.to_owned()));
+    // Behind them there are pages of this version, for whom they are synced.
+    let disk = SimulatedDisk::from(start);
+    let store = open(&disk, FileOptions::default()).expect("a store");
+    assert_eq!(call(&store, "SET k0 6"), Reply::ok());
+    disk.kill();
+    for frame in 0..=of_old[6] {
+        assert_eq!(opened(&without_frames(&disk.image(), frame..=frame)), told(frame));
+    }
+    assert_eq!(opened(&disk), Ok(keys(["6", "5"])));
+}
+
+#[test]
+fn a_frame_that_is_damaged_besides_the_header_of_the_log_is_told() {
+    let start = logged(6);
+    let ends = ends(&start.bytes(Path::new(WAL)).expect("the log"));
+    for frame in 0..ends[4] {
+        for byte in (0..24).chain([24, 1000, FRAME - 1]) {
+            let mut image = start.clone();
+            let at = 32 + frame * FRAME + byte;
+            assert!(image.flip_bit(Path::new(WAL), 17) && image.flip_bit(Path::new(WAL), at as u64 * 8 + 3));
+            let found = opened(&SimulatedDisk::from(image));
+            let is_told = found.as_ref().is_err_and(|it| it.starts_with("the file is damaged: the log's header, and "));
+            assert!(is_told, "byte {byte} of frame {frame}: {found:?}");
+        }
+    }
 }
