@@ -238,6 +238,22 @@ fn a_flipped_bit_is_never_served() {
 }
 
 #[test]
+fn a_header_that_is_misread_as_the_file_is_opened_takes_no_checksums_away() {
+    let disk = SimulatedDisk::from(empty());
+    let misread = AtomicU64::new(0);
+    disk.set_hook(move |call, _| match call.kind {
+        // Whether pages have checksums, twice in the same way.
+        CallKind::Read if misread.fetch_add(1, Ordering::Relaxed) < 2 => Injection::FlipBit { bit: 20 * 8 + 3 },
+        _ => Injection::None,
+    });
+    let store = open(&disk, FileOptions::default()).expect("a store");
+    assert_eq!(disk.counts().injected(), 2);
+    assert_eq!(call(&store, "SET k0 v"), Reply::ok());
+    disk.kill();
+    assert_eq!(call(&open(&disk, FileOptions::default()).expect("a store"), "GET k0"), Reply::bulk("v"));
+}
+
+#[test]
 fn a_damaged_file_is_refused_and_left_as_it_is() {
     let check = |damage: &dyn Fn(&mut Image), expected: &str| {
         let mut image = empty();

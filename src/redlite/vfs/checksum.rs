@@ -291,7 +291,13 @@ impl File for CheckedFile {
         let len = buffer.len();
         let is_log = self.kind == FileKind::Wal;
         if !self.has_room() {
-            return self.inner.read_at(buffer, offset);
+            let filled = self.inner.read_at(buffer, offset)?;
+            let is_first_page = self.kind == FileKind::Database && offset == 0 && is_page(len);
+            if !is_first_page || filled < len || buffer[RESERVED_AT] != RESERVED {
+                return Ok(filled);
+            }
+            // As the file was opened, this was misread: nothing would be checked, nor get a checksum.
+            self.has_room.store(true, Ordering::Relaxed);
         }
         if is_page(len) {
             if offset == 0 && self.inner.size()? == 0 {
