@@ -559,3 +559,56 @@ fn checksum(bytes: &[u8], offset: u64) -> u64 {
     // The high bits of a product depend on all of the low ones: let the low bits, too.
     (state ^ (state >> 32)).wrapping_mul(ODD) ^ (state >> 29)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Injection, SimulatedDisk};
+    use super::*;
+
+    const PAGE: usize = 512;
+
+    /// What the marks of pages say that are written one after the other, each `!` a sync that fails and each `|` one that
+    /// does not before the next; `^` is the page before, once more.
+    fn check(steps: &str, expected: &[Mark]) {
+        let disk = SimulatedDisk::default();
+        let storage = Checksummed::new(Arc::new(disk.clone()), Checks { verify: true, is_synced: true });
+        let mut first_page = vec![0; PAGE];
+        first_page[RESERVED_AT] = RESERVED;
+        let mut database = storage.open(Path::new("db"), FileKind::Database, true).expect("a file");
+        database.write_at(&first_page, 0).expect("it is written");
+        let mut log = storage.open(Path::new("log"), FileKind::Wal, true).expect("a file");
+        log.write_at(&[0; log::HEADER], 0).and_then(|()| log.sync()).expect("it is written");
+        let mut pages = 0;
+        let frame_at = |page: usize| (log::HEADER + page * (FRAME_HEADER + PAGE)) as u64;
+        for step in steps.chars() {
+            match step {
+                'p' => {
+                    log.write_at(&[0; FRAME_HEADER], frame_at(pages)).expect("it is written");
+                    log.write_at(&[0; PAGE], frame_at(pages) + FRAME_HEADER as u64).expect("it is written");
+                    pages += 1;
+                }
+                '^' => log.write_at(&[0; PAGE], frame_at(pages - 1) + FRAME_HEADER as u64).expect("it is written"),
+                '|' => log.sync().expect("it is synced"),
+                _ => {
+                    disk.set_hook(|_, _| Injection::Io);
+                    log.sync().expect_err("it fails");
+                    disk.clear_hook();
+                }
+            }
+        }
+        let bytes = disk.image().bytes(Path::new("log")).expect("it is there");
+        let mark = |page: usize| {
+            let (page_at, body) = (frame_at(page) as usize + FRAME_HEADER, PAGE - TAIL);
+            Mark::of(&bytes[page_at..][..body], &bytes[page_at + body..][..TAIL], page_at as u64, Generation::default())
+        };
+        assert_eq!((0..pages).map(mark).collect::<Option<Vec<_>>>().as_deref(), Some(expected), "{steps}");
+    }
+
+    #[test]
+    fn a_page_follows_what_was_synced_where_nothing_was_written_before_it_since() {
+        use Mark::{First, Synced};
+        check("pp|p|pp", &[First, Synced, First, First, Synced]);
+        check("p|p^p^", &[First, First, Synced]);
+        check("p|pp!p^|p", &[First, First, Synced, Synced, First]);
+    }
+}
