@@ -610,5 +610,6 @@ mod tests {
         check("pp|p|pp", &[First, Synced, First, First, Synced]);
         check("p|p^p^", &[First, First, Synced]);
         check("p|pp!p^|p", &[First, First, Synced, Synced, First]);
+        check("p|p!^|p", &[First, Synced, First]);
     }
 }
