@@ -65,12 +65,12 @@ pub fn dump(store: &Redlite) -> Vec<String> {
 
 /// Twenty writes, of one key, of many or in a transaction, as a seed draws them; what the keys hold after each that
 /// was acknowledged, and after the one that was not.
-struct Run {
+pub struct Run {
     acknowledged: Vec<String>,
     in_flight: Option<Vec<String>>,
 }
 
-fn run(store: &Redlite, random: &mut Random) -> Run {
+pub fn run(store: &Redlite, random: &mut Random) -> Run {
     let mut acknowledged = vec![NIL.to_owned(); 8];
     for step in 0..20 {
         let mut next = acknowledged.clone();

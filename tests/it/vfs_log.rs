@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use redlite_dst::redlite::env::Random;
-use redlite_dst::redlite::vfs::{Call, CallKind, Fate, FileKind, Image, Injection, Pending, SimulatedDisk, Storage};
+use redlite_dst::redlite::vfs::{
+    Call, CallKind, Fate, FileKind, Image, Injection, Pending, SimulatedDisk, Storage, draw_fates,
+};
 use redlite_dst::redlite::{Durability, FileOptions};
 use redlite_dst::resp::Reply;
 
-use super::vfs::{NAME, NIL, WAL, brief, brief_value, call, dump, empty, keeps_promise, open, with};
+use super::vfs::{NAME, NIL, WAL, brief, brief_value, call, dump, empty, keeps_promise, open, run, with};
 
 /// A disk whose log holds `SET k0 0` to `SET k0 19`, a transaction each.
 fn with_twenty_transactions(options: FileOptions) -> Image {
@@ -194,6 +196,45 @@ fn a_crash_around_a_new_start_of_the_log_loses_nothing() {
     let start = disk.image();
     let failed: Vec<String> = (0..300).filter_map(|seed| keeps_promise(&start, seed, options).err()).collect();
     assert!(failed.is_empty(), "{} of 300:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// One store through crash after crash, at any call, by power losses, kills and calls that fail, whose log is often taken
+/// up where the one before has left it.
+fn go_through_crashes(seed: u64) -> Result<(), String> {
+    let mut random = Random::seeded(seed);
+    let options =
+        |durability| FileOptions { page_bytes: if seed.is_multiple_of(2) { 512 } else { 4096 }, ..with(durability) };
+    let disk = SimulatedDisk::default();
+    for round in 0..12 {
+        let durability = if random.below(4) == 0 { Durability::Normal } else { Durability::Full };
+        let store = open(&disk, options(durability)).map_err(|error| format!("seed {seed}, round {round}: {error}"))?;
+        let (at, fails) = (disk.calls() + random.below(160), random.below(4) == 0);
+        disk.set_hook(move |call, _| match call.number.checked_sub(at) {
+            Some(0) if fails => Injection::Io,
+            Some(since) if since == u64::from(fails) * 3 => Injection::PowerLoss,
+            _ => Injection::None,
+        });
+        run(&store, &mut random);
+        let long = "x".repeat(random.below(60_000) as usize);
+        match random.below(3) {
+            0 => drop(store.checkpoint()),
+            _ => drop(call(&store, &format!("MSET k0 {long} k1 {long}"))),
+        }
+        run(&store, &mut random);
+        disk.clear_hook();
+        if random.below(4) == 0 {
+            disk.kill();
+        } else {
+            disk.crash(draw_fates(Random::seeded(random.below(u64::MAX))));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_crash_after_crash_leaves_is_no_damage() {
+    let failed: Vec<String> = (0..60).filter_map(|seed| go_through_crashes(seed).err()).collect();
+    assert!(failed.is_empty(), "{} of 60:\n{}", failed.len(), failed.join("\n"));
 }
 
 fn lose_power_at_a_sync_of_the_log(disk: &SimulatedDisk) {
