@@ -22,3 +22,4 @@ mod targets;
 mod tools;
 mod trace;
 mod vfs;
+mod vfs_log;

@@ -415,10 +415,10 @@ impl<'a> Round<'a> {
             }
             None => return self.violation(Breach::Torn, want, held, format!("{key}; the store was never so")),
         };
-        // Damage to the last transaction in the log looks like one that was never finished, and where a whole frame of
-        // the one before it is gone, nothing proves that the last was written later: each damage may take one, and the
-        // last one goes with it. Without a sync for each transaction, nothing is told of damage in the log.
-        let changes_max = if self.may_lose { usize::MAX } else { self.damages + 1 + usize::from(in_flight) };
+        // Damage to the last transaction in the log looks like one that was never finished; what is damaged before it is
+        // told, unless each one behind is damaged, too: each damage may take one. Without a sync for each transaction,
+        // nothing is told of damage in the log.
+        let changes_max = if self.may_lose { usize::MAX } else { self.damages + usize::from(in_flight) };
         let is_end = changes <= changes_max && self.damaged_after.is_some_and(|after| prefix + 1 >= after);
         if is_end || kept.is_some_and(|kept| prefix >= kept) {
             self.outcome.tally.lost += (all - prefix) as u64;

@@ -41,16 +41,18 @@ impl Default for FileOptions {
 /// When a store is opened whose log is still there, it is read up to the first frame that is not as it was written, as
 /// a power loss leaves such a frame behind. Whether that frame was damaged later can be told only from what follows it:
 ///
-/// - Each transaction that was written with [`Durability::Full`] was synced before the next one began. Where a whole one
-///   follows, the damaged one had been acknowledged, and the store is not opened ([`OpenError::Damaged`]).
-///   The same holds where the log's header is damaged, and a whole transaction follows that is not in the database file.
+/// - Each transaction that was written with [`Durability::Full`] was synced before the next one began. Where the first
+///   page of a later one follows, the damaged one had been acknowledged, and the store is not opened
+///   ([`OpenError::Damaged`]). The same holds where the log's header is damaged, and a whole transaction follows that is
+///   not in the database file. Pages that an earlier version has left in the log, and that do not say which log they
+///   are of, show nothing of what is before them.
 /// - With [`Durability::Normal`] and [`Durability::Off`] a power loss may take any part of the log and leave what
 ///   follows. A damaged transaction, and every one after it, is gone without a word: what is there is what was there
 ///   before it, and no mixture.
 /// - Damage to the last transaction in the log looks like one that was never finished, also with [`Durability::Full`]:
 ///   it is gone without a word, though it was acknowledged. It is the last one until another is written, or the log is
-///   written back ([`Redlite::checkpoint`](crate::redlite::Redlite::checkpoint)). Where a whole frame of the transaction
-///   before it is gone, with what says that a later one follows, these two are.
+///   written back ([`Redlite::checkpoint`](crate::redlite::Redlite::checkpoint)). Where the transactions before it are
+///   damaged, too, and of each but the first of them the first page, they go with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Everything that was acknowledged: a command is answered after its transaction is synced.

@@ -4,6 +4,9 @@
 //! hold a checksum of the page and of where it lies; SQLite sees them as zeros, so that its own checksums of the log's
 //! frames, which cover them, come out the same. A page that fails is an error, and never reaches SQLite.
 //!
+//! In the log a page's checksum also covers which log it is of, and says whether everything before it was durable when
+//! it was written: what is left of any later transaction proves that an earlier one was acknowledged.
+//!
 //! A read that fails is tried once more. While the store is open, a page that is older than the last one written there
 //! is an error, too, and so is a frame of the log that is not the one that was written. What cannot be seen: a whole
 //! page that was as it was once, checksum and all, before the store was opened; and damage to the last transaction in
@@ -28,6 +31,9 @@ pub(super) const FRAME_HEADER: usize = 24;
 const PAGE_MIN: usize = 512;
 pub(super) const PAGE_MAX: usize = 65536;
 const RESERVED_AT: usize = 20;
+
+/// Nothing was written since the last sync.
+const SYNCED: u64 = u64::MAX;
 
 /// How the pages of a file are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +101,14 @@ impl Storage for Checksummed {
             latest: Vec::new(),
             latest_headers: Vec::new(),
             page_bytes: 0,
-            is_unsynced: false,
+            generation: Generation::default(),
+            unsynced_from: SYNCED,
             is_cut: false,
         };
         if kind == FileKind::Wal {
             let is_there = file.inner.size()? > 0;
+            // It may be that a process that was killed has just cut it.
+            file.is_cut = !is_there;
             if self.checks.verify && file.has_room() {
                 self.check_log(&mut *file.inner)?;
             }
@@ -149,9 +158,11 @@ struct CheckedFile {
     latest_headers: Vec<u64>,
     /// Bytes of a page, once one was written or read in the log.
     page_bytes: usize,
-    /// True from a write until the next sync.
-    is_unsynced: bool,
-    /// True from the time that the log was cut to nothing until the next sync.
+    /// Of the log that is written and read, once its header was.
+    generation: Generation,
+    /// The first byte that was written since the last sync; [`SYNCED`] where there is none.
+    unsynced_from: u64,
+    /// True from the time that the log was cut to nothing, perhaps by a process before this one, until the next sync.
     is_cut: bool,
 }
 
@@ -184,7 +195,7 @@ impl CheckedFile {
         }
         if self.checks.verify {
             let (body, tail) = page.split_at(len - TAIL);
-            if Mark::of(body, tail, offset).is_none() {
+            if !self.is_whole(body, tail, offset) {
                 return damaged("does not match its checksum");
             }
             let found = word(tail);
@@ -219,7 +230,7 @@ impl CheckedFile {
         let (body, tail) = page.split_at(page.len() - TAIL);
         let page_at = offset + FRAME_HEADER as u64;
         let (of_header, of_page) = (*self.latest_header_mut(page.len(), offset), *self.latest_mut(page.len(), page_at));
-        let is_other_page = of_page != 0 && (of_page != word(tail) || Mark::of(body, tail, page_at).is_none());
+        let is_other_page = of_page != 0 && (of_page != word(tail) || !self.is_whole(body, tail, page_at));
         if is_other_page || of_header != 0 && of_header != checksum(header, offset) {
             let text = format!("the frame at byte {offset} of the log is not the one that was written there");
             return Err(io::Error::new(ErrorKind::InvalidData, text));
@@ -238,6 +249,27 @@ impl CheckedFile {
             }
         }
         Ok(())
+    }
+
+    /// Takes in that the log starts anew: what was known of its frames is of the one before.
+    fn start_log(&mut self, header: &[u8]) {
+        self.generation = Generation::of_header(header).unwrap_or_default();
+        self.latest.clear();
+        self.latest_headers.clear();
+    }
+
+    /// What the checksum of a page that is written at `offset` says.
+    fn next_mark(&self, offset: u64) -> Mark {
+        if self.kind != FileKind::Wal || !self.checks.is_synced {
+            return Mark::None;
+        }
+        // SQLite may write a page of the transaction once more, where it is.
+        let is_first = offset.saturating_sub(FRAME_HEADER as u64) <= self.unsynced_from;
+        if is_first { Mark::First } else { Mark::Synced }
+    }
+
+    fn is_whole(&self, body: &[u8], tail: &[u8], offset: u64) -> bool {
+        Mark::of(body, tail, offset, self.generation).is_some()
     }
 
     fn has_room(&self) -> bool {
@@ -259,7 +291,13 @@ impl File for CheckedFile {
         let len = buffer.len();
         let is_log = self.kind == FileKind::Wal;
         if !self.has_room() {
-            return self.inner.read_at(buffer, offset);
+            let filled = self.inner.read_at(buffer, offset)?;
+            let is_first_page = self.kind == FileKind::Database && offset == 0 && is_page(len);
+            if !is_first_page || filled < len || buffer[RESERVED_AT] != RESERVED {
+                return Ok(filled);
+            }
+            // As the file was opened, this was misread: nothing would be checked, nor get a checksum.
+            self.has_room.store(true, Ordering::Relaxed);
         }
         if is_page(len) {
             if offset == 0 && self.inner.size()? == 0 {
@@ -271,6 +309,9 @@ impl File for CheckedFile {
             return self.inner.read_at(buffer, offset);
         }
         let filled = read_steady(&mut *self.inner, buffer, offset)?;
+        if offset == 0 {
+            self.generation = Generation::of_header(&buffer[..filled]).unwrap_or(self.generation);
+        }
         if filled == len && is_frame(len) {
             self.page_bytes = len - FRAME_HEADER;
             if self.checks.verify {
@@ -279,19 +320,22 @@ impl File for CheckedFile {
             // In recovery SQLite compares its own checksums: a frame that fails is one that was never finished. Of one
             // that is torn in the checksum of ours alone it would not know.
             let (body, tail) = buffer[FRAME_HEADER..].split_at(len - FRAME_HEADER - TAIL);
-            let is_whole = !self.checks.verify || Mark::of(body, tail, offset + FRAME_HEADER as u64).is_some();
+            let is_whole = !self.checks.verify || self.is_whole(body, tail, offset + FRAME_HEADER as u64);
             buffer[len - TAIL..].fill(if is_whole { 0 } else { u8::MAX });
         }
         Ok(filled)
     }
 
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if self.is_cut && self.checks.is_synced {
+        if self.is_cut {
             // Otherwise a power loss could leave a part of the new header, and all but the first of the old frames.
             self.inner.sync()?;
             self.is_cut = false;
         }
-        self.is_unsynced = true;
+        self.unsynced_from = self.unsynced_from.min(offset);
+        if self.kind == FileKind::Wal && offset == 0 {
+            self.start_log(bytes);
+        }
         if self.kind == FileKind::Database && offset == 0 && is_page(bytes.len()) {
             self.has_room.store(bytes[RESERVED_AT] == RESERVED, Ordering::Relaxed);
         }
@@ -320,8 +364,7 @@ impl File for CheckedFile {
         };
         self.header_at = None;
         self.outgoing.extend_from_slice(body);
-        let is_synced = self.kind == FileKind::Wal && self.checks.is_synced;
-        let sum = if is_synced { Mark::Synced } else { Mark::None }.put_on(checksum(body, offset));
+        let sum = self.next_mark(offset).put_on(checksum(body, offset), self.generation);
         self.outgoing.extend_from_slice(&sum.to_le_bytes());
         // Until it is written, the page is the one before or this one.
         *self.latest_mut(bytes.len(), offset) = 0;
@@ -357,12 +400,15 @@ impl File for CheckedFile {
     fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
         // A commit syncs what it wrote. Otherwise the log is synced as the first step of a checkpoint.
-        let is_checkpoint = self.kind == FileKind::Wal && !(self.checks.is_synced && self.is_unsynced);
+        let is_commit = self.checks.is_synced && self.unsynced_from != SYNCED;
+        let is_checkpoint = self.kind == FileKind::Wal && !is_commit;
         if is_checkpoint && self.checks.verify && self.has_room() {
             self.check_log()?;
         }
+        // After one that fails it is not known of anything whether it lasts.
+        self.unsynced_from = 0;
         self.inner.sync()?;
-        self.is_unsynced = false;
+        self.unsynced_from = SYNCED;
         self.is_cut = false;
         Ok(())
     }
@@ -416,7 +462,7 @@ fn has_checked_page(file: &mut dyn File) -> io::Result<bool> {
         let page = &mut page[..size];
         let (filled, offset) = (file.read_at(page, size as u64)?, size as u64);
         let (body, tail) = page.split_at(size - TAIL);
-        if filled == size && Mark::of(body, tail, offset).is_some() {
+        if filled == size && Mark::of(body, tail, offset, Generation::default()).is_some() {
             return Ok(true);
         }
         size *= 2;
@@ -440,27 +486,50 @@ pub(super) fn read_steady(file: &mut dyn File, buffer: &mut [u8], offset: u64) -
     Err(io::Error::new(ErrorKind::InvalidData, format!("no two reads of byte {offset} agree")))
 }
 
+/// Which log a page is of: SQLite gives each one other salts when it starts it. A page of the database is of none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Generation(u64);
+
+impl Generation {
+    pub fn of_salts(salts: &[u8]) -> Self {
+        Self(checksum(salts, 0))
+    }
+
+    /// None for what is no header of a log, or not a whole one.
+    fn of_header(header: &[u8]) -> Option<Self> {
+        log::salts(header).map(|salts| Self::of_salts(&salts))
+    }
+}
+
 /// What a page's checksum says besides that the page is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     None,
     /// Its transaction was written after the one before was synced.
     Synced,
+    /// The same, and that it is the first page of its transaction: all frames before it were synced, as transactions
+    /// that had ended, before it was written.
+    First,
 }
 
 impl Mark {
-    /// Far from 0, so that one flipped bit turns no mark into another.
-    fn put_on(self, sum: u64) -> u64 {
+    /// Far from each other and from 0, so that one flipped bit turns no mark into another.
+    fn put_on(self, sum: u64, Generation(generation): Generation) -> u64 {
+        let sum = sum ^ generation;
         match self {
             Mark::None => sum,
             Mark::Synced => sum ^ 0x5a5a_a5a5_3c3c_c3c3,
+            Mark::First => sum ^ 0x3c3c_c3c3_5a5a_a5a5,
         }
     }
 
-    /// The mark of a page at `offset` that is whole.
-    pub fn of(body: &[u8], tail: &[u8], offset: u64) -> Option<Self> {
+    /// The mark of a page at `offset` that is whole, and of this log. A log that was written before there were
+    /// generations does not say which one it is of; nor does it tell which page is the first.
+    pub fn of(body: &[u8], tail: &[u8], offset: u64, generation: Generation) -> Option<Self> {
         let (sum, found) = (checksum(body, offset), word(tail));
-        [Mark::None, Mark::Synced].into_iter().find(|mark| mark.put_on(sum) == found)
+        let is = |mark: &Mark, generation| mark.put_on(sum, generation) == found;
+        let of_now = [Mark::None, Mark::Synced, Mark::First].into_iter().find(|mark| is(mark, generation));
+        of_now.or_else(|| [Mark::None, Mark::Synced].into_iter().find(|mark| is(mark, Generation::default())))
     }
 }
 
@@ -489,4 +558,58 @@ fn checksum(bytes: &[u8], offset: u64) -> u64 {
     let state = lanes.into_iter().chain(rest).fold(bytes.len() as u64, step);
     // The high bits of a product depend on all of the low ones: let the low bits, too.
     (state ^ (state >> 32)).wrapping_mul(ODD) ^ (state >> 29)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Injection, SimulatedDisk};
+    use super::*;
+
+    const PAGE: usize = 512;
+
+    /// What the marks of pages say that are written one after the other, each `!` a sync that fails and each `|` one that
+    /// does not before the next; `^` is the page before, once more.
+    fn check(steps: &str, expected: &[Mark]) {
+        let disk = SimulatedDisk::default();
+        let storage = Checksummed::new(Arc::new(disk.clone()), Checks { verify: true, is_synced: true });
+        let mut first_page = vec![0; PAGE];
+        first_page[RESERVED_AT] = RESERVED;
+        let mut database = storage.open(Path::new("db"), FileKind::Database, true).expect("a file");
+        database.write_at(&first_page, 0).expect("it is written");
+        let mut log = storage.open(Path::new("log"), FileKind::Wal, true).expect("a file");
+        log.write_at(&[0; log::HEADER], 0).and_then(|()| log.sync()).expect("it is written");
+        let mut pages = 0;
+        let frame_at = |page: usize| (log::HEADER + page * (FRAME_HEADER + PAGE)) as u64;
+        for step in steps.chars() {
+            match step {
+                'p' => {
+                    log.write_at(&[0; FRAME_HEADER], frame_at(pages)).expect("it is written");
+                    log.write_at(&[0; PAGE], frame_at(pages) + FRAME_HEADER as u64).expect("it is written");
+                    pages += 1;
+                }
+                '^' => log.write_at(&[0; PAGE], frame_at(pages - 1) + FRAME_HEADER as u64).expect("it is written"),
+                '|' => log.sync().expect("it is synced"),
+                _ => {
+                    disk.set_hook(|_, _| Injection::Io);
+                    log.sync().expect_err("it fails");
+                    disk.clear_hook();
+                }
+            }
+        }
+        let bytes = disk.image().bytes(Path::new("log")).expect("it is there");
+        let mark = |page: usize| {
+            let (page_at, body) = (frame_at(page) as usize + FRAME_HEADER, PAGE - TAIL);
+            Mark::of(&bytes[page_at..][..body], &bytes[page_at + body..][..TAIL], page_at as u64, Generation::default())
+        };
+        assert_eq!((0..pages).map(mark).collect::<Option<Vec<_>>>().as_deref(), Some(expected), "{steps}");
+    }
+
+    #[test]
+    fn a_page_follows_what_was_synced_where_nothing_was_written_before_it_since() {
+        use Mark::{First, Synced};
+        check("pp|p|pp", &[First, Synced, First, First, Synced]);
+        check("p|p^p^", &[First, First, Synced]);
+        check("p|pp!p^|p", &[First, First, Synced, Synced, First]);
+        check("p|p!^|p", &[First, Synced, First]);
+    }
 }

@@ -1,8 +1,12 @@
 //! Damage in the log that SQLite takes for its end.
 //!
 //! In recovery SQLite reads the log up to the first frame that does not match its checksums, as it must: a power loss
-//! leaves such a frame behind. Where whole frames of a later transaction follow, and each transaction was synced before
-//! the next, that frame was acknowledged and is damaged, and what follows would be lost without a word.
+//! leaves such a frame behind. Where a page follows that was written after everything before it was synced
+//! ([`Mark::First`]), that frame was acknowledged and is damaged, and what follows would be lost without a word.
+//!
+//! That page is taken as it is, whatever stands between and in its frame's header: its checksum says where it lies and
+//! of which log it is. So no page of the log before this one is taken for it, nor a part of one; and within a log
+//! nothing is written before it again, as what is synced and has ended is not taken back.
 //!
 //! Where it is the header that does not match, SQLite takes the whole log for empty. A power loss leaves such a header
 //! behind only where the log starts anew, and that is after everything in it was written to the database.
@@ -11,14 +15,19 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
-use super::checksum::{FRAME_HEADER, Mark, PAGE_MAX, TAIL, read_steady};
-use super::{File, SECTOR};
+use super::File;
+use super::checksum::{FRAME_HEADER, Generation, Mark, PAGE_MAX, TAIL, read_steady};
 
 /// Bytes before the first frame.
 pub(super) const HEADER: usize = 32;
 
 /// The two lowest bits of the magic number may be 2 or 3: checksums are over little- or big-endian words.
 const MAGIC: u32 = 0x377f_0682;
+
+/// The salts of a log with this header; none where it is not whole.
+pub(super) fn salts(header: &[u8]) -> Option<[u8; 8]> {
+    Chain::start(header.first_chunk()?).map(|(chain, _)| chain.salts)
+}
 
 /// Fails where acknowledged transactions of a log would be lost in recovery; nothing is changed then. A log that was
 /// about to start anew is cut to nothing: its next header could be taken for the one of the frames that are left.
@@ -43,33 +52,36 @@ pub(super) fn check(file: &mut dyn File, database: Option<&mut dyn File>) -> io:
 /// Fails where a frame is damaged that was synced: one that was written after the end of its transaction follows.
 fn check_frames(file: &mut dyn File, chain: &Chain, mut sums: Sums) -> io::Result<()> {
     let mut buffer = vec![0; FRAME_HEADER + chain.page_bytes];
-    let mut broken_at = HEADER as u64;
-    let broken = loop {
-        let Some(frame) = Frame::read(file, &mut buffer, broken_at)? else { return Ok(()) };
+    let generation = chain.generation();
+    let mut offset = HEADER as u64;
+    while let Some(frame) = Frame::read(file, &mut buffer, offset)? {
         let after = chain.after(sums, &frame);
-        if frame.salts() != chain.salts || frame.mark.is_none() || after != frame.sums() {
-            break frame;
+        if frame.salts() != chain.salts || frame.mark(generation).is_none() || after != frame.sums() {
+            let behind = offset + frame.len();
+            if is_followed(file, &mut buffer, behind, generation)? {
+                return Err(damaged(format!("a transaction in the log, at byte {offset}, and others follow it")));
+            }
+            break;
         }
         sums = after;
-        broken_at += frame.len();
-    };
-    let mut before = chain.links(sums, &broken);
-    let mut offset = broken_at + broken.len();
-    while let Some(frame) = Frame::read(file, &mut buffer, offset)? {
-        let is_of_chain = frame.salts() == chain.salts;
-        let link = before.iter().find(|link| is_of_chain && chain.after(link.sums, &frame) == frame.sums());
-        if link.is_some_and(|link| link.is_end) && frame.mark == Some(Mark::Synced) {
-            let text = format!("a transaction in the log, at byte {broken_at}, and others follow it");
-            return Err(io::Error::new(ErrorKind::InvalidData, text));
-        }
-        // Behind a frame whose checksum is lost this one may be torn, so that an old header stands before a new page: not
-        // within a sector.
-        let is_torn = frame.mark.is_none() || offset / SECTOR as u64 != (offset + 15) / SECTOR as u64;
-        let is_end = is_of_chain && (link.is_some() || !is_torn) && frame.database_pages() != 0;
-        before = vec![Link { sums: frame.sums(), is_end }];
         offset += frame.len();
     }
     Ok(())
+}
+
+/// True where a page lies at `offset` or behind that proves of what is before it that it was synced.
+fn is_followed(file: &mut dyn File, buffer: &mut [u8], mut offset: u64, generation: Generation) -> io::Result<bool> {
+    while let Some(frame) = Frame::read(file, buffer, offset)? {
+        if frame.mark(generation) == Some(Mark::First) {
+            return Ok(true);
+        }
+        offset += frame.len();
+    }
+    Ok(false)
+}
+
+fn damaged(what: String) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what)
 }
 
 /// Fails where a log without a header holds what the database does not: then the log was not about to start anew.
@@ -84,24 +96,27 @@ fn check_written_back(file: &mut dyn File, database: &mut dyn File) -> io::Resul
     let body = ..page_bytes.saturating_sub(TAIL);
     let is_whole = is_page_size(page_bytes)
         && read_steady(database, &mut stored, 0)? == page_bytes
-        && Mark::of(&stored[body], &stored[body.end..], 0).is_some();
+        && Mark::of(&stored[body], &stored[body.end..], 0, Generation::default()).is_some();
     if !is_whole {
-        return Err(io::Error::new(ErrorKind::InvalidData, "the first page, and the log's header"));
+        return Err(damaged("the first page, and the log's header".to_owned()));
     }
     let mut buffer = vec![0; FRAME_HEADER + page_bytes];
     for (page, offset) in newest_frames(file, &mut buffer)? {
         let Some(frame) = Frame::read(file, &mut buffer, offset)? else { continue };
         let filled = read_steady(database, &mut stored, u64::from(page - 1) * page_bytes as u64)?;
-        if frame.mark == Some(Mark::Synced) && (filled < page_bytes || stored[body] != frame.page[body]) {
-            let text = "the log's header, and transactions follow it that are not in the database";
-            return Err(io::Error::new(ErrorKind::InvalidData, text));
+        let is_synced = matches!(frame.mark(frame.generation()), Some(Mark::Synced | Mark::First));
+        if is_synced && (filled < page_bytes || stored[body] != frame.page[body]) {
+            return Err(damaged(
+                "the log's header, and transactions follow it that are not in the database".to_owned(),
+            ));
         }
     }
     Ok(())
 }
 
 /// By page, where the newest frame of a transaction lies that is whole. The frames are those of one log, from its first
-/// on that can be read: behind them there may be some of the log before, which had more.
+/// on that can be read: behind them there may be some of the log before, which had more. Fails where one of them is
+/// damaged that was synced.
 fn newest_frames(file: &mut dyn File, buffer: &mut [u8]) -> io::Result<BTreeMap<u32, u64>> {
     let (mut newest, mut of_transaction) = (BTreeMap::new(), Vec::new());
     let mut last: Option<(Vec<Chain>, Sums)> = None;
@@ -109,14 +124,19 @@ fn newest_frames(file: &mut dyn File, buffer: &mut [u8]) -> io::Result<BTreeMap<
     while let Some(frame) = Frame::read(file, buffer, offset)? {
         let here = offset;
         offset += frame.len();
-        let is_whole = frame.mark.is_some() && frame.page_number() != 0;
+        let is_whole = frame.mark(frame.generation()).is_some() && frame.page_number() != 0;
         let chains = match last.take() {
             None if !is_whole => continue,
             // Which order of bytes it is, the next one shows.
             None => [false, true].map(|is_big_endian| Chain::of(&frame, is_big_endian)).to_vec(),
             Some((mut chains, sums)) => {
+                let generation = chains.first().map_or_else(Generation::default, Chain::generation);
                 chains.retain(|chain| chain.salts == frame.salts() && chain.after(sums, &frame) == frame.sums());
                 if chains.is_empty() || !is_whole {
+                    if is_followed(file, buffer, offset, generation)? {
+                        let text = format!("the log's header, and a transaction, at byte {here}, and others follow it");
+                        return Err(damaged(text));
+                    }
                     break;
                 }
                 chains
@@ -144,8 +164,10 @@ fn big_endian(bytes: &[u8]) -> u32 {
 struct Frame<'a> {
     head: &'a [u8],
     page: &'a [u8],
-    /// None where the page is not whole.
-    mark: Option<Mark>,
+    /// Where the page lies.
+    page_at: u64,
+    /// The checksum of ours.
+    tail: [u8; TAIL],
 }
 
 impl<'a> Frame<'a> {
@@ -155,10 +177,20 @@ impl<'a> Frame<'a> {
             return Ok(None);
         }
         let (head, page) = buffer.split_at_mut(FRAME_HEADER);
-        let (body, tail) = page.split_at_mut(page.len() - TAIL);
-        let mark = Mark::of(body, tail, offset + FRAME_HEADER as u64);
-        tail.fill(0);
-        Ok(Some(Self { head, page, mark }))
+        let (_, place) = page.split_at_mut(page.len() - TAIL);
+        let mut tail = [0; TAIL];
+        tail.swap_with_slice(place);
+        Ok(Some(Self { head, page, page_at: offset + FRAME_HEADER as u64, tail }))
+    }
+
+    /// None where the page is not whole, or not of this log.
+    fn mark(&self, generation: Generation) -> Option<Mark> {
+        Mark::of(&self.page[..self.page.len() - TAIL], &self.tail, self.page_at, generation)
+    }
+
+    /// Of the log that the frame says it is of.
+    fn generation(&self) -> Generation {
+        Generation::of_salts(self.salts())
     }
 
     fn len(&self) -> u64 {
@@ -193,13 +225,6 @@ impl Sums {
     }
 }
 
-/// What a frame goes on from.
-struct Link {
-    sums: Sums,
-    /// True where the frame before ends a transaction, which then was synced before this one was written.
-    is_end: bool,
-}
-
 /// What the frames of one log have in common.
 #[derive(Clone, Debug)]
 struct Chain {
@@ -230,23 +255,8 @@ impl Chain {
         self.add(self.add(sums, &frame.head[..8]), frame.page)
     }
 
-    /// What the frame behind a broken one may go on from: the checksum that the broken one holds or, if that is what is
-    /// broken, the one that it should hold.
-    fn links(&self, before: Sums, broken: &Frame<'_>) -> Vec<Link> {
-        let says_so = broken.database_pages() != 0;
-        let is_end = match broken.mark {
-            None => says_so,
-            // From the page and the checksums on both sides it follows what the header was. Nonsense comes out where the
-            // page is an old one: then it agrees with neither word that is there.
-            Some(_) => {
-                let Sums(one, two) = self.take_back(broken.sums(), broken.page);
-                let page_number = one.wrapping_sub(before.0).wrapping_sub(before.1);
-                let database_pages = two.wrapping_sub(before.1).wrapping_sub(one);
-                let [first, second] = [0, 4].map(|at| self.word(&broken.head[at..]));
-                database_pages != 0 && (page_number == first || database_pages == second)
-            }
-        };
-        vec![Link { sums: self.after(before, broken), is_end: says_so }, Link { sums: broken.sums(), is_end }]
+    fn generation(&self) -> Generation {
+        Generation::of_salts(&self.salts)
     }
 
     fn word(&self, bytes: &[u8]) -> u32 {
@@ -257,15 +267,6 @@ impl Chain {
         for pair in bytes.chunks_exact(8) {
             one = one.wrapping_add(self.word(pair)).wrapping_add(two);
             two = two.wrapping_add(self.word(&pair[4..])).wrapping_add(one);
-        }
-        Sums(one, two)
-    }
-
-    /// What `bytes` were added to.
-    fn take_back(&self, Sums(mut one, mut two): Sums, bytes: &[u8]) -> Sums {
-        for pair in bytes.chunks_exact(8).rev() {
-            two = two.wrapping_sub(self.word(&pair[4..])).wrapping_sub(one);
-            one = one.wrapping_sub(self.word(pair)).wrapping_sub(two);
         }
         Sums(one, two)
     }
