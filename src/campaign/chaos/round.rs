@@ -373,8 +373,8 @@ impl<'a> Round<'a> {
         }
         let kept = self.kept(lost_power);
         self.lying_after = self.lying_after.filter(|_| !lost_power);
-        if difference(&self.settings, &self.model.read()?, &got).is_some() {
-            let in_flight = !matches!(op.act, Act::Fault(_) | Act::Crash | Act::Restart);
+        let in_flight = !matches!(op.act, Act::Fault(_) | Act::Crash | Act::Restart);
+        if difference(&self.settings, &self.model.read()?, &got).is_some() || in_flight && self.is_kept_otherwise() {
             if in_flight {
                 self.follow(op)?;
             }
@@ -393,6 +393,11 @@ impl<'a> Round<'a> {
         self.in_multi.clear();
         self.queues = Queues::default();
         self.check_file()
+    }
+
+    /// True where both hold the same, and keep it in other ways: then the op in flight was done, and changed that alone.
+    fn is_kept_otherwise(&mut self) -> bool {
+        self.damaged_after.is_none() && self.model.encodings() != self.subject.encodings()
     }
 
     /// How many ops of the history a power loss may not go behind, where one may lose any: what was durable before the

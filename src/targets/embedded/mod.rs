@@ -245,9 +245,10 @@ impl EmbeddedSession {
     /// Infrastructure only.
     pub(super) fn keyspace_and_indexes(&mut self) -> Result<Keyspace, TargetError> {
         let Some(mut keyspace) = self.keyspace()? else {
-            // What it says in place of its keys.
-            let instead = catch(|| self.store.client().execute(&Argv::from(["KEYS", "*"])));
-            return Ok(Keyspace::unreadable(instead.unwrap_or_else(|failure| failure.reply())));
+            // Of some database no command lists the keys. The store says why.
+            let why =
+                self.store.keys().map_or_else(|error| error.to_string(), |_| "the keys cannot be listed".to_owned());
+            return Ok(Keyspace::unreadable(Reply::error(why)));
         };
         if keyspace.instead().is_some() {
             return Ok(keyspace);
@@ -267,6 +268,18 @@ impl EmbeddedSession {
             });
         }
         Ok(keyspace)
+    }
+
+    /// How each key is kept, in the order of the keys: what OBJECT ENCODING says. A command that changes nothing else may
+    /// change it, as SORT does.
+    pub(super) fn encodings(&mut self) -> Vec<Reply> {
+        let mut admin = Admin(self.store.client());
+        let mut ask = |db: u32, name: &[u8]| {
+            let select = Argv::from(["SELECT", &db.to_string()]);
+            admin.run(&[select, Argv::from([b"OBJECT", b"ENCODING".as_slice(), name])]).ok().and_then(|mut it| it.pop())
+        };
+        let keys = self.store.keys().unwrap_or_default();
+        keys.into_iter().filter_map(|key| ask(key.db, &key.name)).collect()
     }
 
     /// What stands between a trace and the store.

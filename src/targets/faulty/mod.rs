@@ -318,6 +318,15 @@ impl FaultySession {
         read
     }
 
+    /// How each key is kept, in the order of the keys. No fault strikes this.
+    pub fn encodings(&mut self) -> Vec<Reply> {
+        self.board().is_paused = true;
+        let encodings = self.inner.encodings();
+        self.board().is_paused = false;
+        self.disk.take_struck();
+        encodings
+    }
+
     /// What is wrong with the file as a whole: nothing where it is sound. No fault strikes this.
     pub fn find_damage(&mut self) -> Vec<String> {
         self.board().is_paused = true;

@@ -57,4 +57,9 @@ impl Model {
     pub fn read(&mut self) -> Result<Keyspace, TargetError> {
         self.inner.keyspace_and_indexes()
     }
+
+    /// How each key is kept, in the order of the keys.
+    pub fn encodings(&mut self) -> Vec<Reply> {
+        self.inner.encodings()
+    }
 }
