@@ -62,6 +62,8 @@
 //!   and decoding are several times as fast.
 //! - An op's reply is what arrived on its connection: [`resp::Reply::Frames`], where that is not one reply. How a
 //!   server session knows that all has come is told in `targets/link.rs`.
+//! - Redlite in memory replays a trace in one transaction; what a failure of the storage undoes is done again, command by
+//!   command.
 //! - A session answers into the caller's vector, and can be [`targets::Session::reset`]: a campaign serves
 //!   thousands of traces with one server process.
 

@@ -204,7 +204,11 @@ impl Arguments {
                 |at, bytes| write_numbered("f", b"", at as u32, bytes),
                 Wheel::skewed(fields, swarm.skew),
             ),
-            members: Pool::new((1..=swarm.members).map(|n| member(n, swarm.member_style)), swarm.skew),
+            members: Pool::with_wheel(
+                swarm.members as usize,
+                |at, bytes| write_member(at as u32 + 1, swarm.member_style, bytes),
+                Wheel::skewed(swarm.members, swarm.skew),
+            ),
             texts: Pool::new(texts(swarm.values, &mut stream(group, seed, "texts")), swarm.skew),
             places: Places::new(swarm.members, &mut stream(group, seed, "places")),
             group_types: group.types,
@@ -651,19 +655,16 @@ fn write_numbered(prefix: &str, separator: &[u8], number: u32, bytes: &mut Vec<u
     write_int(number.into(), bytes);
 }
 
-fn member(n: u32, style: MemberStyle) -> Vec<u8> {
-    let text = match (style, n % 8) {
-        (MemberStyle::Integers, _) => n.to_string(),
-        (MemberStyle::Text, _) => format!("m{n}"),
-        (MemberStyle::Mixed, 1 | 4) => n.to_string(),
-        (MemberStyle::Mixed, 3) => format!("-{n}"),
-        (MemberStyle::Mixed, 5) => format!("{n:064}"),
-        (MemberStyle::Mixed, 6) => format!("{n:065}"),
-        (MemberStyle::Mixed, 0) => format!("m\0\u{fc}\r\n{n}"),
-        (MemberStyle::Mixed, 2) if n == 2 => String::new(),
-        (MemberStyle::Mixed, _) => format!("m{n}"),
-    };
-    text.into_bytes()
+fn write_member(n: u32, style: MemberStyle, bytes: &mut Vec<u8>) {
+    match (style, n % 8) {
+        (MemberStyle::Integers, _) | (MemberStyle::Mixed, 1 | 4) => write_int(n.into(), bytes),
+        (MemberStyle::Mixed, 3) => write_numbered("-", b"", n, bytes),
+        (MemberStyle::Mixed, 5) => bytes.extend_from_slice(format!("{n:064}").as_bytes()),
+        (MemberStyle::Mixed, 6) => bytes.extend_from_slice(format!("{n:065}").as_bytes()),
+        (MemberStyle::Mixed, 0) => write_numbered("m\0\u{fc}\r\n", b"", n, bytes),
+        (MemberStyle::Mixed, 2) if n == 2 => {}
+        (MemberStyle::Text | MemberStyle::Mixed, _) => write_numbered("m", b"", n, bytes),
+    }
 }
 
 /// Values: some short ones that are always there, and some of lengths by the profile, of four letters so that
