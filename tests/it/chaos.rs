@@ -215,6 +215,11 @@ fn what_looks_wrong_and_is_right_is_not_reported() {
     };
     // The keys of database 1 cannot be listed, those of database 0 can.
     check("ZADD k1 -0 0\nMOVE k1 1\n!fault corrupt_write 0 0 0\n!restart\n");
+    // The checkpoint takes out of the log what was durable there before the disk lied.
+    check(
+        "XGROUP CREATE k2 k2 $ MKSTREAM\n!fault vacuum\n!fault slow_write 33 1 1\n!fault lost_fsync 0\nXADD k1 1 f v\n\
+         XADD k2 * f v\n!fault checkpoint\nXADD k3 * f v\n",
+    );
     // SORT changes how a sorted set is kept, and nothing else.
     check("ZADD k1 -0 0 0 0\n!fault crash_mid_write 0 1\nSORT k1\nOBJECT ENCODING k1\n");
 }

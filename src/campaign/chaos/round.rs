@@ -125,7 +125,8 @@ struct Round<'a> {
     damaged_after: Option<usize>,
     /// How often data was damaged since there was none.
     damages: usize,
-    /// How many ops of `history` were durable when the disk began to lie; `None` from the next power loss on.
+    /// How many ops of `history` no checkpoint could take out of the log when the disk began to lie; `None` from the next
+    /// power loss on.
     lying_after: Option<usize>,
     /// How many were durable after the last checkpoint.
     settled: usize,
@@ -218,8 +219,10 @@ impl<'a> Round<'a> {
                 let hides = self.damaged_after.replace(0).is_some();
                 self.damages += if hides { self.history.len() } else { 1 };
             }
+            // Also what was in the log before the disk lied: a checkpoint takes it out once the database file has it, which is
+            // what the disk lies about.
             if strike.fault == faults::LIE {
-                self.lying_after.get_or_insert(self.history.len());
+                self.lying_after.get_or_insert(self.settled);
             }
         }
     }
@@ -400,8 +403,8 @@ impl<'a> Round<'a> {
         self.damaged_after.is_none() && self.model.encodings() != self.subject.encodings()
     }
 
-    /// How many ops of the history a power loss may not go behind, where one may lose any: what was durable before the
-    /// disk lied, or before the last checkpoint of a store that syncs only then.
+    /// How many ops of the history a power loss may not go behind, where one may lose any: what was in the database file
+    /// before the disk lied, or after the last checkpoint of a store that syncs only then.
     fn kept(&self, lost_power: bool) -> Option<usize> {
         let settled = self.may_lose.then_some(self.settled);
         let kept = self.lying_after.into_iter().chain(settled).min();
