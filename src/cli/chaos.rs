@@ -192,6 +192,9 @@ fn kill(args: &Args, command: &str, groups: &[&'static Group]) -> anyhow::Result
     let faults = args.server_faults()?;
     let is_named = |name: &str| faults.iter().any(|fault| fault.name == name);
     let [group] = groups else { bail!("a server is loaded with one --group at a time") };
+    if group.sends_raw_bytes() {
+        bail!("a server is loaded with whole requests: --group {} is raw bytes", group.name);
+    }
     let options = kill::Options {
         first_seed: args.seeds.first_seed,
         seeds: args.seeds.seeds,

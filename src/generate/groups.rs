@@ -63,6 +63,11 @@ impl Group {
         self.families.iter().find_map(|family| family.module())
     }
 
+    /// True where it sends raw bytes instead of requests.
+    pub fn sends_raw_bytes(&self) -> bool {
+        self.raw
+    }
+
     /// True where its hashes are documents of indexes.
     pub(super) fn has_documents(&self) -> bool {
         self.families.contains(&Family::Search)

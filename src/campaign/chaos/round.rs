@@ -203,27 +203,27 @@ impl<'a> Round<'a> {
     }
 
     fn note(&mut self, strikes: &[Strike]) {
+        let was_damaged = self.damaged_after.is_some();
         for strike in strikes {
             if !self.outcome.strikes.iter().any(|known| known.armed_at == strike.armed_at) {
                 self.outcome.strikes.push(strike.clone());
             }
-            // What is read wrongly may be read well the next time; what is written wrongly stays, and what is read
-            // wrongly again and again cannot be told from it.
-            let misread = strikes.iter().filter(|strike| strike.fault == faults::MISREADING).count();
             if strike.fault == faults::DAMAGE {
                 self.damaged_after.get_or_insert(self.history.len());
                 self.damages += 1;
-            } else if misread > 1 {
-                // It strikes what was written last, whenever that was; and it may hide damage that is there already from
-                // what looks for it.
-                let hides = self.damaged_after.replace(0).is_some();
-                self.damages += if hides { self.history.len() } else { 1 };
             }
             // Also what was in the log before the disk lied: a checkpoint takes it out once the database file has it, which is
             // what the disk lies about.
             if strike.fault == faults::LIE {
                 self.lying_after.get_or_insert(self.settled);
             }
+        }
+        // What is read wrongly may be read well the next time; what is written wrongly stays, and what is read wrongly again
+        // and again cannot be told from it. It strikes what was written last, whenever that was; and it may hide damage that
+        // is there already from what looks for it.
+        if strikes.iter().filter(|strike| strike.fault == faults::MISREADING).count() > 1 {
+            self.damaged_after = Some(0);
+            self.damages += if was_damaged { self.history.len() } else { 1 };
         }
     }
 

@@ -58,9 +58,9 @@ pub enum Durability {
     /// Everything that was acknowledged: a command is answered after its transaction is synced.
     Full,
     /// What was there at some moment since the last checkpoint: the last writes may be lost, and none before them. Only
-    /// a checkpoint syncs: first the log, then the database file.
+    /// a checkpoint syncs, first the log, then the database file; and a log that was cut, before it starts anew.
     Normal,
-    /// Perhaps nothing, and the file may be damaged: nothing is synced. Only to test that it makes a difference.
+    /// Perhaps nothing, and the file may be damaged: no transaction is synced. Only to test that it makes a difference.
     Off,
 }
 

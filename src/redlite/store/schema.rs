@@ -206,7 +206,7 @@ pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
-/// True where there was ever an index: then there are the tables of search.
+/// True where the tables of search are there: they come with the first index, or from an earlier version.
 pub(super) fn has_search(sqlite: &Connection) -> rusqlite::Result<bool> {
     sqlite.table_exists(Some(MAIN_DB), c"search_documents")
 }

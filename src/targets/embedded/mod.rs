@@ -27,6 +27,10 @@ use crate::trace::{Act, Header, Op, TargetInfo};
 /// How many notes a session keeps.
 const NOTES_MAX: usize = 100;
 
+/// From how many ops on, or bytes of their arguments, a trace in memory is committed command by command.
+const PUT_OFF_OPS_MAX: usize = 2000;
+const PUT_OFF_BYTES_MAX: usize = 1 << 20;
+
 /// Runs one command of a trace: [`Client::execute`], or what a canary does in its place.
 pub(super) type Execute = Arc<dyn Fn(&mut Client, &Argv) -> Reply + Send + Sync>;
 
@@ -191,6 +195,22 @@ pub(super) struct EmbeddedSession {
 struct Uncommitted {
     header: Header,
     ops: Vec<Op>,
+    /// Of the arguments of `ops`.
+    bytes: usize,
+    /// True where the store was restarted after some of it was undone.
+    is_undone: bool,
+}
+
+impl Uncommitted {
+    fn add(&mut self, ops: &[Op]) {
+        self.bytes += ops.iter().filter_map(Op::argv).flat_map(Argv::iter).map(<[u8]>::len).sum::<usize>();
+        self.ops.extend_from_slice(ops);
+    }
+
+    /// True where no more is put off, so that a long trace takes no more memory than a short one.
+    fn is_full(&self) -> bool {
+        self.ops.len() >= PUT_OFF_OPS_MAX || self.bytes >= PUT_OFF_BYTES_MAX
+    }
 }
 
 impl EmbeddedSession {
@@ -214,6 +234,9 @@ impl EmbeddedSession {
 
     /// Closes the store and opens it again. In memory, nothing is left.
     fn restart(&mut self) -> Result<(), TargetError> {
+        if let Some(uncommitted) = &mut self.uncommitted {
+            uncommitted.is_undone |= !self.store.is_whole();
+        }
         self.close().and_then(|()| self.reopen()).map_err(|source| self.place.failed(source))
     }
 
@@ -362,11 +385,12 @@ impl EmbeddedSession {
 
     /// Commits what was put off, and each command by itself from now on. What was undone is done again.
     fn settle(&mut self) -> Result<(), TargetError> {
-        let Some(Uncommitted { header, ops }) = self.uncommitted.take() else { return Ok(()) };
-        if self.store.end_deferral() {
+        let Some(Uncommitted { header, ops, is_undone, .. }) = self.uncommitted.take() else { return Ok(()) };
+        if self.store.end_deferral() && !is_undone {
             return Ok(());
         }
         self.empty(&header)?;
+        self.store.forget_clients();
         let notes = self.notes.len();
         self.replay_singly(&ops, &mut Vec::new())?;
         self.notes.truncate(notes);
@@ -421,9 +445,9 @@ impl Session for EmbeddedSession {
         }
         self.replay_singly(ops, replies)?;
         let Some(uncommitted) = &mut self.uncommitted else { return Ok(()) };
-        if self.store.is_whole() {
-            uncommitted.ops.extend_from_slice(ops);
-            return Ok(());
+        if self.store.is_whole() && !uncommitted.is_undone {
+            uncommitted.add(ops);
+            return if uncommitted.is_full() { self.settle() } else { Ok(()) };
         }
         replies.truncate(replies_before);
         self.notes.truncate(notes_before);
@@ -457,7 +481,8 @@ impl Session for EmbeddedSession {
         }
         self.empty(header)?;
         if matches!(self.place, Place::Memory) {
-            self.uncommitted = Some(Uncommitted { header: header.clone(), ops: Vec::new() });
+            self.uncommitted =
+                Some(Uncommitted { header: header.clone(), ops: Vec::new(), bytes: 0, is_undone: false });
         }
         Ok(())
     }
