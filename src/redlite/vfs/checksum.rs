@@ -62,8 +62,8 @@ impl Checksummed {
         Self { inner, checks, has_room: Arc::new(AtomicBool::new(false)), database: Mutex::default() }
     }
 
-    /// Looks whether the log holds something that SQLite would not see.
-    fn check_log(&self, log: &mut dyn File) -> io::Result<()> {
+    /// Looks whether the log holds something that SQLite would not see, and what it has to see.
+    fn check_log(&self, log: &mut dyn File) -> io::Result<Option<log::Checked>> {
         let database = lock(&self.database).upgrade();
         let mut database = database.as_ref().map(|it| lock(it));
         log::check(log, database.as_mut().map(|it| &mut ***it as &mut dyn File))
@@ -83,10 +83,16 @@ impl Storage for Checksummed {
         if kind == FileKind::Database {
             let mut header = [0; HEADER];
             let filled = read_steady(&mut *file, &mut header, 0)?;
-            self.has_room.store(filled == HEADER && header[RESERVED_AT] == RESERVED, Ordering::Relaxed);
-            if filled > 0 && !header.starts_with(MAGIC) && has_checked_page(&mut *file)? {
-                return Err(io::Error::new(ErrorKind::InvalidData, "its first page is not what it was"));
+            let mut has_room = filled == HEADER && header[RESERVED_AT] == RESERVED;
+            if filled > 0 && !(has_room && header.starts_with(MAGIC)) && has_checked_page(&mut *file)? {
+                if !header.starts_with(MAGIC) {
+                    return Err(io::Error::new(ErrorKind::InvalidData, "its first page is not what it was"));
+                }
+                // The header is damaged or was misread: taken at its word, nothing would be checked, and the log, whose
+                // frames would come with checksums in them, would be empty.
+                has_room = true;
             }
+            self.has_room.store(has_room, Ordering::Relaxed);
             let shared = Arc::new(Mutex::new(file));
             *lock(&self.database) = Arc::downgrade(&shared);
             file = Box::new(shared);
@@ -102,6 +108,7 @@ impl Storage for Checksummed {
             latest_headers: Vec::new(),
             page_bytes: 0,
             generation: Generation::default(),
+            log_header: None,
             unsynced_from: SYNCED,
             is_cut: false,
         };
@@ -109,8 +116,11 @@ impl Storage for Checksummed {
             let is_there = file.inner.size()? > 0;
             // It may be that a process that was killed has just cut it.
             file.is_cut = !is_there;
-            if self.checks.verify && file.has_room() {
-                self.check_log(&mut *file.inner)?;
+            if self.checks.verify
+                && file.has_room()
+                && let Some(checked) = self.check_log(&mut *file.inner)?
+            {
+                file.expect(checked);
             }
             if self.checks.is_synced && is_there {
                 // What a process that was killed wrote and did not sync is served from now on: it must last.
@@ -160,6 +170,8 @@ struct CheckedFile {
     page_bytes: usize,
     /// Of the log that is written and read, once its header was.
     generation: Generation,
+    /// The header of the log, once it was checked or written.
+    log_header: Option<[u8; log::HEADER]>,
     /// The first byte that was written since the last sync; [`SYNCED`] where there is none.
     unsynced_from: u64,
     /// True from the time that the log was cut to nothing, perhaps by a process before this one, until the next sync.
@@ -251,8 +263,16 @@ impl CheckedFile {
         Ok(())
     }
 
+    /// Takes in what recovery has to find in the log: what it misreads would be lost without a word.
+    fn expect(&mut self, checked: log::Checked) {
+        self.generation = Generation::of_header(&checked.header).unwrap_or_default();
+        (self.log_header, self.page_bytes) = (Some(checked.header), checked.page_bytes);
+        (self.latest, self.latest_headers) = (checked.pages, checked.headers);
+    }
+
     /// Takes in that the log starts anew: what was known of its frames is of the one before.
     fn start_log(&mut self, header: &[u8]) {
+        self.log_header = header.first_chunk().copied();
         self.generation = Generation::of_header(header).unwrap_or_default();
         self.latest.clear();
         self.latest_headers.clear();
@@ -309,7 +329,10 @@ impl File for CheckedFile {
             return self.inner.read_at(buffer, offset);
         }
         let filled = read_steady(&mut *self.inner, buffer, offset)?;
-        if offset == 0 {
+        if offset == 0 && len == log::HEADER {
+            if self.checks.verify && self.log_header.is_some_and(|known| known != *buffer) {
+                return Err(io::Error::new(ErrorKind::InvalidData, "the log's header is not the one that was there"));
+            }
             self.generation = Generation::of_header(&buffer[..filled]).unwrap_or(self.generation);
         }
         if filled == len && is_frame(len) {
@@ -393,6 +416,7 @@ impl File for CheckedFile {
         // Also of what stays, but a truncation is rare.
         self.latest.clear();
         self.latest_headers.clear();
+        self.log_header = self.log_header.filter(|_| len > 0);
         self.is_cut |= self.kind == FileKind::Wal && len == 0;
         self.inner.truncate(len)
     }
@@ -543,7 +567,7 @@ fn is_frame(len: usize) -> bool {
 
 /// 64 bits over the bytes, a multiple of 8, and where they lie. Every step is one-to-one in the word that it takes in,
 /// so that a change of any one word always changes the result.
-fn checksum(bytes: &[u8], offset: u64) -> u64 {
+pub(super) fn checksum(bytes: &[u8], offset: u64) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let step = |state: u64, word: u64| (state ^ word).wrapping_mul(ODD).rotate_left(29);
     // Four lanes, as one would wait for each multiplication.

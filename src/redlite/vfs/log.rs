@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
 use super::File;
-use super::checksum::{FRAME_HEADER, Generation, Mark, PAGE_MAX, TAIL, read_steady};
+use super::checksum::{FRAME_HEADER, Generation, Mark, PAGE_MAX, TAIL, checksum, read_steady};
 
 /// Bytes before the first frame.
 pub(super) const HEADER: usize = 32;
@@ -29,28 +29,43 @@ pub(super) fn salts(header: &[u8]) -> Option<[u8; 8]> {
     Chain::start(header.first_chunk()?).map(|(chain, _)| chain.salts)
 }
 
+/// What recovery has to find in a log, as it was checked.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The log's header.
+    pub header: [u8; HEADER],
+    /// Bytes of a page.
+    pub page_bytes: usize,
+    /// Of each frame from the first on that is whole, the checksum of its header.
+    pub headers: Vec<u64>,
+    /// Of the same frames, the checksum that their page carries.
+    pub pages: Vec<u64>,
+}
+
 /// Fails where acknowledged transactions of a log would be lost in recovery; nothing is changed then. A log that was
 /// about to start anew is cut to nothing: its next header could be taken for the one of the frames that are left.
 ///
 /// # Errors
 /// `InvalidData` with where the damage is; whatever reading and cutting gives.
-pub(super) fn check(file: &mut dyn File, database: Option<&mut dyn File>) -> io::Result<()> {
+pub(super) fn check(file: &mut dyn File, database: Option<&mut dyn File>) -> io::Result<Option<Checked>> {
     let mut header = [0; HEADER];
     if read_steady(file, &mut header, 0)? < HEADER {
-        return Ok(());
+        return Ok(None);
     }
     if let Some((chain, sums)) = Chain::start(&header) {
-        return check_frames(file, &chain, sums);
+        let mut checked = Checked { header, page_bytes: chain.page_bytes, headers: Vec::new(), pages: Vec::new() };
+        check_frames(file, &chain, sums, &mut checked)?;
+        return Ok(Some(checked));
     }
     if let Some(database) = database {
         check_written_back(file, database)?;
         file.truncate(0)?;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Fails where a frame is damaged that was synced: one that was written after the end of its transaction follows.
-fn check_frames(file: &mut dyn File, chain: &Chain, mut sums: Sums) -> io::Result<()> {
+fn check_frames(file: &mut dyn File, chain: &Chain, mut sums: Sums, checked: &mut Checked) -> io::Result<()> {
     let mut buffer = vec![0; FRAME_HEADER + chain.page_bytes];
     let generation = chain.generation();
     let mut offset = HEADER as u64;
@@ -63,6 +78,8 @@ fn check_frames(file: &mut dyn File, chain: &Chain, mut sums: Sums) -> io::Resul
             }
             break;
         }
+        checked.headers.push(checksum(frame.head, offset));
+        checked.pages.push(u64::from_le_bytes(frame.tail));
         sums = after;
         offset += frame.len();
     }
