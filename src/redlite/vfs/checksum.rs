@@ -86,7 +86,7 @@ impl Storage for Checksummed {
             let mut has_room = filled == HEADER && header[RESERVED_AT] == RESERVED;
             if filled > 0 && !(has_room && header.starts_with(MAGIC)) && has_checked_page(&mut *file)? {
                 if !header.starts_with(MAGIC) {
-                    return Err(io::Error::new(ErrorKind::InvalidData, "its first page is not what it was"));
+                    return Err(damaged("its first page is not what it was"));
                 }
                 // The header is damaged or was misread: taken at its word, nothing would be checked, and the log, whose
                 // frames would come with checksums in them, would be empty.
@@ -200,20 +200,20 @@ impl CheckedFile {
             FileKind::Database => format!("page {} of the file", offset / len as u64 + 1),
             _ => format!("the page at byte {offset} of the log"),
         };
-        let damaged = |how: &str| Err(io::Error::new(ErrorKind::InvalidData, format!("{place} {how}")));
+        let is_damaged = |how: &str| Err(damaged(format!("{place} {how}")));
         if filled < len {
             // SQLite would take what is missing for zeros.
-            return damaged("is cut short");
+            return is_damaged("is cut short");
         }
         if self.checks.verify {
             let (body, tail) = page.split_at(len - TAIL);
             if !self.is_whole(body, tail, offset) {
-                return damaged("does not match its checksum");
+                return is_damaged("does not match its checksum");
             }
             let found = word(tail);
             let latest = self.latest_mut(len, offset);
             if *latest != 0 && *latest != found {
-                return damaged("is older than what was written there");
+                return is_damaged("is older than what was written there");
             }
             *latest = found;
         }
@@ -245,7 +245,7 @@ impl CheckedFile {
         let is_other_page = of_page != 0 && (of_page != word(tail) || !self.is_whole(body, tail, page_at));
         if is_other_page || of_header != 0 && of_header != checksum(header, offset) {
             let text = format!("the frame at byte {offset} of the log is not the one that was written there");
-            return Err(io::Error::new(ErrorKind::InvalidData, text));
+            return Err(damaged(text));
         }
         Ok(())
     }
@@ -311,13 +311,7 @@ impl File for CheckedFile {
         let len = buffer.len();
         let is_log = self.kind == FileKind::Wal;
         if !self.has_room() {
-            let filled = self.inner.read_at(buffer, offset)?;
-            let is_first_page = self.kind == FileKind::Database && offset == 0 && is_page(len);
-            if !is_first_page || filled < len || buffer[RESERVED_AT] != RESERVED {
-                return Ok(filled);
-            }
-            // As the file was opened, this was misread: nothing would be checked, nor get a checksum.
-            self.has_room.store(true, Ordering::Relaxed);
+            return self.inner.read_at(buffer, offset);
         }
         if is_page(len) {
             if offset == 0 && self.inner.size()? == 0 {
@@ -331,7 +325,7 @@ impl File for CheckedFile {
         let filled = read_steady(&mut *self.inner, buffer, offset)?;
         if offset == 0 && len == log::HEADER {
             if self.checks.verify && self.log_header.is_some_and(|known| known != *buffer) {
-                return Err(io::Error::new(ErrorKind::InvalidData, "the log's header is not the one that was there"));
+                return Err(damaged("the log's header is not the one that was there"));
             }
             self.generation = Generation::of_header(&buffer[..filled]).unwrap_or(self.generation);
         }
@@ -478,16 +472,19 @@ fn known(sums: &mut Vec<u64>, at: usize) -> &mut u64 {
     &mut sums[at]
 }
 
-/// True for a store whose first page is lost: its second page matches its checksum, whatever the size of a page is.
+/// True for a store whose header is not what it was, or was misread: its first page matches its checksum or, where that
+/// is lost, its second one, whatever the size of a page is.
 fn has_checked_page(file: &mut dyn File) -> io::Result<bool> {
     let mut page = vec![0; PAGE_MAX];
     let mut size = PAGE_MIN;
     while size <= PAGE_MAX {
-        let page = &mut page[..size];
-        let (filled, offset) = (file.read_at(page, size as u64)?, size as u64);
-        let (body, tail) = page.split_at(size - TAIL);
-        if filled == size && Mark::of(body, tail, offset, Generation::default()).is_some() {
-            return Ok(true);
+        for offset in [0, size as u64] {
+            let page = &mut page[..size];
+            let filled = file.read_at(page, offset)?;
+            let (body, tail) = page.split_at(size - TAIL);
+            if filled == size && Mark::of(body, tail, offset, Generation::default()).is_some() {
+                return Ok(true);
+            }
         }
         size *= 2;
     }
@@ -507,7 +504,12 @@ pub(super) fn read_steady(file: &mut dyn File, buffer: &mut [u8], offset: u64) -
         filled = filled_again;
         buffer.copy_from_slice(&again);
     }
-    Err(io::Error::new(ErrorKind::InvalidData, format!("no two reads of byte {offset} agree")))
+    Err(damaged(format!("no two reads of byte {offset} agree")))
+}
+
+/// The error for what is not as it was written.
+pub(super) fn damaged(what: impl Into<String>) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, what.into())
 }
 
 /// Which log a page is of: SQLite gives each one other salts when it starts it. A page of the database is of none.

@@ -13,10 +13,10 @@
 //! The format: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io;
 
 use super::File;
-use super::checksum::{FRAME_HEADER, Generation, Mark, PAGE_MAX, TAIL, checksum, read_steady};
+use super::checksum::{FRAME_HEADER, Generation, Mark, PAGE_MAX, TAIL, checksum, damaged, read_steady};
 
 /// Bytes before the first frame.
 pub(super) const HEADER: usize = 32;
@@ -97,10 +97,6 @@ fn is_followed(file: &mut dyn File, buffer: &mut [u8], mut offset: u64, generati
     Ok(false)
 }
 
-fn damaged(what: String) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, what)
-}
-
 /// Fails where a log without a header holds what the database does not: then the log was not about to start anew.
 fn check_written_back(file: &mut dyn File, database: &mut dyn File) -> io::Result<()> {
     let mut size = [0; 2];
@@ -115,7 +111,7 @@ fn check_written_back(file: &mut dyn File, database: &mut dyn File) -> io::Resul
         && read_steady(database, &mut stored, 0)? == page_bytes
         && Mark::of(&stored[body], &stored[body.end..], 0, Generation::default()).is_some();
     if !is_whole {
-        return Err(damaged("the first page, and the log's header".to_owned()));
+        return Err(damaged("the first page, and the log's header"));
     }
     let mut buffer = vec![0; FRAME_HEADER + page_bytes];
     for (page, offset) in newest_frames(file, &mut buffer)? {
@@ -123,9 +119,7 @@ fn check_written_back(file: &mut dyn File, database: &mut dyn File) -> io::Resul
         let filled = read_steady(database, &mut stored, u64::from(page - 1) * page_bytes as u64)?;
         let is_synced = matches!(frame.mark(frame.generation()), Some(Mark::Synced | Mark::First));
         if is_synced && (filled < page_bytes || stored[body] != frame.page[body]) {
-            return Err(damaged(
-                "the log's header, and transactions follow it that are not in the database".to_owned(),
-            ));
+            return Err(damaged("the log's header, and transactions follow it that are not in the database"));
         }
     }
     Ok(())
