@@ -87,6 +87,13 @@ impl Run<'_> {
     }
 }
 
+/// What comes of one trace, with the faults that it holds.
+fn run_trace(text: &str, subject: &str) -> Report {
+    let traces = [("by hand".to_owned(), Trace::parse(text).expect("a trace"))];
+    let source = Source::Traces(&traces);
+    Run::default().run(source, subject, Settings::default(), false, NonZeroUsize::MIN).0
+}
+
 /// Every group, search too: the model has it.
 fn every_group() -> Vec<&'static Group> {
     generate::groups().iter().collect()
@@ -186,10 +193,7 @@ fn every_canary_is_found_and_shrunk_to_a_few_ops_with_one_fault() {
 #[test]
 fn a_panic_is_told_also_where_the_store_goes_away_with_it() {
     let check = |canary: &str, text: &str, expected: &str| {
-        let traces = [("by hand".to_owned(), Trace::parse(text).expect("a trace"))];
-        let subject = format!("canary:{canary}");
-        let source = Source::Traces(&traces);
-        let (report, _) = Run::default().run(source, &subject, Settings::default(), false, NonZeroUsize::MIN);
+        let report = run_trace(text, &format!("canary:{canary}"));
         let told: Vec<(&str, &str)> =
             report.findings.iter().map(|it| (it.class.kind.as_str(), it.note.as_str())).collect();
         assert_eq!(told, [("panic", expected)], "{text}");
@@ -208,9 +212,7 @@ fn a_panic_is_told_also_where_the_store_goes_away_with_it() {
 #[test]
 fn what_looks_wrong_and_is_right_is_not_reported() {
     let check = |text: &str| {
-        let traces = [("by hand".to_owned(), Trace::parse(text).expect("a trace"))];
-        let source = Source::Traces(&traces);
-        let (report, _) = Run::default().run(source, "redlite", Settings::default(), false, NonZeroUsize::MIN);
+        let report = run_trace(text, "redlite");
         assert!(report.agrees() && report.unchecked.is_empty(), "{text}{}", tell(&report));
     };
     // The keys of database 1 cannot be listed, those of database 0 can.

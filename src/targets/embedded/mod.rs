@@ -528,5 +528,10 @@ fn iterate(
 
 /// A panic counts as a lost connection: the campaign that found it goes on.
 fn catch(run: impl FnOnce() -> Reply) -> Result<Reply, Failure> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Failure::Closed)
+    caught(run).ok_or(Failure::Closed)
+}
+
+/// `None` where it panics: the store is at fault then, and dst goes on.
+pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(run)).ok()
 }

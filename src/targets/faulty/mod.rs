@@ -12,7 +12,6 @@ mod points;
 mod requests;
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,7 +23,7 @@ pub use requests::split;
 
 use super::canary::canaries;
 use super::canary::storage::{STORAGE_CANARIES, Slip, Slipping};
-use super::embedded::{EmbeddedSession, Execute, Place};
+use super::embedded::{EmbeddedSession, Execute, Place, caught};
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::diff::Keyspace;
 use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_LOST, Plan, Upkeep};
@@ -311,28 +310,26 @@ impl FaultySession {
     /// # Errors
     /// Infrastructure only.
     pub fn read(&mut self) -> Result<Keyspace, TargetError> {
-        self.board().is_paused = true;
-        let read = self.inner.keyspace_and_indexes();
-        self.board().is_paused = false;
-        self.disk.take_struck();
-        read
+        self.unstruck(EmbeddedSession::keyspace_and_indexes)
     }
 
     /// How each key is kept, in the order of the keys. No fault strikes this.
     pub fn encodings(&mut self) -> Vec<Reply> {
-        self.board().is_paused = true;
-        let encodings = self.inner.encodings();
-        self.board().is_paused = false;
-        self.disk.take_struck();
-        encodings
+        self.unstruck(EmbeddedSession::encodings)
     }
 
     /// What is wrong with the file as a whole: nothing where it is sound. No fault strikes this.
     pub fn find_damage(&mut self) -> Vec<String> {
+        self.unstruck(|inner| inner.store.find_damage()).unwrap_or_else(|error| vec![error.to_string()])
+    }
+
+    /// Looks at the store while no fault strikes.
+    fn unstruck<T>(&mut self, look: impl FnOnce(&mut EmbeddedSession) -> T) -> T {
         self.board().is_paused = true;
-        let found = self.inner.store.find_damage();
+        let seen = look(&mut self.inner);
         self.board().is_paused = false;
-        found.unwrap_or_else(|error| vec![error.to_string()])
+        self.disk.take_struck();
+        seen
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -578,11 +575,6 @@ fn empty_image(options: FileOptions) -> Result<Image, TargetError> {
     disk.crash(|_| Fate::Keep);
     made.insert(options.page_bytes, disk.image());
     Ok(disk.image())
-}
-
-/// `None` where it panics: the store is at fault then, and dst goes on.
-fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
 fn panicked(when: &'static str) -> Step {

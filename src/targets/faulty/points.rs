@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{FaultySession, Settings, caught, file_options, hook, place};
+use super::{FaultySession, Settings, file_options, hook, place};
 use crate::diff::Keyspace;
 use crate::faults::Fates;
 use crate::redlite::FileOptions;
@@ -12,7 +12,7 @@ use crate::redlite::vfs::{CallKind, Fate, Image, Injection, Pending, SECTOR, Sim
 use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::canary::storage::Slip;
-use crate::targets::embedded::{EmbeddedSession, Execute};
+use crate::targets::embedded::{EmbeddedSession, Execute, caught};
 use crate::trace::{Header, Op};
 
 /// Up to how many pending changes every subset of them is tried.
