@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Class, Settings, frames, rules};
+use crate::faults;
 use crate::resp::{Argv, Reply};
 use crate::trace::{Act, Op};
 
@@ -16,9 +17,9 @@ impl Queues {
     /// Takes in an op with the reference's reply. Returns the commands that it has run, where it is an EXEC.
     pub fn note(&mut self, op: &Op, want: &Reply) -> Option<Vec<Argv>> {
         let Act::Call(argv) = &op.act else {
-            match op.act {
+            match &op.act {
                 Act::Close => drop(self.of.remove(&op.conn)),
-                Act::Restart | Act::Crash => self.of.clear(),
+                act if faults::ends_process(act) => self.of.clear(),
                 _ => {}
             }
             return None;

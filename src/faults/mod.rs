@@ -22,7 +22,7 @@ pub mod written;
 use std::ops::RangeInclusive;
 
 use crate::seed::Stream;
-use crate::trace::FaultSpec;
+use crate::trace::{Act, FaultSpec};
 
 /// What a store asks of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,8 @@ pub enum Effect {
 
 /// The upkeep after which everything before it is in the database file.
 pub const CHECKPOINT: &str = "checkpoint";
+/// The upkeep that leaves an older version's file behind, whose pages get checksums as it is opened.
+pub const OLDER_FILE: &str = "older_file";
 /// The fault that takes the power away in the middle of an op.
 pub const CRASH: &str = "crash_mid_write";
 /// The fault after which a power loss loses what the disk said was durable.
@@ -204,6 +206,8 @@ pub enum Plan {
     },
     /// Nothing goes wrong.
     Upkeep(Upkeep),
+    /// What is stored is in a file as the version without checksums left it when it was killed, and is opened.
+    OlderFile,
 }
 
 /// What holds although the fault struck.
@@ -298,6 +302,15 @@ pub fn fault(name: &str) -> Option<&'static Fault> {
     all().find(|fault| fault.name == name)
 }
 
+/// True for what a store's process does not outlast, and no connection to it.
+pub fn ends_process(act: &Act) -> bool {
+    match act {
+        Act::Restart | Act::Crash => true,
+        Act::Fault(spec) => spec.name == OLDER_FILE,
+        _ => false,
+    }
+}
+
 /// Why a fault of a trace cannot be injected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FaultError {
@@ -367,7 +380,7 @@ impl Fault {
         match self.simplest() {
             Plan::Calls { effect: Effect::Delay { .. } | Effect::Lie, .. } => false,
             Plan::Calls { .. } | Plan::Quota { .. } | Plan::Memory { .. } => true,
-            Plan::Connection { .. } | Plan::Upkeep(_) => false,
+            Plan::Connection { .. } | Plan::Upkeep(_) | Plan::OlderFile => false,
         }
     }
 
@@ -379,6 +392,11 @@ impl Fault {
     /// True where it takes place between commands, and nothing goes wrong.
     pub fn is_upkeep(&self) -> bool {
         upkeep::ROWS.iter().any(|row| row.name == self.name)
+    }
+
+    /// What leaves an older version's file behind.
+    pub fn older_file() -> FaultSpec {
+        FaultSpec { name: OLDER_FILE.to_owned(), args: Vec::new() }
     }
 
     /// What makes an empty store have the smallest pages there are.
@@ -473,7 +491,7 @@ mod tests {
             &[],
             "there is no fault \"fire\"; there are disk_full, disk_quota, corrupt_read, corrupt_write, slow_write, \
              crash_mid_write, power_loss, lost_fsync, io_error, kill, connection_drop, memory_pressure, checkpoint, vacuum, \
-             open_twice, page_size",
+             open_twice, older_file, page_size",
         );
     }
 }

@@ -1,6 +1,6 @@
 //! What a store does between commands, for faults to strike in.
 
-use super::{CHECKPOINT, Fault, Invariant, Param, Plan, Upkeep};
+use super::{CHECKPOINT, Fault, Invariant, OLDER_FILE, Param, Plan, Upkeep};
 use crate::seed::Stream;
 
 /// The rows.
@@ -29,6 +29,15 @@ pub(super) const ROWS: &[Fault] = &[
         invariant: Invariant::KeepsAll,
         params: &[],
         plan: |_| Plan::Upkeep(Upkeep::OpenTwice),
+        draw: |_| Vec::new(),
+        needs_crash: false,
+    },
+    Fault {
+        name: OLDER_FILE,
+        about: "the file becomes one of version 1, without checksums; opening it gives it some",
+        invariant: Invariant::KeepsAll,
+        params: &[],
+        plan: |_| Plan::OlderFile,
         draw: |_| Vec::new(),
         needs_crash: false,
     },

@@ -228,6 +228,16 @@ impl Redlite {
         done.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
     }
 
+    /// Writes everything that is stored into a new file, as the last version without checksums left it when it was
+    /// killed: for tests of what opening such a file does.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or the file not be written.
+    pub fn write_unchecked(&self, storage: Arc<dyn Storage>, name: impl AsRef<Path>) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        store.write_unchecked(&storage, name.as_ref()).map_err(|error| error.with_cause(store.take_cause()))
+    }
+
     /// True where a commit would wait for a disk: it is worth to take in first whatever else there is to run.
     pub(super) fn has_to_sync(&self) -> bool {
         lock(&self.engine).store.has_to_sync()

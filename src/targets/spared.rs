@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::{Session, Target, TargetError};
 use crate::diff::Keyspace;
+use crate::faults;
 use crate::resp::Reply;
 use crate::trace::{Act, Header, Op, TargetInfo};
 
@@ -57,7 +58,7 @@ impl Session for SparedSession {
             if !sent.is_empty() {
                 self.inner.replay(sent, replies)?;
             }
-            if let Some(Act::Crash | Act::Restart) = spared {
+            if spared.is_some_and(faults::ends_process) {
                 let closes = std::mem::take(&mut self.connections).into_iter();
                 let closes: Vec<Op> = closes.map(|conn| Op { conn, act: Act::Close }).collect();
                 self.inner.replay(&closes, &mut Vec::new())?;

@@ -111,6 +111,11 @@ fn what_a_restart_keeps_is_compared_with_a_redis_that_is_not_restarted() {
     };
     check("SET k v\n@1 MULTI\n!crash\nGET k\n@1 EXEC\n!fault vacuum\n!restart\nGET k\n", 0, &["all agree", "8 ops"]);
     check("!fault slow_write 0 9 5000\n!fault page_size 0\nSET k v\n!fault checkpoint\nTTL k\n", 0, &["all agree"]);
+    check(
+        "SET k v\n@1 MULTI\n!fault older_file\nGET k\n@1 EXEC\nZADD z 1 m\n!fault older_file\nTYPE z\n",
+        0,
+        &["all agree"],
+    );
     // What the client sees of a fault is a divergence.
     check(
         "!fault disk_full 0 1\nSET k v\n",
@@ -132,7 +137,7 @@ fn the_help_for_faults_says_what_each_number_means() {
     ];
     run.check(0, &meanings);
     let (faults, in_traces) = run.stdout.split_once("In traces only").expect("upkeep stands apart");
-    for name in ["checkpoint", "vacuum", "open_twice", "page_size"] {
+    for name in ["checkpoint", "vacuum", "open_twice", "older_file", "page_size"] {
         assert!(!faults.contains(name) && in_traces.contains(name), "{name}: {}", run.stdout);
     }
     assert!(faults.contains("  holds  ") && !in_traces.contains("  holds  "), "{}", run.stdout);

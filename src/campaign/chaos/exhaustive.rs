@@ -47,28 +47,38 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs `ops`, which hold no faults but upkeep, at every point. Stops at the first violation, and where the user
-    /// asks.
+    /// Runs `ops`, which hold no faults but upkeep, at every point of those from `first` on. Stops at the first violation,
+    /// and where the user asks.
     ///
     /// # Errors
     /// Infrastructure only.
-    pub fn run(&mut self, header: &Header, ops: &[Op]) -> Result<Points, TargetError> {
+    pub fn run(&mut self, header: &Header, ops: &[Op], first: usize) -> Result<Points, TargetError> {
         let mut points = Points::default();
-        let go_on = self.lose_power(header, ops, &mut points)?
-            && self.strike_every_call(header, ops, FAULT_IO, &mut points)?
-            && self.strike_every_call(header, ops, FAULT_CRASH, &mut points)?;
+        let go_on = self.lose_power(header, ops, first, &mut points)?
+            && self.strike_every_call(header, ops, first, FAULT_IO, &mut points)?
+            && self.strike_every_call(header, ops, first, FAULT_CRASH, &mut points)?;
         points.is_whole = go_on || points.whole.violation.is_some();
         Ok(points)
     }
 
     /// Loses power after every call, in many ways. False where it stopped.
-    fn lose_power(&mut self, header: &Header, ops: &[Op], points: &mut Points) -> Result<bool, TargetError> {
+    fn lose_power(
+        &mut self,
+        header: &Header,
+        ops: &[Op],
+        first: usize,
+        points: &mut Points,
+    ) -> Result<bool, TargetError> {
         let held = keyspaces(header, ops)?;
         let mut session = FaultySession::named(self.subject, self.settings, header)?;
         let mut clock = header.clone();
         for (at, op) in ops.iter().enumerate() {
             if let Act::Advance { ms } = op.act {
                 clock.start_ms = clock.start_ms.saturating_add_unsigned(ms);
+            }
+            if at < first {
+                session.perform(op)?;
+                continue;
             }
             for point in session.points(op)? {
                 if self.stop.load(Ordering::Relaxed) {
@@ -96,10 +106,11 @@ impl Bench<'_> {
         &mut self,
         header: &Header,
         ops: &[Op],
+        first: usize,
         (name, args): (&str, &[i64]),
         points: &mut Points,
     ) -> Result<bool, TargetError> {
-        for at in 0..ops.len() {
+        for at in first..ops.len() {
             for nth in 0.. {
                 if self.stop.load(Ordering::Relaxed) {
                     return Ok(false);

@@ -253,12 +253,16 @@ impl Options<'_> {
             return Ok((pair.run(&case.header, &case.ops)?, None));
         }
         let mut bench = exhaustive::Bench { subject: self.subject, settings: self.settings, pair, stop: self.stop };
-        // Once more with the smallest pages: then a transaction has so few sectors that every part of it can be tried.
-        let small = Op { conn: 0, act: Act::Fault(Fault::small_pages()) };
-        let with_small = std::iter::once(small).chain(case.ops.iter().cloned()).collect();
+        // Once more with the smallest pages: then a transaction has so few sectors that every part of it can be tried. And
+        // what all of it comes to is found in a file of the version before.
+        let upkeep = |spec| Op { conn: 0, act: Act::Fault(spec) };
+        let mut small = case.ops.clone();
+        small.insert(0, upkeep(Fault::small_pages()));
+        let mut older = case.ops.clone();
+        older.push(upkeep(Fault::older_file()));
         let (mut whole, mut shown_by) = (Outcome::default(), None);
-        for ops in [case.ops.clone(), with_small] {
-            let points = bench.run(&case.header, &ops)?;
+        for (ops, first) in [(&case.ops, 0), (&small, 0), (&older, case.ops.len())] {
+            let points = bench.run(&case.header, ops, first)?;
             sum.points.add(&points);
             sum.is_cut |= !points.is_whole;
             *sum.injected.entry((faults::CRASH, None)).or_default() += points.losses;

@@ -184,7 +184,7 @@ impl<'a> Round<'a> {
     fn step(&mut self, op: &Op) -> Judged {
         let step = self.subject.perform_at(self.at, op)?;
         let strikes = self.subject.strikes();
-        self.note(&strikes);
+        self.note(op, &strikes);
         self.connections.insert(op.conn);
         let judged = match step.end {
             End::Refused { why, is_changed } => self.refused(&why, is_changed),
@@ -202,7 +202,7 @@ impl<'a> Round<'a> {
         judged
     }
 
-    fn note(&mut self, strikes: &[Strike]) {
+    fn note(&mut self, op: &Op, strikes: &[Strike]) {
         let was_damaged = self.damaged_after.is_some();
         for strike in strikes {
             if !self.outcome.strikes.iter().any(|known| known.armed_at == strike.armed_at) {
@@ -215,7 +215,9 @@ impl<'a> Round<'a> {
             // Also what was in the log before the disk lied: a checkpoint takes it out once the database file has it, which is
             // what the disk lies about.
             if strike.fault == faults::LIE {
-                self.lying_after.get_or_insert(self.settled);
+                // What takes the place of an older file is all that there is.
+                let settled = if is_upkeep(op, faults::OLDER_FILE) { 0 } else { self.settled };
+                self.lying_after = self.lying_after.into_iter().chain([settled]).min();
             }
         }
         // What is read wrongly may be read well the next time; what is written wrongly stays, and what is read wrongly again
@@ -334,7 +336,7 @@ impl<'a> Round<'a> {
     /// The store did what it does between commands, or tried.
     fn kept_up(&mut self, op: &Op, got: Reply, strikes: &[Strike]) -> Judged {
         if got.as_error().is_none() {
-            if matches!(&op.act, Act::Fault(spec) if spec.name == faults::CHECKPOINT) {
+            if is_upkeep(op, faults::CHECKPOINT) {
                 self.settle(strikes);
             }
             return Ok(None);
@@ -388,7 +390,7 @@ impl<'a> Round<'a> {
             }
         }
         self.follow(&Op { conn: 0, act: Act::Restart })?;
-        if op.act == Act::Restart {
+        if op.act == Act::Restart || is_upkeep(op, faults::OLDER_FILE) {
             self.settle(strikes);
         }
         self.connections.clear();
@@ -554,6 +556,11 @@ impl<'a> Round<'a> {
 }
 
 const UNEXPLAINED: &str = "no fault struck this op that could have made it fail";
+
+/// True for the upkeep of this name.
+fn is_upkeep(op: &Op, name: &str) -> bool {
+    matches!(&op.act, Act::Fault(spec) if spec.name == name)
+}
 
 /// The faults that struck and may make what they strike fail.
 fn failing(strikes: &[Strike]) -> impl Iterator<Item = &'static Fault> {

@@ -74,6 +74,12 @@ impl Store {
         migrated.ok_or_else(|| OpenError::Storage("the file that got checksums is the one without again".to_owned()))
     }
 
+    /// Writes everything into a new file of the version without checksums: see [`migration`].
+    pub fn write_unchecked(&mut self, storage: &Arc<dyn Storage>, name: &Path) -> Result<(), OpenError> {
+        self.recover()?;
+        migration::write_unchecked(storage, name, &self.sqlite)
+    }
+
     /// None for one from before there were checksums: it has got some now, and is to be opened again.
     fn open_checked(storage: &Arc<dyn Storage>, name: &Path, options: FileOptions) -> Result<Option<Self>, OpenError> {
         let checks = Checks { verify: options.verify, is_synced: options.durability == Durability::Full };
@@ -114,7 +120,7 @@ fn open(
         Found::Store => {}
         Found::Unchecked => return migration::add_checksums(storage, name, &sqlite).map(|()| None),
     }
-    let mode: String = sqlite.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let mode = start_log(&sqlite)?;
     if mode != "wal" {
         return Err(OpenError::Storage(format!("the file cannot have a log, its journal mode is {mode}")));
     }
@@ -128,4 +134,13 @@ fn open(
     }
     vfs.note_commit();
     Ok(Some(sqlite))
+}
+
+/// Has transactions written to a log; returns the mode that came of it. SQLite tells the mode before it commits the
+/// change of the header, so that the statement is to be run to its end: in the old mode a commit may not outlast a power
+/// loss.
+fn start_log(sqlite: &Connection) -> rusqlite::Result<String> {
+    let mut statement = sqlite.prepare("PRAGMA journal_mode = WAL")?;
+    let modes: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(modes.concat())
 }

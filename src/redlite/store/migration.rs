@@ -12,6 +12,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode};
 
@@ -66,12 +67,34 @@ fn write_copy(vfs: &Vfs, copy: &Path, page_bytes: i64, old: &Connection) -> Resu
     new.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;")?;
     // First by itself: it is the first page that says that pages carry checksums.
     schema::create(&new)?;
-    new.execute_batch("BEGIN")?;
-    schema::create_search(&new)?;
-    for table in schema::tables(&new)? {
-        copy_table(&table, old, &new)?;
+    write_rows(old, &new)
+}
+
+/// Writes all that `store` holds into a new file, as the version without checksums left one behind that was killed: what
+/// a migration starts from.
+///
+/// # Errors
+/// Where the store cannot be read, or the file not be written.
+pub(super) fn write_unchecked(storage: &Arc<dyn Storage>, name: &Path, store: &Connection) -> Result<(), OpenError> {
+    let vfs = Vfs::register(Arc::clone(storage))?;
+    let page_bytes: i64 = store.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let old = vfs.connect(name)?;
+    old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    old.pragma_update(None, "page_size", page_bytes)?;
+    old.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
+    schema::create(&old)?;
+    schema::date_back(&old)?;
+    write_rows(store, &old)
+}
+
+/// Copies every row into new tables, which those of search are not among yet.
+fn write_rows(from: &Connection, to: &Connection) -> Result<(), OpenError> {
+    to.execute_batch("BEGIN")?;
+    schema::create_search(to)?;
+    for table in schema::tables(to)? {
+        copy_table(&table, from, to)?;
     }
-    Ok(new.execute_batch("COMMIT")?)
+    Ok(to.execute_batch("COMMIT")?)
 }
 
 /// Copies every row of a table, where there is one.

@@ -206,6 +206,11 @@ pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
     ))
 }
 
+/// Says of new tables that they are from before there were checksums.
+pub(super) fn date_back(sqlite: &Connection) -> rusqlite::Result<()> {
+    sqlite.pragma_update(None, "user_version", VERSION_UNCHECKED)
+}
+
 /// True where the tables of search are there: they come with the first index, or from an earlier version.
 pub(super) fn has_search(sqlite: &Connection) -> rusqlite::Result<bool> {
     sqlite.table_exists(Some(MAIN_DB), c"search_documents")

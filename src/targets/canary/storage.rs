@@ -47,6 +47,7 @@ pub const STORAGE_CANARIES: &[StorageCanary] = &[
     StorageCanary { name: "writes-mset-outside-the-transaction", slip: "MSET is a transaction for each key", fault: "kill", ops_max: 3, execute: split_mset, files: Slip::NONE },
     StorageCanary { name: "panics-where-a-command-fails", slip: "a command panics where the storage failed", fault: "crash_mid_write", ops_max: 2, execute: panic_at_failure, files: Slip::NONE },
     StorageCanary { name: "panics-where-opening-fails", slip: "it panics where the storage fails as it is opened", fault: "io_error", ops_max: 2, execute: Client::execute, files: Slip { open: panic_at_refusal, ..Slip::NONE } },
+    StorageCanary { name: "throws-an-older-file-away", slip: "an empty store takes the place of an older version's file that cannot be opened", fault: "io_error", ops_max: 3, execute: Client::execute, files: Slip { open: throw_away, ..Slip::NONE } },
 ];
 
 /// What is asked of a file.
@@ -106,6 +107,24 @@ fn panic_at_refusal(
     let opened = Redlite::open_on(storage, name, options, env);
     assert!(!matches!(opened, Err(OpenError::Storage(_))), "the storage failed");
     opened
+}
+
+fn throw_away(storage: Arc<dyn Storage>, name: &Path, options: FileOptions, env: Env) -> Result<Redlite, OpenError> {
+    let opened = Redlite::open_on(Arc::clone(&storage), name, options, env.clone());
+    if matches!(opened, Ok(_) | Err(OpenError::InUse)) || !is_unchecked(&*storage, name).unwrap_or(false) {
+        return opened;
+    }
+    for file in [name, &name.with_extension("db-wal")] {
+        storage.delete(file, true).map_err(|error| OpenError::Storage(error.to_string()))?;
+    }
+    Redlite::open_on(storage, name, options, env)
+}
+
+/// True for a file whose pages have no room for checksums. <https://www.sqlite.org/fileformat2.html#the_database_header>
+fn is_unchecked(storage: &dyn Storage, name: &Path) -> io::Result<bool> {
+    let mut reserved = [u8::MAX];
+    storage.open(name, FileKind::Other, false)?.read_at(&mut reserved, 20)?;
+    Ok(reserved == [0])
 }
 
 fn say_ok(client: &mut Client, argv: &Argv) -> Reply {

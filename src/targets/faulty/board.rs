@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::faults::{Call, Effect, Fates, Fault, Plan};
+use crate::faults::{Call, Effect, Fates, Fault, Invariant, Plan};
 use crate::redlite::vfs::{self, CallKind, Injection};
 
 /// A fault that struck.
@@ -73,6 +73,8 @@ pub(super) struct Board {
     loss: Option<Loss>,
     /// True while dst itself reads the store.
     pub is_paused: bool,
+    /// True in an op in which the store's file has no checksums: it could not tell of damage.
+    pub is_unchecked: bool,
     /// The op that runs.
     pub op: usize,
     /// Until which op the files may not grow.
@@ -95,6 +97,7 @@ impl Board {
     /// A new op begins.
     pub fn start_op(&mut self, op: usize) {
         self.op = op;
+        self.is_unchecked = false;
         self.strikes.clear();
         self.armed.iter_mut().for_each(|armed| armed.seen_in_op = 0);
     }
@@ -117,11 +120,12 @@ impl Board {
             // A disk that lies does not begin to tell the truth because dst looks.
             return if self.lies_about(kind) { Injection::Lie } else { Injection::None };
         }
-        let op = self.op;
+        let (op, is_unchecked) = (self.op, self.is_unchecked);
         let mut injection = Injection::None;
         for armed in &mut self.armed {
             let Plan::Calls { kinds, nth, times, effect } = armed.plan else { continue };
-            if !kinds.contains(&kind) {
+            let is_untold = is_unchecked && armed.fault.invariant == Invariant::TellsDamage;
+            if is_untold || !kinds.contains(&kind) {
                 continue;
             }
             let (seen, seen_in_op) = (armed.seen, armed.seen_in_op);

@@ -373,6 +373,10 @@ impl FaultySession {
     fn fault(&mut self, spec: &FaultSpec) -> Result<Step, TargetError> {
         let (fault, plan) = Fault::of(spec).map_err(|source| TargetError::BadFault { source })?;
         let done = match plan {
+            Plan::OlderFile => match self.put_older_file() {
+                Ok(()) => return Ok(Step { reply: Reply::ok(), end: self.reopen(false)? }),
+                Err(error) => Err(error),
+            },
             Plan::Upkeep(upkeep) => {
                 let kept = self.under_pressure(|session| caught(|| session.keep_up(upkeep)))?.0;
                 let Some(kept) = kept else {
@@ -414,6 +418,18 @@ impl FaultySession {
                 Ok(())
             }
         })
+    }
+
+    /// Kills the store, and puts what it holds on the disk as the version without checksums left it. No fault strikes
+    /// this.
+    fn put_older_file(&mut self) -> Result<(), OpenError> {
+        let older = SimulatedDisk::default();
+        self.unstruck(|inner| inner.store.write_unchecked(Arc::new(older.clone()), FILE))?;
+        older.crash(|_| Fate::Keep);
+        self.disk.kill();
+        self.disk.edit(|image| *image = older.image());
+        self.board().is_unchecked = true;
+        Ok(())
     }
 
     /// Opens the store again where a fault of this op took it away.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FaultySession, Settings, file_options, hook, place};
 use crate::diff::Keyspace;
-use crate::faults::Fates;
+use crate::faults::{self, Fates};
 use crate::redlite::FileOptions;
 use crate::redlite::env::Random;
 use crate::redlite::vfs::{CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
@@ -13,12 +13,15 @@ use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::canary::storage::Slip;
 use crate::targets::embedded::{EmbeddedSession, Execute, caught};
-use crate::trace::{Header, Op};
+use crate::trace::{Act, Header, Op};
 
 /// Up to how many pending changes every subset of them is tried.
 const SUBSETS_PENDING_MAX: u64 = 6;
 /// How many outcomes of one point are tried where there are more pending changes than that.
 const OUTCOMES_MAX: usize = 64;
+/// The same while an older version's file is copied: the copy is most of what is pending, and none of it is the store's
+/// before the copy is whole.
+const OUTCOMES_OF_COPY_MAX: usize = 12;
 
 /// The disk after one call.
 pub struct Point {
@@ -28,6 +31,8 @@ pub struct Point {
     pub nth: u64,
     /// True after a sync that was done: a power loss in that call would be one before it.
     pub is_synced: bool,
+    /// How many outcomes are tried where not every subset of what is pending can be.
+    outcomes_max: usize,
     image: Image,
 }
 
@@ -59,10 +64,12 @@ impl FaultySession {
         /// The points, how many calls there were, and what the last one was.
         type Seen = (Vec<Point>, u64, Option<CallKind>);
         let (execute, slip) = (self.inner.execute(), self.slip);
+        let is_copied = matches!(&op.act, Act::Fault(spec) if spec.name == faults::OLDER_FILE);
+        let outcomes_max = if is_copied { OUTCOMES_OF_COPY_MAX } else { OUTCOMES_MAX };
         let note = move |(points, calls, last): &mut Seen, image: &Image| {
             if let Some(kind) = last.filter(|kind| changes(*kind)) {
                 let (nth, is_synced, image) = (*calls - 1, kind == CallKind::Sync, image.clone());
-                points.push(Point { execute: Arc::clone(&execute), slip, nth, is_synced, image });
+                points.push(Point { execute: Arc::clone(&execute), slip, nth, is_synced, outcomes_max, image });
             }
         };
         let note_end = note.clone();
@@ -126,7 +133,7 @@ impl Point {
         }
         let cut = (0..pending).flat_map(|at| [Fates::KeptFirst(at), Fates::AllBut(at)]);
         let outcomes: Vec<Fates> = cut.chain(torn).collect();
-        let count = outcomes.len().min(OUTCOMES_MAX - 1);
+        let count = outcomes.len().min(self.outcomes_max - 1);
         // Evenly over all of them, and not always the same one of a pair.
         let mut chosen: Vec<Fates> =
             (0..count).map(|at| outcomes[(at * outcomes.len() + at % 2) / count % outcomes.len()]).collect();

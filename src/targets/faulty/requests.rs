@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::faults;
 use crate::redlite::server::RequestParser;
 use crate::targets::embedded::is_quit;
 use crate::trace::{Act, Op};
@@ -27,7 +28,7 @@ pub fn split(ops: &[Op]) -> Vec<Op> {
             act => {
                 match act {
                     Act::Close => drop(streams.remove(&op.conn)),
-                    Act::Restart | Act::Crash => streams.clear(),
+                    act if faults::ends_process(act) => streams.clear(),
                     _ => {}
                 }
                 all.push(op.clone());
@@ -94,6 +95,7 @@ mod tests {
         // Of each connection its own, until it ends.
         check("!raw \"SET k\"\n@1 !raw \"GET k\\r\\n\"\n!raw \" v\\r\\n\"\n", &["@1 GET k", "SET k v"]);
         check("!raw \"SET k\"\n!close\n!raw \"GET k\\r\\n\"\n", &["!close", "GET k"]);
+        check("!raw \"SET k\"\n!fault older_file\n!raw \"GET k\\r\\n\"\n", &["!fault older_file", "GET k"]);
         check("!raw \"SET k\"\n!crash\n!raw \"GET k\\r\\n\"\n", &["!crash", "GET k"]);
         check("!raw \"QUIT\\r\\nGET k\\r\\n\"\n!raw \"GET l\\r\\n\"\n", &["QUIT", "GET l"]);
         check("!raw \"*x\\r\\nGET k\\r\\n\"\nGET l\n", &["!close", "GET l"]);
