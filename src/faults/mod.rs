@@ -151,6 +151,9 @@ pub enum Drop {
     InRequest,
     /// All of it is sent, and the reply never read: it is done.
     InReply,
+    /// All of it is sent, and nothing will be sent any more: it is done, the reply is read, and with it the connection
+    /// ends.
+    HalfClosed,
 }
 
 /// What a store does between commands.

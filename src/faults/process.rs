@@ -15,14 +15,18 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "connection_drop",
-        about: "the connection of the nth op ends in the middle of the request, or before its reply is read",
+        about: "the connection of the nth op ends in the middle of the request, before its reply is read, or right behind it",
         invariant: Invariant::KeepsAll,
         params: &[NTH_OP, ENDING],
         plan: |args| {
-            let drop = if args[1] == 0 { Drop::InRequest } else { Drop::InReply };
+            let drop = match args[1] {
+                0 => Drop::InRequest,
+                1 => Drop::InReply,
+                _ => Drop::HalfClosed,
+            };
             Plan::Connection { nth: count(args[0]), drop }
         },
-        draw: |stream| vec![i64::from(stream.below(8)), i64::from(stream.below(2))],
+        draw: |stream| vec![i64::from(stream.below(8)), i64::from(stream.below(3))],
         needs_crash: false,
     },
     Fault {
@@ -40,6 +44,7 @@ const NTH_OP: Param = Param { about: "how many ops go well first", ..NTH };
 const NTH_ALLOCATION: Param = Param { about: "how many times there is memory first", ..NTH };
 const ENDING: Param = Param {
     name: "manner",
-    range: 0..=1,
-    about: "0 in the middle of the request, which is not done; 1 before the reply is read",
+    range: 0..=2,
+    about: "0 in the middle of the request, which is not done; 1 before the reply is read; 2 behind the reply, as the \
+            client has closed its half",
 };

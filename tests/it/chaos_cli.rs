@@ -102,6 +102,15 @@ fn a_fault_strikes_one_request_of_raw_bytes() {
 }
 
 #[test]
+fn a_client_that_closes_its_half_gets_its_reply_and_leaves_nothing_behind() {
+    let place = Place::new();
+    place.write("t.trace", "MULTI\n!fault connection_drop 0 2\nSET a 1\nEXEC\nGET a\n");
+    place.run("dst chaos t.trace").check(0, &["connection_drop  1×", "5 ops in"]);
+    place.write("t.trace", "!fault connection_drop 0 2\nBLPOP l 0\n@1 RPUSH l 1\n@1 LLEN l\n");
+    place.run("dst chaos t.trace").check(0, &["connection_drop  1×", "4 ops in"]);
+}
+
+#[test]
 fn what_a_restart_keeps_is_compared_with_a_redis_that_is_not_restarted() {
     let place = Place::new();
     let replay = "dst replay t.trace --against redis --subject faulty";

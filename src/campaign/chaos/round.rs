@@ -193,7 +193,8 @@ impl<'a> Round<'a> {
                 self.violation(Breach::Panic, want, Reply::Closed, format!("it panicked {when}"))
             }
             End::Reopened { lost_power } => self.recovered(op, lost_power, &strikes),
-            End::Dropped(unseen) => self.dropped(op, unseen, &strikes),
+            End::Dropped(unseen) => return self.dropped(op, unseen, &strikes),
+            End::HalfClosed => return self.half_closed(op, step.reply, &strikes),
             End::Runs if matches!(op.act, Act::Fault(_)) => self.kept_up(op, step.reply, &strikes),
             End::Runs if is_storage_error(&step.reply) => self.failed(op, step.reply, &strikes),
             End::Runs => return self.answered(op, step.reply),
@@ -306,8 +307,14 @@ impl<'a> Round<'a> {
             .then_some("a full disk is told as MISCONF")
     }
 
+    /// Closes a connection on both.
     fn close(&mut self, conn: u16) -> Result<(), TargetError> {
         self.subject.disconnect(conn);
+        self.follow_close(conn)
+    }
+
+    /// Closes on the model a connection that the subject has lost.
+    fn follow_close(&mut self, conn: u16) -> Result<(), TargetError> {
         let close = Op { conn, act: Act::Close };
         self.follow(&close)?;
         self.queues.note(&close, &Reply::ok());
@@ -329,8 +336,19 @@ impl<'a> Round<'a> {
             Some(_) => drop(self.follow(op)?),
             None => {}
         }
-        self.close(op.conn)?;
+        self.follow_close(op.conn)?;
         self.compare(Breach::Torn, "the connection ended in the middle of the op")
+    }
+
+    /// The connection ended behind the reply `got`.
+    fn half_closed(&mut self, op: &Op, got: Reply, strikes: &[Strike]) -> Judged {
+        let is_failure = is_storage_error(&got);
+        let judged = if is_failure { self.failed(op, got, strikes)? } else { self.answered(op, got)? };
+        if judged.is_some() || self.has_ended {
+            return Ok(judged);
+        }
+        self.follow_close(op.conn)?;
+        self.compare(Breach::Torn, "the connection ended behind the reply")
     }
 
     /// The store did what it does between commands, or tried.

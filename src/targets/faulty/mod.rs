@@ -87,6 +87,8 @@ pub enum End {
     Runs,
     /// The connection ended in the middle of the op: with the reply that was not read, where the request arrived.
     Dropped(Option<Reply>),
+    /// The connection ended behind the reply.
+    HalfClosed,
     /// The store went away, by a fault or as the op says, and was opened again.
     Reopened {
         /// True where the power went, and with it what was not synced.
@@ -353,11 +355,14 @@ impl FaultySession {
         if let Some(end) = end {
             return Ok(Step { reply: Reply::Closed, end });
         }
-        if drop.is_some() {
-            self.inner.disconnect(op.conn);
-            return Ok(Step { reply: Reply::Closed, end: End::Dropped(Some(reply)) });
+        if drop.is_none() {
+            return Ok(Step { reply, end: End::Runs });
         }
-        Ok(Step { reply, end: End::Runs })
+        self.inner.disconnect(op.conn);
+        Ok(match drop {
+            Some(ConnectionDrop::HalfClosed) => Step { reply, end: End::HalfClosed },
+            _ => Step { reply: Reply::Closed, end: End::Dropped(Some(reply)) },
+        })
     }
 
     fn restart(&mut self) -> Result<Step, TargetError> {
