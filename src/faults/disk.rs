@@ -51,7 +51,7 @@ pub(super) const FAULTS: &[Fault] = &[
             let times = 1 + i64::from(stream.below(3));
             vec![draw_nth(stream) / 4, times, i64::from(stream.below(4)), draw_place(stream)]
         },
-        needs_crash: false,
+        needs_crash: true,
     },
     Fault {
         name: DAMAGE,
@@ -65,7 +65,7 @@ pub(super) const FAULTS: &[Fault] = &[
             Plan::Calls { kinds: &[Call::Write], nth: count(args[0]), times: 1, effect }
         },
         draw: |stream| vec![draw_nth(stream) / 2, i64::from(stream.below(2)), draw_place(stream)],
-        needs_crash: false,
+        needs_crash: true,
     },
     Fault {
         name: "slow_write",

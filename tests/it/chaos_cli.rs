@@ -102,6 +102,12 @@ fn a_fault_strikes_one_request_of_raw_bytes() {
 }
 
 #[test]
+fn what_was_found_once_is_run_for_ever() {
+    let found = format!("dst chaos '{}/corpus/chaos'", env!("CARGO_MANIFEST_DIR"));
+    Place::new().run(&found).check(0, &["every invariant held", "6 traces; the faults that it holds"]);
+}
+
+#[test]
 fn a_client_that_closes_its_half_gets_its_reply_and_leaves_nothing_behind() {
     let place = Place::new();
     place.write("t.trace", "MULTI\n!fault connection_drop 0 2\nSET a 1\nEXEC\nGET a\n");

@@ -139,7 +139,7 @@ fn open(
 /// Has transactions written to a log; returns the mode that came of it. SQLite tells the mode before it commits the
 /// change of the header, so that the statement is to be run to its end: in the old mode a commit may not outlast a power
 /// loss.
-fn start_log(sqlite: &Connection) -> rusqlite::Result<String> {
+pub(super) fn start_log(sqlite: &Connection) -> rusqlite::Result<String> {
     let mut statement = sqlite.prepare("PRAGMA journal_mode = WAL")?;
     let modes: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     Ok(modes.concat())

@@ -16,6 +16,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode};
 
+use super::files::start_log;
 use super::schema;
 use crate::redlite::engine::OpenError;
 use crate::redlite::vfs::{self, Checks, Checksummed, Storage, Vfs};
@@ -67,7 +68,11 @@ fn write_copy(vfs: &Vfs, copy: &Path, page_bytes: i64, old: &Connection) -> Resu
     new.execute_batch("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL;")?;
     // First by itself: it is the first page that says that pages carry checksums.
     schema::create(&new)?;
-    write_rows(old, &new)
+    write_rows(old, &new)?;
+    // What opens the file must not need a rollback journal to say so: no checksum protects that, and a wrong byte in it
+    // takes the whole file away.
+    start_log(&new)?;
+    Ok(())
 }
 
 /// Writes all that `store` holds into a new file, as the version without checksums left one behind that was killed: what
