@@ -60,7 +60,7 @@ use groups::plan;
 pub use groups::{Group, group, groups};
 
 /// The version of what a seed means. It rises with every change that gives a seed other operations.
-pub const GENERATOR: u16 = 3;
+pub const GENERATOR: u16 = 4;
 
 /// What to generate.
 #[derive(Clone, Debug)]

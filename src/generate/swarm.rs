@@ -50,6 +50,8 @@ pub(super) struct Swarm {
     pub bulk_mean: u32,
     /// One value in so many has 100 KB; 0 is never.
     pub huge_mean: u32,
+    /// Commands that cost a server much are among those that are on.
+    pub takes_costly: bool,
     /// How many databases are used.
     pub dbs: u32,
     /// How many connections are used.
@@ -116,6 +118,7 @@ impl Swarm {
             advance_mean: around(group.advance_mean, stream),
             bulk_mean: if big { 60 } else { 0 },
             huge_mean: if stream.chance(1, 2) { 20_000 } else { 0 },
+            takes_costly: stream.chance(1, 4),
             dbs: (*stream.pick(&[1, 2, 3])).min(group.dbs_max),
             conns: draw_conns(group, stream),
         };
@@ -129,6 +132,7 @@ impl Swarm {
     /// False for commands that do not go with the options.
     fn allows(&self, group: &Group, plan: &Plan) -> bool {
         match plan.command.name {
+            _ if plan.is_costly => self.takes_costly,
             _ if plan.multiplies => self.values != ValueProfile::Long && self.huge_mean == 0,
             "SELECT" | "SWAPDB" => self.dbs > 1,
             // Where they meet a set, its members get the score 1.

@@ -5,7 +5,7 @@ use crate::spec::syntax::{Node, Sequence, Slot, contains};
 use crate::spec::{Command, Family, Fidelity, Keys};
 
 use super::arguments::Arguments;
-use super::weights::ALWAYS_ON;
+use super::weights::{ALWAYS_ON, COSTLY};
 
 /// A command made ready for walking.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(super) struct Plan {
     pub multiplies: bool,
     /// True where no seed switches it off.
     pub always_on: bool,
+    /// True where one reply costs a server as much as a thousand others.
+    pub is_costly: bool,
     /// True where its replies cannot be compared one by one: each makes a replay stop and look.
     pub is_loose: bool,
 }
@@ -54,6 +56,7 @@ impl Plan {
             names_bounds: contains(tree, Slot::LexBound),
             multiplies: command.name == "LCS",
             always_on: ALWAYS_ON.contains(&command.name),
+            is_costly: COSTLY.contains(&command.name),
             is_loose: is_loose(command),
         }
     }

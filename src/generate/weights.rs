@@ -141,7 +141,7 @@ pub(super) const OWN_WEIGHTS: &[(&str, u32)] = &[
     ("COMMAND DOCS", 2),
     ("COMMAND GETKEYS", 20),
     ("COMMAND INFO", 2),
-    ("COMMAND LIST", 40),
+    ("COMMAND LIST", 80),
     ("CONFIG GET", 10),
     ("CONFIG RESETSTAT", 2),
     ("CONFIG REWRITE", 2),
@@ -251,6 +251,10 @@ pub(super) const ANY_TYPE: &[(&str, u32)] = &[
     ("SPOP", 20),
     ("ZRANGESTORE", 20),
 ];
+
+/// Commands whose replies tell of everything that a server has: most seeds do without. Measured on redis-server 7.0.15:
+/// 140 to 870 microseconds each, where a SET takes half of one.
+pub(super) const COSTLY: &[&str] = &["COMMAND DOCS", "COMMAND INFO", "COMMAND LIST", "MEMORY MALLOC-STATS"];
 
 /// Commands that no seed switches off: without them a group has no data, or too much.
 pub(super) const ALWAYS_ON: &[&str] = &[
