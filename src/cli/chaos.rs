@@ -73,7 +73,7 @@ pub(super) struct Args {
     /// Let each trace fail at every point there is: 20 ops unless --ops says otherwise, 50 at most
     ///
     /// The power goes at every call of the files, with every part of what was not synced kept, lost and torn; and every
-    /// call fails once.
+    /// call fails once. With pages of the usual size, of the smallest, and as an older version's file is opened.
     #[arg(long, conflicts_with = "faults", help_heading = "Seeds")]
     exhaustive: bool,
 

@@ -278,7 +278,7 @@ pub struct Fault {
     plan: fn(&[i64]) -> Plan,
     /// Draws arguments.
     draw: fn(&mut Stream) -> Vec<i64>,
-    /// True where it shows only once the power goes: a schedule sees to that.
+    /// True where it shows once the power goes, or seldom before: a schedule sees to that.
     needs_crash: bool,
 }
 

@@ -156,6 +156,7 @@ impl Swarm {
         }
         let plans = plans(group);
         self.plans.reserve(plans.len());
+        self.off.reserve(plans.len());
         for (plan, usual) in plans {
             let factor = *stream.pick(&[1, 2, 4, 4, 8]);
             let is_off = stream.chance(off_in_16, 16) && !plan.always_on;

@@ -1,8 +1,9 @@
 //! A reference for a subject under faults: what a trace does to the subject's disk and process does not happen to it.
 //!
 //! Where the subject goes away and comes back, clients lose their connections, and no data: on the reference they are
-//! closed. What CONFIG has set is gone on the subject as well, and stays here. A fault that the subject's clients see, an error or a connection that ends, is a divergence, which ends the
-//! comparison: whether it is allowed is what the campaign of faults says.
+//! closed. What CONFIG has set is gone on the subject as well, and stays here. A fault that the subject's clients see, an
+//! error or a connection that ends, is a divergence, which ends the comparison: whether it is allowed is what the campaign
+//! of faults says.
 
 use std::collections::BTreeSet;
 

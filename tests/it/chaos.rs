@@ -225,12 +225,43 @@ fn an_older_file_is_struck_as_it_gets_checksums() {
     };
     check("!fault io_error 60 1 3", &[("write", 1)]);
     check("!fault crash_mid_write 60 7", &[("read", 1)]);
-    check("!fault disk_quota 0 1", &[("write", 16)]);
+    check("!fault disk_quota 0 1", &[("write", 4)]);
     check("!fault lost_fsync 0", &[("sync", 9)]);
-    // It could not tell of damage, so that there is none to tell of; afterwards there is.
-    check("!fault corrupt_read 70 1 0 9", &[]);
-    check("!fault corrupt_write 20 1 0", &[]);
-    check("!fault corrupt_write 0 1 0", &[("write", 1)]);
+    // It could not tell of damage, so that there is none to tell of. Its copy does.
+    check("!fault corrupt_read 90 1 0 9", &[]);
+    check("!fault corrupt_write 5 0 700", &[("write", 1)]);
+}
+
+#[test]
+fn all_that_an_older_file_held_must_outlast_its_migration() {
+    let check = |text: &str, subject: &str, sync: Sync, is_exhaustive: bool, expected: &[&str]| {
+        let traces = [("by hand".to_owned(), Trace::parse(text).expect("a trace"))];
+        let settings = Settings { sync, ..Settings::default() };
+        let source = Source::Traces(&traces);
+        let (report, shrunk) = Run::default().run(source, subject, settings, is_exhaustive, NonZeroUsize::MIN);
+        let kinds: Vec<&str> = report.findings.iter().map(|finding| finding.class.kind.as_str()).collect();
+        assert_eq!((kinds, report.flaky.len()), (expected.to_vec(), 0), "{text}{}", tell(&report));
+        shrunk
+    };
+    let (forgets, throws) = ("canary:forgets-to-sync-the-file", "canary:throws-an-older-file-away");
+    let lost = "SET k v\n!fault crash_mid_write 206 0\n!fault older_file\nGET k\n";
+    check(lost, forgets, Sync::Full, false, &["lost-write"]);
+    check(lost, forgets, Sync::Normal, false, &["lost-write"]);
+    // The damage was to the file that is gone.
+    let damaged = "!fault corrupt_write 2 0 0\nSET k v\n!fault io_error 0 1 0\n!fault older_file\nGET k\n";
+    check(damaged, throws, Sync::Full, false, &["lost-write"]);
+    // Clients are gone with the process.
+    check("@1 BLPOP l 0\nMULTI\n!fault older_file\nRPUSH l 2\n", "redlite", Sync::Full, true, &[]);
+    let shown = check("SET k v\n", forgets, Sync::Full, true, &["failed-recovery"]);
+    assert_eq!(shown.len(), 1, "the trace that is shown shows it");
+}
+
+#[test]
+fn a_full_disk_disarms_no_other_fault_as_a_store_is_opened() {
+    let text = "SET k v\n!fault disk_quota 20000 100\n!fault connection_drop 0 1\n!fault older_file\nSET a 1\n";
+    let struck = run_trace(text, "redlite").injections.expect("a campaign of faults counts them").faults;
+    let struck: Vec<(&str, u64)> = struck.iter().map(|it| (it.fault.as_str(), it.count)).collect();
+    assert_eq!(struck, [("disk_quota", 4), ("connection_drop", 1)]);
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn a_fault_strikes_one_request_of_raw_bytes() {
 #[test]
 fn what_was_found_once_is_run_for_ever() {
     let found = format!("dst chaos '{}/corpus/chaos'", env!("CARGO_MANIFEST_DIR"));
-    Place::new().run(&found).check(0, &["every invariant held", "6 traces; the faults that it holds"]);
+    Place::new().run(&found).check(0, &["every invariant held", "7 traces; the faults that it holds"]);
 }
 
 #[test]
@@ -138,6 +138,7 @@ fn what_a_restart_keeps_is_compared_with_a_redis_that_is_not_restarted() {
         &["op 1: SET exact ok/error-misconf", "MISCONF Errors writing to the store"],
     );
     check("SET k v\n!fault kill 0\nSET k w\nGET k\n", 1, &["op 2: SET exact ok/closed"]);
+    check("!fault connection_drop 0 2\nSELECT 2\nSET a 1\n", 1, &["op 1: SELECT exact "]);
     place.run("dst replay t.trace --against faulty --subject redis").check_trouble(&["no target but faulty injects"]);
 }
 

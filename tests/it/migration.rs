@@ -5,10 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use redlite_dst::redlite::env::{Clock, Env, Random};
 use redlite_dst::redlite::vfs::{
-    AllocationPlan, Fate, FileKind, Image, Injection, SimulatedDisk, Storage, allocations, draw_fates, fail_allocations,
+    AllocationPlan, CallKind, Fate, FileKind, Image, Injection, SimulatedDisk, Storage, allocations, draw_fates,
+    fail_allocations,
 };
 use redlite_dst::redlite::{FileOptions, OpenError, Redlite};
 use redlite_dst::resp::Reply;
@@ -184,6 +186,33 @@ fn a_call_of_a_migration_that_fails_stops_it_until_the_next_time() {
             break;
         }
     }
+}
+
+#[test]
+fn a_copy_that_is_damaged_does_not_take_the_old_files_place() {
+    let start = old_disk();
+    let mut damaged = 0;
+    for at in 0.. {
+        let disk = SimulatedDisk::from(start.clone());
+        let writes = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&writes);
+        disk.set_hook(move |call, _| {
+            let is_write = call.kind == CallKind::Write && call.file.ends_with("store.db-migrating");
+            if is_write && counted.fetch_add(1, Ordering::Relaxed) == at {
+                Injection::FlipBit { bit: 1234 + 4000 * at }
+            } else {
+                Injection::None
+            }
+        });
+        let is_refused = open(&disk).map(drop).is_err();
+        disk.clear_hook();
+        damaged += u64::from(is_refused);
+        check(&disk, &format!("write {at} to the copy is damaged, refused: {is_refused}"));
+        if writes.load(Ordering::Relaxed) <= at {
+            break;
+        }
+    }
+    assert!(damaged > 15, "{damaged}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A short trace that fails at every point there is: the power goes at every call of the files, with what was pending
-//! kept, lost or torn, and every call fails once.
+//! A short trace that fails at every point there is, or at every one from some op on: the power goes at every call of the
+//! files, with what was pending kept, lost or torn, and every call fails once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -184,6 +184,10 @@ impl<'a> Round<'a> {
     fn step(&mut self, op: &Op) -> Judged {
         let step = self.subject.perform_at(self.at, op)?;
         let strikes = self.subject.strikes();
+        if self.subject.is_replaced() {
+            (self.damaged_after, self.damages, self.lying_after) = (None, 0, None);
+            self.settled = self.history.len();
+        }
         self.note(op, &strikes);
         self.connections.insert(op.conn);
         let judged = match step.end {
@@ -408,7 +412,7 @@ impl<'a> Round<'a> {
             }
         }
         self.follow(&Op { conn: 0, act: Act::Restart })?;
-        if op.act == Act::Restart || is_upkeep(op, faults::OLDER_FILE) {
+        if op.act == Act::Restart {
             self.settle(strikes);
         }
         self.connections.clear();

@@ -19,7 +19,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::files::start_log;
 use super::schema;
 use crate::redlite::engine::OpenError;
-use crate::redlite::vfs::{self, Checks, Checksummed, Storage, Vfs};
+use crate::redlite::vfs::{self, Checks, Checksummed, FileKind, Storage, Vfs};
 
 /// Makes the store that is open in `old` one with checksums: the file of its name is another one afterwards, and `old`
 /// must be closed.
@@ -47,13 +47,15 @@ fn replace(storage: &Arc<dyn Storage>, name: &Path, old: &Connection) -> Result<
     let page_bytes: i64 = old.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let pages: i64 = old.pragma_query_value(None, "page_count", |row| row.get(0))?;
     let no_room = |error| explain(error, page_bytes * pages);
-    let vfs =
-        Vfs::register(Arc::new(Checksummed::new(Arc::clone(storage), Checks { verify: true, is_synced: false })))?;
+    let checked: Arc<dyn Storage> =
+        Arc::new(Checksummed::new(Arc::clone(storage), Checks { verify: true, is_synced: false }));
+    let vfs = Vfs::register(Arc::clone(&checked))?;
     write_copy(&vfs, &copy, page_bytes, old).map_err(no_room).map_err(|error| match vfs.take_cause() {
         // It is the old file that cannot be read.
         None => error,
         cause => error.with_cause(cause),
     })?;
+    read_back(&*checked, &copy, page_bytes)?;
     end_log(old).map_err(no_room)?;
     // All is in the old file now; SQLite would take what lies beside it for the new one's.
     remove(&**storage, name, &["-wal", "-journal"])?;
@@ -75,8 +77,19 @@ fn write_copy(vfs: &Vfs, copy: &Path, page_bytes: i64, old: &Connection) -> Resu
     Ok(())
 }
 
+/// Reads every page of the copy: one that does not match its checksum must not take the old file's place.
+fn read_back(storage: &dyn Storage, copy: &Path, page_bytes: i64) -> Result<(), OpenError> {
+    let page_bytes = usize::try_from(page_bytes).map_err(|_| OpenError::Foreign)?;
+    let mut page = vec![0; page_bytes];
+    let mut file = storage.open(copy, FileKind::Database, false).map_err(refused)?;
+    for offset in (0..file.size().map_err(refused)?).step_by(page_bytes) {
+        file.read_at(&mut page, offset).map_err(refused)?;
+    }
+    Ok(())
+}
+
 /// Writes all that `store` holds into a new file, as the version without checksums left one behind that was killed: what
-/// a migration starts from.
+/// a migration starts from. There must be no file of that name yet.
 ///
 /// # Errors
 /// Where the store cannot be read, or the file not be written.

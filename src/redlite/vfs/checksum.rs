@@ -311,7 +311,13 @@ impl File for CheckedFile {
         let len = buffer.len();
         let is_log = self.kind == FileKind::Wal;
         if !self.has_room() {
-            return self.inner.read_at(buffer, offset);
+            let filled = self.inner.read_at(buffer, offset)?;
+            let is_header = self.kind == FileKind::Database && offset == 0 && filled >= HEADER;
+            // What was written then would be taken for damage the next time.
+            if is_header && buffer.starts_with(MAGIC) && buffer[RESERVED_AT] == RESERVED {
+                return Err(damaged("its header was misread as it was opened"));
+            }
+            return Ok(filled);
         }
         if is_page(len) {
             if offset == 0 && self.inner.size()? == 0 {

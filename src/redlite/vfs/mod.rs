@@ -35,7 +35,7 @@ pub use simulated::{
 };
 
 /// What stands behind a database's name in that of a copy which is to take its place.
-pub(super) const COPY_ENDING: &str = "-migrating";
+pub const COPY_ENDING: &str = "-migrating";
 
 type SharedFile = Arc<Mutex<Box<dyn File>>>;
 

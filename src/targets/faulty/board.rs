@@ -1,6 +1,7 @@
 //! The faults that are armed, and what they struck: asked before every call of the simulated disk.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::faults::{Call, Effect, Fates, Fault, Invariant, Plan};
 use crate::redlite::vfs::{self, CallKind, Injection};
@@ -73,7 +74,7 @@ pub(super) struct Board {
     loss: Option<Loss>,
     /// True while dst itself reads the store.
     pub is_paused: bool,
-    /// True in an op in which the store's file has no checksums: it could not tell of damage.
+    /// True in an op in which the store's file has no checksums: only its copy could tell of damage.
     pub is_unchecked: bool,
     /// The op that runs.
     pub op: usize,
@@ -91,6 +92,11 @@ impl Board {
     /// before, what it had lost would be torn.
     pub fn lift(&mut self) {
         self.armed.retain(is_lie);
+        self.end_quota();
+    }
+
+    /// Ends the quota before its time.
+    pub fn end_quota(&mut self) {
         self.quota_until = None;
     }
 
@@ -120,7 +126,8 @@ impl Board {
             // A disk that lies does not begin to tell the truth because dst looks.
             return if self.lies_about(kind) { Injection::Lie } else { Injection::None };
         }
-        let (op, is_unchecked) = (self.op, self.is_unchecked);
+        let is_copy = call.file.as_os_str().as_bytes().ends_with(vfs::COPY_ENDING.as_bytes());
+        let (op, is_unchecked) = (self.op, self.is_unchecked && !is_copy);
         let mut injection = Injection::None;
         for armed in &mut self.armed {
             let Plan::Calls { kinds, nth, times, effect } = armed.plan else { continue };

@@ -43,6 +43,8 @@ const FILE: &str = "store.db";
 
 /// How often a store is opened while faults strike that; then they are lifted.
 const REOPENS_MAX: usize = 16;
+/// How often while the disk is full: it does not get room by itself, and what else is armed is to strike, too.
+const REOPENS_FULL_MAX: usize = 4;
 
 /// What of a write outlasts a power loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,6 +150,8 @@ pub struct FaultySession {
     told_delay_us: u64,
     /// Why the store cannot be opened any more.
     refused: Option<String>,
+    /// True where the op that runs has put an older version's file in the store's place, whole and durable.
+    is_replaced: bool,
 }
 
 impl FaultySession {
@@ -200,6 +204,7 @@ impl FaultySession {
             lists_calls,
             told_delay_us: 0,
             refused: None,
+            is_replaced: false,
         })
     }
 
@@ -247,6 +252,7 @@ impl FaultySession {
     /// A fault that is none; infrastructure.
     pub fn perform_at(&mut self, at: usize, op: &Op) -> Result<Step, TargetError> {
         self.board().start_op(at);
+        self.is_replaced = false;
         if self.board().quota_ends() {
             self.disk.set_quota(None);
         }
@@ -268,6 +274,12 @@ impl FaultySession {
         step
     }
 
+    /// True where the last op has put an older version's file in the store's place: all that was stored was durable then,
+    /// and nothing of it damaged.
+    pub fn is_replaced(&self) -> bool {
+        self.is_replaced
+    }
+
     /// What struck in the last op.
     pub fn strikes(&self) -> Vec<Strike> {
         self.board().strikes().to_vec()
@@ -284,6 +296,11 @@ impl FaultySession {
     /// Disarms every fault.
     pub fn lift_faults(&mut self) {
         self.board().lift();
+        self.lift_quota();
+    }
+
+    fn lift_quota(&mut self) {
+        self.board().end_quota();
         self.disk.set_quota(None);
     }
 
@@ -433,7 +450,10 @@ impl FaultySession {
         older.crash(|_| Fate::Keep);
         self.disk.kill();
         self.disk.edit(|image| *image = older.image());
+        // What dst has read for it is no call of the op.
+        self.disk.take_trace();
         self.board().is_unchecked = true;
+        self.is_replaced = true;
         Ok(())
     }
 
@@ -478,8 +498,10 @@ impl FaultySession {
     fn reopen(&mut self, mut lost_power: bool) -> Result<End, TargetError> {
         let mut attempts = 0;
         loop {
-            if attempts == REOPENS_MAX {
-                self.lift_faults();
+            match attempts {
+                REOPENS_FULL_MAX => self.lift_quota(),
+                REOPENS_MAX => self.lift_faults(),
+                _ => {}
             }
             attempts += 1;
             let before = self.disk.image();
@@ -520,7 +542,12 @@ impl FaultySession {
 impl Session for FaultySession {
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
         for op in ops {
-            replies.push(self.perform(op)?.reply);
+            let step = self.perform(op)?;
+            // The client sees the end of its connection behind the reply.
+            replies.push(match step.end {
+                End::HalfClosed => Reply::Frames(vec![step.reply, Reply::Closed]),
+                _ => step.reply,
+            });
         }
         Ok(())
     }

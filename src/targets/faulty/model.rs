@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::hash;
 use crate::diff::Keyspace;
+use crate::faults;
 use crate::redlite::Client;
 use crate::redlite::env::Random;
 use crate::resp::Reply;
@@ -40,7 +41,7 @@ impl Model {
     /// Infrastructure only.
     pub fn perform(&mut self, op: &Op) -> Result<Reply, TargetError> {
         match op.act {
-            Act::Restart | Act::Crash => self.inner.forget_clients(),
+            _ if faults::ends_process(&op.act) => self.inner.forget_clients(),
             Act::Fault(_) => {}
             _ => {
                 self.inner.store.set_random(Random::seeded(hash(op)));

@@ -1,26 +1,27 @@
 //! Every point at which the power could go in an op: the disk as it was after each call, and what a power loss may have
 //! made of it.
 
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{FaultySession, Settings, file_options, hook, place};
+use super::{FaultySession, Settings, file_options, hook, lock, place};
 use crate::diff::Keyspace;
-use crate::faults::{self, Fates};
+use crate::faults::Fates;
 use crate::redlite::FileOptions;
 use crate::redlite::env::Random;
-use crate::redlite::vfs::{CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
+use crate::redlite::vfs::{COPY_ENDING, CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
 use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::canary::storage::Slip;
 use crate::targets::embedded::{EmbeddedSession, Execute, caught};
-use crate::trace::{Act, Header, Op};
+use crate::trace::{Header, Op};
 
 /// Up to how many pending changes every subset of them is tried.
 const SUBSETS_PENDING_MAX: u64 = 6;
 /// How many outcomes of one point are tried where there are more pending changes than that.
 const OUTCOMES_MAX: usize = 64;
-/// The same while an older version's file is copied: the copy is most of what is pending, and none of it is the store's
-/// before the copy is whole.
+/// The same where an older version's file is copied and the copy is pending: none of it is the store's before it is
+/// whole.
 const OUTCOMES_OF_COPY_MAX: usize = 12;
 
 /// The disk after one call.
@@ -31,8 +32,6 @@ pub struct Point {
     pub nth: u64,
     /// True after a sync that was done: a power loss in that call would be one before it.
     pub is_synced: bool,
-    /// How many outcomes are tried where not every subset of what is pending can be.
-    outcomes_max: usize,
     image: Image,
 }
 
@@ -64,18 +63,21 @@ impl FaultySession {
         /// The points, how many calls there were, and what the last one was.
         type Seen = (Vec<Point>, u64, Option<CallKind>);
         let (execute, slip) = (self.inner.execute(), self.slip);
-        let is_copied = matches!(&op.act, Act::Fault(spec) if spec.name == faults::OLDER_FILE);
-        let outcomes_max = if is_copied { OUTCOMES_OF_COPY_MAX } else { OUTCOMES_MAX };
         let note = move |(points, calls, last): &mut Seen, image: &Image| {
             if let Some(kind) = last.filter(|kind| changes(*kind)) {
                 let (nth, is_synced, image) = (*calls - 1, kind == CallKind::Sync, image.clone());
-                points.push(Point { execute: Arc::clone(&execute), slip, nth, is_synced, outcomes_max, image });
+                points.push(Point { execute: Arc::clone(&execute), slip, nth, is_synced, image });
             }
         };
         let note_end = note.clone();
         let seen: Arc<Mutex<Seen>> = Arc::default();
         let noted = Arc::clone(&seen);
+        let board = Arc::clone(&self.board);
         self.disk.set_hook(move |call, image| {
+            // What dst itself asks is no call of the op.
+            if lock(&board).is_paused {
+                return Injection::None;
+            }
             let mut seen = noted.lock().unwrap_or_else(PoisonError::into_inner);
             note(&mut seen, image);
             (seen.1, seen.2) = (seen.1 + 1, Some(call.kind));
@@ -126,14 +128,17 @@ impl Point {
     /// What a power loss may come to here: every subset of what is pending, and each change torn at both ends, where
     /// there is little of it; otherwise a choice of them. Always in the same order.
     pub fn outcomes(&self) -> Vec<Fates> {
-        let pending = self.image.pending().len() as u64;
+        let changes = self.image.pending();
+        let pending = changes.len() as u64;
         let torn = (0..pending).flat_map(|at| [Fates::TornHead(at), Fates::TornTail(at)]);
         if pending <= SUBSETS_PENDING_MAX {
             return (0..1 << pending).map(Fates::Mask).chain(torn).collect();
         }
         let cut = (0..pending).flat_map(|at| [Fates::KeptFirst(at), Fates::AllBut(at)]);
         let outcomes: Vec<Fates> = cut.chain(torn).collect();
-        let count = outcomes.len().min(self.outcomes_max - 1);
+        let is_of_copy = |change: &Pending| change.file().as_os_str().as_bytes().ends_with(COPY_ENDING.as_bytes());
+        let outcomes_max = if changes.iter().any(is_of_copy) { OUTCOMES_OF_COPY_MAX } else { OUTCOMES_MAX };
+        let count = outcomes.len().min(outcomes_max - 1);
         // Evenly over all of them, and not always the same one of a pair.
         let mut chosen: Vec<Fates> =
             (0..count).map(|at| outcomes[(at * outcomes.len() + at % 2) / count % outcomes.len()]).collect();

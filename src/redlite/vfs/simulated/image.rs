@@ -56,6 +56,15 @@ pub enum Pending {
     },
 }
 
+impl Pending {
+    /// The file that it is about.
+    pub fn file(&self) -> &Path {
+        match self {
+            Pending::Name { file, .. } | Pending::Length { file, .. } | Pending::Sector { file, .. } => file,
+        }
+    }
+}
+
 /// What becomes of a pending change in a power loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
