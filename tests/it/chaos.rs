@@ -138,9 +138,10 @@ fn a_store_that_may_lose_its_last_writes_loses_no_others() {
 #[test]
 fn every_point_at_which_a_short_trace_may_fail_is_recovered_from() {
     const OPS: u64 = 15;
-    let connected: Vec<&Group> = ["transactions", "blocking"].iter().filter_map(|name| generate::group(name)).collect();
+    let more: Vec<&Group> =
+        ["transactions", "blocking", "keys"].iter().filter_map(|name| generate::group(name)).collect();
     let mut ran: BTreeSet<&str> = BTreeSet::new();
-    for (groups, seeds) in [(every_group(), 1), (connected, 3)] {
+    for (groups, seeds) in [(every_group(), 1), (more, 3)] {
         let run = Run { seeds, ops: OPS, groups: &groups, is_exhaustive: true, ..Run::default() };
         let (report, _) = run.report();
         assert!(report.agrees(), "{}", tell(&report));

@@ -21,7 +21,7 @@ use request::{Search, Selection};
 use rows::Answer;
 
 /// So many searches must have been compared.
-const CASES: u32 = 10_000;
+const CASES: u32 = 12_000;
 
 /// A store, and what is known about its indexes.
 struct World {
