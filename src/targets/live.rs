@@ -84,6 +84,11 @@ impl LiveServer {
     pub fn last_words(&mut self) -> String {
         self.server.last_words()
     }
+
+    /// As [`LiveServer::last_words`], of one that has dropped a connection, and perhaps ends just now.
+    pub fn await_last_words(&mut self) -> String {
+        self.server.await_last_words()
+    }
 }
 
 /// Where a [`LiveServer`] listens, for threads of their own.

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Endpoint, Failure};
 use super::keyspace::{self, Requests};
 use super::process::{Launch, Process, ServerDir, answers};
 use super::{TargetError, describe_count};
 use crate::resp::{Argv, Reply};
+
+/// How long a server that ends by itself may take from its last connection on.
+const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A running server.
 pub(super) struct Server {
@@ -221,6 +225,19 @@ impl Server {
     pub fn last_words(&mut self) -> String {
         let Owner::Dst { process: Some(process), dir, .. } = &mut self.owner else { return String::new() };
         process.exited().map(|status| format!("{status}\n{}", dir.last_words())).unwrap_or_default()
+    }
+
+    /// The last words of a server that has dropped a connection. One that ends closes its sockets first; one that lives
+    /// on, or is not dst's, has none.
+    pub fn await_last_words(&mut self) -> String {
+        let asked = Instant::now();
+        loop {
+            let last_words = self.last_words();
+            if !last_words.is_empty() || !self.is_own() || asked.elapsed() > ENDS_WITHIN {
+                return last_words;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

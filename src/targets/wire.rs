@@ -318,7 +318,8 @@ impl WireSession {
     fn recover(&mut self, conn: u16, failure: &Failure) -> Result<(), TargetError> {
         self.links.remove(&conn);
         let alive = *failure != Failure::Hung && self.server.is_alive();
-        let words = self.server.last_words();
+        let has_died = *failure == Failure::Closed && !alive;
+        let words = if has_died { self.server.await_last_words() } else { String::new() };
         self.note(match failure {
             Failure::Hung => "the server hung".to_owned(),
             Failure::Closed if alive => "the server closed a connection".to_owned(),

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::script::Lane;
 use crate::resp::Reply;
@@ -13,8 +13,6 @@ use crate::targets::live::{Address, LiveServer};
 
 /// How often the killer looks whether the user asks to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// How long a server that ends by itself may take from its last connection on.
-const ENDS_WITHIN: Duration = Duration::from_millis(500);
 
 /// When the server is killed.
 #[derive(Clone, Copy, Debug)]
@@ -134,23 +132,10 @@ pub(super) fn put(
             load.runs.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         if moment.is_none() && load.runs.iter().any(|run| matches!(run.end, End::Failed(_))) {
-            load.last_words = await_last_words(server);
+            load.last_words = server.await_last_words();
         }
         load
     })
-}
-
-/// The last words of a server that has dropped a connection. One that ends closes its sockets first; one that lives on
-/// has none.
-fn await_last_words(server: &mut LiveServer) -> String {
-    let asked = Instant::now();
-    loop {
-        let last_words = server.last_words();
-        if !last_words.is_empty() || asked.elapsed() > ENDS_WITHIN {
-            return last_words;
-        }
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// Returns when the alarm is raised, every connection has ended, or the user asks to stop.
