@@ -214,6 +214,11 @@ impl<'a> Run<'a> {
 
     fn answer(&mut self, reply: Reply) {
         self.replies.push(reply);
+        self.answer_for_nothing();
+    }
+
+    /// Answers ops that ask nothing, once all before them are answered: also those that are encoded after that.
+    fn answer_for_nothing(&mut self) {
         while self.expected.pop_front_if(|next| matches!(next, Expected::Nothing)).is_some() {
             self.replies.push(Reply::Frames(Vec::new()));
         }
@@ -240,7 +245,10 @@ impl Dialogue for Run<'_> {
                     self.expected.push_back(Expected::Moved { now_ms: clock.now_ms() });
                     return 1;
                 }
-                _ => self.expected.push_back(Expected::Nothing),
+                _ => {
+                    self.expected.push_back(Expected::Nothing);
+                    self.answer_for_nothing();
+                }
             }
         }
     }
@@ -267,6 +275,7 @@ impl Dialogue for Run<'_> {
                 return false;
             }
         }
+        self.answer_for_nothing();
         true
     }
 }
