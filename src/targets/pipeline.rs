@@ -318,4 +318,44 @@ mod tests {
         check("GET a\nBLPOP l 0\n", 1);
         check("QUIT\n", 0);
     }
+
+    #[test]
+    fn what_asks_nothing_is_answered_in_its_place() {
+        let check = |encoded_at_once: usize| {
+            let ops = Trace::parse("GET a\n!await\nGET b\n!await\n").expect("a trace").ops;
+            let (mut nonces, mut replies, time) = (0, Vec::new(), RealTime::new(0));
+            let mut run = Run {
+                ops: &ops,
+                encoded: 0,
+                replies: &mut replies,
+                expected: VecDeque::new(),
+                in_multi: false,
+                time: Time::Real(&time),
+                nonces: &mut nonces,
+                emptying: &[],
+                emptied: Vec::new(),
+                listens: false,
+                id: None,
+                frames: Vec::new(),
+                answered_ms: None,
+                is_clock_lost: false,
+            };
+            let (mut out, mut next) = (Vec::new(), 1);
+            loop {
+                let sent: usize = (0..encoded_at_once).map(|_| run.encode_next(&mut out)).sum();
+                if sent == 0 {
+                    break;
+                }
+                for _ in 0..sent {
+                    run.take(Reply::Int(next));
+                    next += 1;
+                }
+            }
+            let nothing = || Reply::Frames(Vec::new());
+            assert_eq!(replies, [Reply::Int(1), nothing(), Reply::Int(2), nothing()], "{encoded_at_once} at once");
+        };
+        check(1);
+        check(2);
+        check(4);
+    }
 }
