@@ -212,11 +212,6 @@ impl<'a> Run<'a> {
         1
     }
 
-    fn answer(&mut self, reply: Reply) {
-        self.replies.push(reply);
-        self.answer_for_nothing();
-    }
-
     /// Answers ops that ask nothing, once all before them are answered: also those that are encoded after that.
     fn answer_for_nothing(&mut self) {
         while self.expected.pop_front_if(|next| matches!(next, Expected::Nothing)).is_some() {
@@ -258,16 +253,16 @@ impl Dialogue for Run<'_> {
             None | Some(Expected::Unasked | Expected::Nothing) => {}
             Some(Expected::Emptied) => self.emptied.push(reply),
             Some(Expected::Id) => self.id = if let Reply::Int(id) = reply { Some(id) } else { None },
-            Some(Expected::Reply) => self.answer(reply),
-            Some(Expected::Time(time)) => self.answer(time.bring_back(reply)),
+            Some(Expected::Reply) => self.replies.push(reply),
+            Some(Expected::Time(time)) => self.replies.push(time.bring_back(reply)),
             Some(Expected::Moved { now_ms }) => {
                 self.answered_ms = Some(now_ms);
                 self.is_clock_lost |= !matches!(&self.time, Time::Frozen(clock) if clock.moved() == Some(&reply));
-                self.answer(Reply::ok());
+                self.replies.push(Reply::ok());
             }
             Some(Expected::Echo(nonce)) if is_echo(&reply, &nonce) => {
                 let frames = std::mem::take(&mut self.frames);
-                self.answer(Reply::from_frames(frames));
+                self.replies.push(Reply::from_frames(frames));
             }
             Some(echo @ Expected::Echo(_)) => {
                 self.frames.push(reply);

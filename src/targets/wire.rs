@@ -318,14 +318,13 @@ impl WireSession {
     fn recover(&mut self, conn: u16, failure: &Failure) -> Result<(), TargetError> {
         self.links.remove(&conn);
         let alive = *failure != Failure::Hung && self.server.is_alive();
-        let has_died = *failure == Failure::Closed && !alive;
-        let words = if has_died { self.server.await_last_words() } else { String::new() };
-        self.note(match failure {
+        let note = match failure {
             Failure::Hung => "the server hung".to_owned(),
             Failure::Closed if alive => "the server closed a connection".to_owned(),
-            Failure::Closed => format!("the server died: {words}"),
+            Failure::Closed => format!("the server died: {}", self.server.await_last_words()),
             Failure::Malformed(error) => format!("the server sent what is no RESP: {error}"),
-        });
+        };
+        self.note(note);
         if !alive && self.server.is_own() {
             self.links.clear();
             self.server.restart_empty()?;

@@ -188,7 +188,7 @@ impl<'a> Round<'a> {
             (self.damaged_after, self.damages, self.lying_after) = (None, 0, None);
             self.settled = self.history.len();
         }
-        self.note(op, &strikes);
+        self.note(&strikes);
         self.connections.insert(op.conn);
         let judged = match step.end {
             End::Refused { why, is_changed } => self.refused(&why, is_changed),
@@ -207,7 +207,7 @@ impl<'a> Round<'a> {
         judged
     }
 
-    fn note(&mut self, op: &Op, strikes: &[Strike]) {
+    fn note(&mut self, strikes: &[Strike]) {
         let was_damaged = self.damaged_after.is_some();
         for strike in strikes {
             if !self.outcome.strikes.iter().any(|known| known.armed_at == strike.armed_at) {
@@ -221,8 +221,8 @@ impl<'a> Round<'a> {
             // what the disk lies about.
             if strike.fault == faults::LIE {
                 // What takes the place of an older file is all that there is.
-                let settled = if is_upkeep(op, faults::OLDER_FILE) { 0 } else { self.settled };
-                self.lying_after = self.lying_after.into_iter().chain([settled]).min();
+                let settled = if self.subject.is_replaced() { 0 } else { self.settled };
+                self.lying_after.get_or_insert(settled);
             }
         }
         // What is read wrongly may be read well the next time; what is written wrongly stays, and what is read wrongly again
@@ -358,7 +358,7 @@ impl<'a> Round<'a> {
     /// The store did what it does between commands, or tried.
     fn kept_up(&mut self, op: &Op, got: Reply, strikes: &[Strike]) -> Judged {
         if got.as_error().is_none() {
-            if is_upkeep(op, faults::CHECKPOINT) {
+            if matches!(&op.act, Act::Fault(spec) if spec.name == faults::CHECKPOINT) {
                 self.settle(strikes);
             }
             return Ok(None);
@@ -578,11 +578,6 @@ impl<'a> Round<'a> {
 }
 
 const UNEXPLAINED: &str = "no fault struck this op that could have made it fail";
-
-/// True for the upkeep of this name.
-fn is_upkeep(op: &Op, name: &str) -> bool {
-    matches!(&op.act, Act::Fault(spec) if spec.name == name)
-}
 
 /// The faults that struck and may make what they strike fail.
 fn failing(strikes: &[Strike]) -> impl Iterator<Item = &'static Fault> {

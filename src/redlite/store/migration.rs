@@ -44,9 +44,9 @@ pub(super) fn add_checksums(storage: &Arc<dyn Storage>, name: &Path, old: &Conne
 
 fn replace(storage: &Arc<dyn Storage>, name: &Path, old: &Connection) -> Result<(), OpenError> {
     let copy = with_ending(name, vfs::COPY_ENDING);
-    let page_bytes: i64 = old.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let page_bytes: u32 = old.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let pages: i64 = old.pragma_query_value(None, "page_count", |row| row.get(0))?;
-    let no_room = |error| explain(error, page_bytes * pages);
+    let no_room = |error| explain(error, i64::from(page_bytes) * pages);
     let checked: Arc<dyn Storage> =
         Arc::new(Checksummed::new(Arc::clone(storage), Checks { verify: true, is_synced: false }));
     let vfs = Vfs::register(Arc::clone(&checked))?;
@@ -62,7 +62,7 @@ fn replace(storage: &Arc<dyn Storage>, name: &Path, old: &Connection) -> Result<
     storage.replace(name, &copy).map_err(refused)
 }
 
-fn write_copy(vfs: &Vfs, copy: &Path, page_bytes: i64, old: &Connection) -> Result<(), OpenError> {
+fn write_copy(vfs: &Vfs, copy: &Path, page_bytes: u32, old: &Connection) -> Result<(), OpenError> {
     let new = vfs.connect(copy)?;
     new.pragma_update(None, "page_size", page_bytes)?;
     vfs::reserve(&new, vfs::RESERVED)?;
@@ -78,11 +78,10 @@ fn write_copy(vfs: &Vfs, copy: &Path, page_bytes: i64, old: &Connection) -> Resu
 }
 
 /// Reads every page of the copy: one that does not match its checksum must not take the old file's place.
-fn read_back(storage: &dyn Storage, copy: &Path, page_bytes: i64) -> Result<(), OpenError> {
-    let page_bytes = usize::try_from(page_bytes).map_err(|_| OpenError::Foreign)?;
-    let mut page = vec![0; page_bytes];
+fn read_back(storage: &dyn Storage, copy: &Path, page_bytes: u32) -> Result<(), OpenError> {
+    let mut page = vec![0; page_bytes as usize];
     let mut file = storage.open(copy, FileKind::Database, false).map_err(refused)?;
-    for offset in (0..file.size().map_err(refused)?).step_by(page_bytes) {
+    for offset in (0..file.size().map_err(refused)?).step_by(page.len()) {
         file.read_at(&mut page, offset).map_err(refused)?;
     }
     Ok(())
@@ -95,7 +94,7 @@ fn read_back(storage: &dyn Storage, copy: &Path, page_bytes: i64) -> Result<(), 
 /// Where the store cannot be read, or the file not be written.
 pub(super) fn write_unchecked(storage: &Arc<dyn Storage>, name: &Path, store: &Connection) -> Result<(), OpenError> {
     let vfs = Vfs::register(Arc::clone(storage))?;
-    let page_bytes: i64 = store.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let page_bytes: u32 = store.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let old = vfs.connect(name)?;
     old.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     old.pragma_update(None, "page_size", page_bytes)?;

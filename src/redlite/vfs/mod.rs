@@ -22,6 +22,7 @@ mod simulated;
 
 use std::fmt::Debug;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -35,7 +36,12 @@ pub use simulated::{
 };
 
 /// What stands behind a database's name in that of a copy which is to take its place.
-pub const COPY_ENDING: &str = "-migrating";
+pub(super) const COPY_ENDING: &str = "-migrating";
+
+/// True for the name of such a copy.
+pub fn is_copy(name: &Path) -> bool {
+    name.as_os_str().as_bytes().ends_with(COPY_ENDING.as_bytes())
+}
 
 type SharedFile = Arc<Mutex<Box<dyn File>>>;
 

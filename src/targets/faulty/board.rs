@@ -1,7 +1,6 @@
 //! The faults that are armed, and what they struck: asked before every call of the simulated disk.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
 
 use crate::faults::{Call, Effect, Fates, Fault, Invariant, Plan};
 use crate::redlite::vfs::{self, CallKind, Injection};
@@ -92,7 +91,6 @@ impl Board {
     /// before, what it had lost would be torn.
     pub fn lift(&mut self) {
         self.armed.retain(is_lie);
-        self.end_quota();
     }
 
     /// Ends the quota before its time.
@@ -126,8 +124,7 @@ impl Board {
             // A disk that lies does not begin to tell the truth because dst looks.
             return if self.lies_about(kind) { Injection::Lie } else { Injection::None };
         }
-        let is_copy = call.file.as_os_str().as_bytes().ends_with(vfs::COPY_ENDING.as_bytes());
-        let (op, is_unchecked) = (self.op, self.is_unchecked && !is_copy);
+        let (op, is_unchecked) = (self.op, self.is_unchecked && !vfs::is_copy(&call.file));
         let mut injection = Injection::None;
         for armed in &mut self.armed {
             let Plan::Calls { kinds, nth, times, effect } = armed.plan else { continue };

@@ -150,8 +150,6 @@ pub struct FaultySession {
     told_delay_us: u64,
     /// Why the store cannot be opened any more.
     refused: Option<String>,
-    /// True where the op that runs has put an older version's file in the store's place, whole and durable.
-    is_replaced: bool,
 }
 
 impl FaultySession {
@@ -204,7 +202,6 @@ impl FaultySession {
             lists_calls,
             told_delay_us: 0,
             refused: None,
-            is_replaced: false,
         })
     }
 
@@ -214,7 +211,6 @@ impl FaultySession {
     /// # Errors
     /// Where the store cannot be made.
     pub fn restart_empty(&mut self, header: &Header, ops: &[Op]) -> Result<(), TargetError> {
-        self.board().lift();
         *self.board() = Board::default();
         (self.ops, self.is_fresh, self.is_lying, self.refused) = (0, true, false, None);
         self.inner.clock.set(header.start_ms);
@@ -252,7 +248,6 @@ impl FaultySession {
     /// A fault that is none; infrastructure.
     pub fn perform_at(&mut self, at: usize, op: &Op) -> Result<Step, TargetError> {
         self.board().start_op(at);
-        self.is_replaced = false;
         if self.board().quota_ends() {
             self.disk.set_quota(None);
         }
@@ -277,7 +272,7 @@ impl FaultySession {
     /// True where the last op has put an older version's file in the store's place: all that was stored was durable then,
     /// and nothing of it damaged.
     pub fn is_replaced(&self) -> bool {
-        self.is_replaced
+        self.board().is_unchecked
     }
 
     /// What struck in the last op.
@@ -453,7 +448,6 @@ impl FaultySession {
         // What dst has read for it is no call of the op.
         self.disk.take_trace();
         self.board().is_unchecked = true;
-        self.is_replaced = true;
         Ok(())
     }
 

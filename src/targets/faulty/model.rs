@@ -40,8 +40,8 @@ impl Model {
     /// # Errors
     /// Infrastructure only.
     pub fn perform(&mut self, op: &Op) -> Result<Reply, TargetError> {
-        match op.act {
-            _ if faults::ends_process(&op.act) => self.inner.forget_clients(),
+        match &op.act {
+            act if faults::ends_process(act) => self.inner.forget_clients(),
             Act::Fault(_) => {}
             _ => {
                 self.inner.store.set_random(Random::seeded(hash(op)));

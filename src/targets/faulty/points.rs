@@ -1,7 +1,6 @@
 //! Every point at which the power could go in an op: the disk as it was after each call, and what a power loss may have
 //! made of it.
 
-use std::os::unix::ffi::OsStrExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FaultySession, Settings, file_options, hook, lock, place};
@@ -9,7 +8,7 @@ use crate::diff::Keyspace;
 use crate::faults::Fates;
 use crate::redlite::FileOptions;
 use crate::redlite::env::Random;
-use crate::redlite::vfs::{COPY_ENDING, CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
+use crate::redlite::vfs::{self, CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
 use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::canary::storage::Slip;
@@ -136,8 +135,8 @@ impl Point {
         }
         let cut = (0..pending).flat_map(|at| [Fates::KeptFirst(at), Fates::AllBut(at)]);
         let outcomes: Vec<Fates> = cut.chain(torn).collect();
-        let is_of_copy = |change: &Pending| change.file().as_os_str().as_bytes().ends_with(COPY_ENDING.as_bytes());
-        let outcomes_max = if changes.iter().any(is_of_copy) { OUTCOMES_OF_COPY_MAX } else { OUTCOMES_MAX };
+        let outcomes_max =
+            if changes.iter().any(|change| vfs::is_copy(change.file())) { OUTCOMES_OF_COPY_MAX } else { OUTCOMES_MAX };
         let count = outcomes.len().min(outcomes_max - 1);
         // Evenly over all of them, and not always the same one of a pair.
         let mut chosen: Vec<Fates> =
