@@ -165,3 +165,44 @@ impl Point {
         Ok(Recovered::Open { keyspace, damage, write })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Act, FaultSpec};
+
+    /// Each point of an upkeep comes after the call that an error of its number strikes: a sync by both or by none, and one
+    /// that changes something.
+    fn check(upkeep: &str) {
+        let header = Header::default();
+        let fault = |name: &str, args| Op { conn: 0, act: Act::Fault(FaultSpec { name: name.to_owned(), args }) };
+        let open = || {
+            let mut session = FaultySession::named("redlite", Settings::default(), &header).expect("a store");
+            session.list_calls();
+            session.restart_empty(&header, &[]).expect("an empty store");
+            session.perform(&Op::call(0, ["SET", "k", "v"])).expect("no failure of the session");
+            session
+        };
+        let points = open().points(&fault(upkeep, Vec::new())).expect("no failure of the session");
+        assert!(points.len() > 10, "{upkeep}: {} points", points.len());
+        for point in points {
+            let mut session = open();
+            let nth = i64::try_from(point.nth).expect("few calls");
+            session.take_calls();
+            for op in [fault("io_error", vec![nth, 1, 0]), fault(upkeep, Vec::new())] {
+                session.perform(&op).expect("no failure of the session");
+            }
+            let calls = session.take_calls();
+            let struck = calls.iter().find(|call| call.ends_with('✗')).expect("a call is struck");
+            assert_eq!(struck.contains(" sync "), point.is_synced, "{upkeep}, call {nth}: {struck}");
+            let changes = [" open ", " write ", " truncate ", " sync ", " unlink "];
+            assert!(changes.iter().any(|kind| struck.contains(kind)), "{upkeep}, call {nth}: {struck}");
+        }
+    }
+
+    #[test]
+    fn a_point_counts_the_calls_that_a_fault_counts() {
+        check("older_file");
+        check("vacuum");
+    }
+}
