@@ -278,6 +278,8 @@ fn what_looks_wrong_and_is_right_is_not_reported() {
         "XGROUP CREATE k2 k2 $ MKSTREAM\n!fault vacuum\n!fault slow_write 33 1 1\n!fault lost_fsync 0\nXADD k1 1 f v\n\
          XADD k2 * f v\n!fault checkpoint\nXADD k3 * f v\n",
     );
+    // The disk that lied has lost the whole file: a new one is made, and the header of its log is damaged.
+    check("!fault lost_fsync 0\n!fault older_file\n!fault corrupt_write 3 0 0\n!crash\n");
     // SORT changes how a sorted set is kept, and nothing else.
     check("ZADD k1 -0 0 0 0\n!fault crash_mid_write 0 1\nSORT k1\nOBJECT ENCODING k1\n");
 }

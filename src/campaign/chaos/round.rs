@@ -419,7 +419,7 @@ impl<'a> Round<'a> {
         self.waiting.clear();
         self.in_multi.clear();
         self.queues = Queues::default();
-        self.check_file()
+        self.check_file(strikes)
     }
 
     /// True where both hold the same, and keep it in other ways: then the op in flight was done, and changed that alone.
@@ -531,12 +531,15 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn check_file(&mut self) -> Judged {
+    fn check_file(&mut self, strikes: &[Strike]) -> Judged {
+        // The log's header, which was written just now, is not read again before the store is opened.
+        let is_fresh = strikes.iter().any(|strike| strike.fault == faults::DAMAGE);
         match (self.subject.find_damage().first(), self.damaged_after) {
             (Some(found), None) => {
                 self.violation(Breach::Damage, Reply::ok(), Reply::error(found), "the file as a whole is not sound")
             }
             (Some(_), Some(_)) => Ok(None),
+            (None, Some(_)) if is_fresh => Ok(None),
             // What was damaged is no longer there.
             (None, _) => {
                 (self.damaged_after, self.damages) = (None, 0);
