@@ -280,6 +280,8 @@ fn what_looks_wrong_and_is_right_is_not_reported() {
     );
     // The disk that lied has lost the whole file: a new one is made, and the header of its log is damaged.
     check("!fault lost_fsync 0\n!fault older_file\n!fault corrupt_write 3 0 0\n!crash\n");
+    // The restart writes the log back and starts it anew; the disk lied, and the old one with its damage is there again.
+    check("!fault corrupt_write 0 0 0\nRPUSH k1 v1\n!fault lost_fsync 0\n!restart\n");
     // SORT changes how a sorted set is kept, and nothing else.
     check("ZADD k1 -0 0 0 0\n!fault crash_mid_write 0 1\nSORT k1\nOBJECT ENCODING k1\n");
 }

@@ -532,14 +532,15 @@ impl<'a> Round<'a> {
     }
 
     fn check_file(&mut self, strikes: &[Strike]) -> Judged {
-        // The log's header, which was written just now, is not read again before the store is opened.
-        let is_fresh = strikes.iter().any(|strike| strike.fault == faults::DAMAGE);
+        // The log's header, which was written just now, is not read again before the store is opened. And what a disk that
+        // lies has let go comes back with the next power loss.
+        let may_be_hidden = self.lying_after.is_some() || strikes.iter().any(|strike| strike.fault == faults::DAMAGE);
         match (self.subject.find_damage().first(), self.damaged_after) {
             (Some(found), None) => {
                 self.violation(Breach::Damage, Reply::ok(), Reply::error(found), "the file as a whole is not sound")
             }
             (Some(_), Some(_)) => Ok(None),
-            (None, Some(_)) if is_fresh => Ok(None),
+            (None, Some(_)) if may_be_hidden => Ok(None),
             // What was damaged is no longer there.
             (None, _) => {
                 (self.damaged_after, self.damages) = (None, 0);
