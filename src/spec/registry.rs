@@ -119,9 +119,7 @@ impl Registry {
         loop {
             match self.slots[slot] {
                 VACANT => return None,
-                at if self.rows[usize::from(at)].command.name.as_bytes().eq_ignore_ascii_case(name) => {
-                    return Some(usize::from(at));
-                }
+                at if is_name(self.rows[usize::from(at)].command, name) => return Some(usize::from(at)),
                 _ => slot = (slot + 1) % SLOTS,
             }
         }
@@ -143,6 +141,12 @@ impl Registry {
 fn has_subcommands(name: &str) -> bool {
     let is_sub = |command: &Command| command.name.strip_prefix(name).is_some_and(|rest| rest.starts_with(' '));
     commands().any(is_sub)
+}
+
+/// True for the command's name in any case. Most requests have it as the tables do, and that is told faster.
+#[inline]
+fn is_name(command: &Command, name: &[u8]) -> bool {
+    command.name.as_bytes() == name || command.name.as_bytes().eq_ignore_ascii_case(name)
 }
 
 /// Where the search for `name` starts: from its length, its first and its last eight bytes, in either case.

@@ -1,4 +1,4 @@
-//! Reads everything that a server holds, in two or three round trips.
+//! Reads everything that a server holds: in one round trip where it is what was expected, and in three otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,37 +13,38 @@ const DATABASES: u32 = 16;
 
 /// A connection that serves nothing but reading and emptying the store.
 pub(super) trait Requests {
-    /// True where a round trip costs more than many requests.
-    const IS_FAR: bool = true;
-
     /// Runs `requests` in one pipeline and returns one reply for each.
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure>;
 }
 
-/// What reading a store before has taught about reading it again.
+/// What is known of a store before it is read.
 pub(super) struct Known {
-    /// The databases that have held keys: they are looked at first.
+    /// The databases that hold keys: they are looked at first.
     dbs: BTreeSet<u32>,
-    /// What keys of these names held: likely what they hold now.
-    kinds: BTreeMap<Name, &'static Kind>,
+    /// Keys and what they likely hold, in order: they are asked for together with the names of all keys.
+    expected: Vec<(Name, &'static Kind)>,
 }
 
 impl Known {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self { dbs: BTreeSet::from([0]), kinds: BTreeMap::new() }
+        Self { dbs: BTreeSet::from([0]), expected: Vec::new() }
     }
 
-    fn learn_kind(&mut self, name: &Name, kind: &'static Kind) {
-        if self.kinds.len() >= NAMES_MAX {
-            self.kinds.clear();
-        }
-        self.kinds.insert(name.clone(), kind);
+    /// The store likely holds what `keyspace` does, until something else is expected of it.
+    pub fn expect(&mut self, keyspace: &Keyspace) {
+        let expected = keyspace.entries.iter().take(EXPECTED_MAX).filter_map(|entry| {
+            let kind = kind_named(&entry.kind)?;
+            Some((Name { db: entry.db, key: entry.key.clone() }, kind))
+        });
+        self.expected = expected.collect();
+        self.expected.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        self.dbs = self.expected.iter().map(|(name, _)| name.db).chain([0]).collect();
     }
 }
 
-/// How many names are remembered.
-const NAMES_MAX: usize = 1000;
+/// How many keys are asked for before it is known that they are there: what a server has to answer at once is bounded.
+const EXPECTED_MAX: usize = 1000;
 
 /// How the value of one type is read.
 struct Kind {
@@ -107,6 +108,10 @@ const KINDS: &[Kind] = &[
     Kind { name: "stream", command: "XRANGE", args: &["-", "+"], order: Order::AsItIs, has_details: true },
 ];
 
+fn kind_named(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
 /// A key and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
@@ -127,57 +132,88 @@ pub(super) struct Expiry {
 
 /// Everything that is stored, in canonical order; `None` where the server does not tell its keys.
 ///
-/// `now_ms` is the server's time, for a server that tells only how long a key has left. With what is `known`, reading
-/// the same store again takes two round trips, and a third only where it holds something else.
-pub(super) fn read<R: Requests>(server: &mut R, known: &mut Known, now_ms: i64) -> Result<Option<Keyspace>, Failure> {
+/// `now_ms` is the server's time, for a server that tells only how long a key has left.
+pub(super) fn read(server: &mut impl Requests, known: &mut Known, now_ms: i64) -> Result<Option<Keyspace>, Failure> {
     let requests = listing(known);
     let replies = server.run(&requests)?;
     read_listed(server, replies, known, now_ms)
 }
 
 /// As [`read`], where the replies to [`listing`] have come already.
-pub(super) fn read_listed<R: Requests>(
-    server: &mut R,
+pub(super) fn read_listed(
+    server: &mut impl Requests,
     listed: Vec<Reply>,
     known: &mut Known,
     now_ms: i64,
 ) -> Result<Option<Keyspace>, Failure> {
-    let Some(names) = names(server, listed, &mut known.dbs)? else { return Ok(None) };
-    let guess = |name: &Name| if R::IS_FAR { known.kinds.get(name).copied() } else { None };
-    let mut facts = run_on_each(server, &names, |name, requests| {
-        requests.push(Argv::from([b"TYPE", name.key.as_slice()]));
-        requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
-        guess(name).into_iter().for_each(|kind| kind.ask(&name.key, requests));
-    })?
-    .into_iter();
+    let mut listed = listed.into_iter();
+    let lists = listed.by_ref().take(1 + 2 * known.dbs.len()).collect();
+    let mut expected = take_expected(&known.expected, listed);
+    let Some(names) = names(server, lists, &mut known.dbs)? else { return Ok(None) };
+    let unexpected = names.iter().filter(|name| !expected.contains_key(name));
+    let mut facts = run_on_each(server, unexpected, ask_facts)?.into_iter();
     let mut entries = Vec::with_capacity(names.len());
     let mut unread = Vec::new();
-    for name in names {
-        let (Some(kind), Some(expiry)) = (facts.next(), facts.next()) else { break };
-        let guessed = guess(&name);
-        let contents = guessed.map(|guessed| guessed.take(&mut facts));
-        let kind = match kind {
+    for name in &names {
+        let Some(told) = expected.remove(name).or_else(|| Told::take(&mut facts)) else { break };
+        let kind = match told.kind {
             Reply::Simple(kind) if kind == b"none" => continue,
             Reply::Simple(kind) => String::from_utf8_lossy(&kind).into_owned(),
             other => format!("{:?}", other.kind()),
         };
-        let expires_ms = match expiry {
+        let expires_ms = match told.expiry {
             Reply::Int(ms) => (ms >= 0).then_some(ms),
-            _ => remaining_ms(server, &name)?.map(|left| now_ms.saturating_add(left)),
+            _ => remaining_ms(server, name)?.map(|left| now_ms.saturating_add(left)),
         };
-        let row = KINDS.iter().find(|row| row.name == kind);
-        let (value, details) = match (row, contents) {
-            (Some(row), Some(contents)) if guessed.is_some_and(|guessed| guessed.name == row.name) => contents,
+        let (value, details) = match (kind_named(&kind), told.contents) {
+            (Some(row), Some((guessed, value, details))) if guessed.name == row.name => (value, details),
             (Some(row), _) => {
-                unread.push((entries.len(), name.clone(), row));
+                unread.push((entries.len(), name, row));
                 (Reply::NullBulk, None)
             }
             (None, _) => (Reply::NullBulk, None),
         };
-        entries.push(Entry { db: name.db, key: name.key, kind, value, details, expires_ms });
+        entries.push(Entry { db: name.db, key: name.key.clone(), kind, value, details, expires_ms });
     }
-    read_contents(server, &mut entries, unread, known)?;
+    read_contents(server, &mut entries, unread)?;
     Ok(Some(Keyspace { entries }))
+}
+
+/// What a server says of a key.
+struct Told {
+    kind: Reply,
+    expiry: Reply,
+    /// The value and the details, read as that of this kind; `None` where they were not asked for yet.
+    contents: Option<(&'static Kind, Reply, Option<Reply>)>,
+}
+
+impl Told {
+    /// The replies to [`ask_facts`]; `None` where there are no more.
+    fn take(replies: &mut impl Iterator<Item = Reply>) -> Option<Self> {
+        Some(Self { kind: replies.next()?, expiry: replies.next()?, contents: None })
+    }
+}
+
+fn ask_facts(name: &Name, requests: &mut Vec<Argv>) {
+    requests.push(Argv::from([b"TYPE", name.key.as_slice()]));
+    requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
+}
+
+/// Takes the replies to the requests for these keys, the last of [`listing`].
+fn take_expected<'a>(
+    expected: &'a [(Name, &'static Kind)],
+    mut replies: impl Iterator<Item = Reply>,
+) -> BTreeMap<&'a Name, Told> {
+    let mut selected = None;
+    let take = |(name, kind): &'a (Name, &'static Kind)| {
+        if selected.replace(name.db) != Some(name.db) {
+            replies.next()?;
+        }
+        let told = Told::take(&mut replies)?;
+        let (value, details) = kind.take(&mut replies);
+        Some((name, Told { contents: Some((kind, value, details)), ..told }))
+    };
+    expected.iter().map_while(take).collect()
 }
 
 /// What these keys hold, in their order. A key is told by its database, name, type and expiry.
@@ -186,36 +222,30 @@ pub(super) fn read_values<'a>(
     keys: impl IntoIterator<Item = (u32, Vec<u8>, &'a str, Option<i64>)>,
 ) -> Result<Keyspace, Failure> {
     let mut entries = Vec::new();
-    let mut unread = Vec::new();
+    let mut names = Vec::new();
     for (db, key, kind, expires_ms) in keys {
-        if let Some(row) = KINDS.iter().find(|row| row.name == kind) {
-            unread.push((entries.len(), Name { db, key: key.clone() }, row));
-        }
+        names.push((Name { db, key: key.clone() }, kind_named(kind)));
         let kind = kind.to_owned();
         entries.push(Entry { db, key, kind, value: Reply::NullBulk, details: None, expires_ms });
     }
-    read_contents(server, &mut entries, unread, &mut Known::new())?;
+    let unread = names.iter().enumerate().filter_map(|(at, (name, row))| Some((at, name, (*row)?)));
+    read_contents(server, &mut entries, unread.collect())?;
     Ok(Keyspace { entries })
 }
 
 /// Asks for what the keys at these places of `entries` hold.
-fn read_contents<R: Requests>(
-    server: &mut R,
+fn read_contents(
+    server: &mut impl Requests,
     entries: &mut [Entry],
-    unread: Vec<(usize, Name, &'static Kind)>,
-    known: &mut Known,
+    unread: Vec<(usize, &Name, &'static Kind)>,
 ) -> Result<(), Failure> {
-    let names: Vec<Name> = unread.iter().map(|(_, name, _)| name.clone()).collect();
     let mut rows = unread.iter().map(|(.., row)| row);
-    let contents = run_on_each(server, &names, |name, requests| {
+    let contents = run_on_each(server, unread.iter().map(|&(_, name, _)| name), |name, requests| {
         rows.next().into_iter().for_each(|row| row.ask(&name.key, requests));
     })?;
     let mut contents = contents.into_iter();
-    for (at, name, row) in unread {
+    for (at, _, row) in unread {
         (entries[at].value, entries[at].details) = row.take(&mut contents);
-        if R::IS_FAR {
-            known.learn_kind(&name, row);
-        }
     }
     Ok(())
 }
@@ -354,8 +384,19 @@ pub(super) fn parse_info(reply: &Reply) -> Option<Vec<(u32, u64)>> {
 }
 
 /// Asks for the names of all keys; [`read_listed`] takes the replies.
+///
+/// What is expected is asked for behind them.
 pub(super) fn listing(known: &Known) -> Vec<Argv> {
-    listing_of(&known.dbs)
+    let mut requests = listing_of(&known.dbs);
+    let mut selected = None;
+    for (name, kind) in &known.expected {
+        if selected.replace(name.db) != Some(name.db) {
+            requests.push(select(name.db));
+        }
+        ask_facts(name, &mut requests);
+        kind.ask(&name.key, &mut requests);
+    }
+    requests
 }
 
 fn listing_of(dbs: &BTreeSet<u32>) -> Vec<Argv> {
@@ -440,12 +481,12 @@ fn scan(server: &mut impl Requests, db: u32) -> Result<Reply, Failure> {
 }
 
 /// Runs the requests that `ask` adds for each name, in the name's database; returns the replies to those.
-fn run_on_each(
+fn run_on_each<'a>(
     server: &mut impl Requests,
-    names: &[Name],
+    names: impl IntoIterator<Item = &'a Name>,
     mut ask: impl FnMut(&Name, &mut Vec<Argv>),
 ) -> Result<Vec<Reply>, Failure> {
-    let mut requests = Vec::with_capacity(2 * names.len() + 2);
+    let mut requests = Vec::new();
     let mut selects = Vec::new();
     let mut selected = None;
     for name in names {
@@ -563,5 +604,69 @@ mod tests {
         check(Fixed { dbsize: unknown(), ..Fixed::empty() }, None);
         check(Fixed { info: "", ..Fixed::empty() }, None);
         check(Fixed { info: "# Keyspace\r\ndb0:many\r\n", ..Fixed::empty() }, None);
+    }
+
+    /// A server whose database 0 holds strings and lists, which counts its round trips.
+    #[derive(Default)]
+    struct Small {
+        strings: Vec<&'static str>,
+        lists: Vec<&'static str>,
+        trips: usize,
+    }
+
+    impl Small {
+        fn answer(&self, argv: &Argv) -> Reply {
+            let key = argv.get(1).and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
+            let (is_string, is_list) = (self.strings.contains(&key), self.lists.contains(&key));
+            match &argv[0] {
+                b"INFO" => Reply::bulk(format!("# Keyspace\r\ndb0:keys={}\r\n", self.strings.len() + self.lists.len())),
+                b"SELECT" => Reply::ok(),
+                b"KEYS" => Reply::Array(self.strings.iter().chain(&self.lists).map(|&key| Reply::bulk(key)).collect()),
+                b"TYPE" if is_string => Reply::Simple(b"string".to_vec()),
+                b"TYPE" if is_list => Reply::Simple(b"list".to_vec()),
+                b"TYPE" => Reply::Simple(b"none".to_vec()),
+                b"PEXPIRETIME" => Reply::Int(if is_string || is_list { -1 } else { -2 }),
+                b"GET" if is_string => Reply::bulk("value"),
+                b"GET" if is_list => Reply::error("WRONGTYPE"),
+                b"GET" => Reply::NullBulk,
+                b"LRANGE" if is_list => Reply::Array(vec![Reply::bulk("element")]),
+                b"LRANGE" => Reply::Array(Vec::new()),
+                other => panic!("{} is asked for", other.escape_ascii()),
+            }
+        }
+    }
+
+    impl Requests for Small {
+        fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
+            self.trips += 1;
+            Ok(requests.iter().map(|argv| self.answer(argv)).collect())
+        }
+    }
+
+    #[test]
+    fn what_is_expected_is_read_in_one_round_trip_and_all_else_as_well() {
+        let holding = |strings: &[&'static str], lists: &[&'static str]| Small {
+            strings: strings.to_vec(),
+            lists: lists.to_vec(),
+            trips: 0,
+        };
+        let mut nothing_known = Known::new();
+        let mut server = holding(&["a", "b"], &["l"]);
+        let expected = read(&mut server, &mut nothing_known, 0).ok().flatten().expect("a keyspace");
+        assert_eq!(server.trips, 3, "nothing is expected");
+        let check = |mut server: Small, trips: usize| {
+            let plain = read(&mut server, &mut Known::new(), 0);
+            server.trips = 0;
+            let mut known = Known::new();
+            known.expect(&expected);
+            assert_eq!(read(&mut server, &mut known, 0), plain, "{:?} {:?}", server.strings, server.lists);
+            assert_eq!(server.trips, trips, "{:?} {:?}", server.strings, server.lists);
+        };
+        check(holding(&["a", "b"], &["l"]), 1);
+        check(holding(&["a"], &[]), 1);
+        check(holding(&[], &[]), 1);
+        // Another key, and a key of another type.
+        check(holding(&["a", "b", "c"], &["l"]), 3);
+        check(holding(&["b"], &["a", "l"]), 2);
     }
 }

@@ -94,6 +94,10 @@ pub trait Session: Send {
     /// Infrastructure only.
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError>;
 
+    /// Says that the store likely holds what `keyspace` does: where it is read next, the same is told sooner. Nothing
+    /// else depends on it.
+    fn expect(&mut self, _keyspace: &Keyspace) {}
+
     /// False where there is no store to read, as behind a recording.
     fn holds_data(&self) -> bool {
         true

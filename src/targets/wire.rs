@@ -34,7 +34,7 @@ pub(super) struct WireSession {
     clock: Clock,
     links: BTreeMap<u16, Link>,
     known: Known,
-    /// The names of all keys, where nothing has been sent since they were asked for.
+    /// The names of all keys and what is expected, where nothing has been sent since they were asked for.
     listed: Option<Vec<Reply>>,
     start_ms: i64,
     /// True until the first op after the store was emptied.
@@ -431,6 +431,11 @@ impl Session for WireSession {
         Ok(keyspace)
     }
 
+    fn expect(&mut self, keyspace: &Keyspace) {
+        self.listed = None;
+        self.known.expect(keyspace);
+    }
+
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
         self.empty_now()?;
         self.nonces += 1;
@@ -439,7 +444,7 @@ impl Session for WireSession {
         let mut bytes = Vec::new();
         echo.encode(&mut bytes);
         let in_step = |link: &&mut Link| link.is_plain() && !link.in_multi;
-        // All is sent before anything is waited for; the names of the keys are asked for, too, as they come next.
+        // All is sent before anything is waited for; the keys are asked for, too, as they come next.
         let listing = if self.server.answers_in_rounds() { keyspace::listing(&self.known) } else { Vec::new() };
         let mut sent = Vec::new();
         let mut failed = None;

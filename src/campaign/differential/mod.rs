@@ -351,30 +351,47 @@ impl<'a> Comparison<'a> {
         notes
     }
 
-    /// Looks for what no reply has shown, where it can still be judged.
+    /// Looks for what no reply has shown, where it can still be judged. The subject comes first: what it holds is what
+    /// the reference likely does.
     fn compare_end(&mut self) -> Result<(), TargetError> {
         if !self.agrees() || self.judge.taint.is_whole() {
             return Ok(());
         }
-        for (of_reference, session) in [(true, &mut *self.reference), (false, &mut *self.judge.subject)] {
-            if let Some(instead) = session.out_of_step()? {
-                self.end = Some(End::Step { of_reference, instead });
-                return Ok(());
-            }
+        let subject_instead = self.judge.subject.out_of_step()?;
+        let got = if subject_instead.is_none() { self.read_subject()? } else { None };
+        if let Some(instead) = self.reference.out_of_step()? {
+            self.end = Some(End::Step { of_reference: true, instead });
+        } else if let Some(instead) = subject_instead {
+            self.end = Some(End::Step { of_reference: false, instead });
+        } else if let Some(got) = got {
+            self.compare_with(&got)?;
         }
-        self.compare_keyspaces()
+        Ok(())
     }
 
     fn compare_keyspaces(&mut self) -> Result<(), TargetError> {
-        if !self.judge.options.keyspace || self.judge.taint.is_whole() {
-            return Ok(());
+        match self.read_subject()? {
+            Some(got) => self.compare_with(&got),
+            None => Ok(()),
         }
-        if !(self.reference.holds_data() && self.judge.subject.holds_data()) {
-            return Ok(());
+    }
+
+    /// What the subject holds, and what is expected of the reference from then on; `None` where the keyspaces are not
+    /// to be compared.
+    fn read_subject(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        let is_wanted = self.judge.options.keyspace && !self.judge.taint.is_whole();
+        if !(is_wanted && self.reference.holds_data() && self.judge.subject.holds_data()) {
+            return Ok(None);
         }
-        let want = read_keyspace(self.reference, "the reference")?;
         let got = read_keyspace(self.judge.subject, "the subject")?;
-        let mut differences = keyspace::differences(&self.judge.options.settings, &want, &got);
+        self.reference.expect(&got);
+        Ok(Some(got))
+    }
+
+    /// Compares what the reference holds with what the subject does.
+    fn compare_with(&mut self, got: &Keyspace) -> Result<(), TargetError> {
+        let want = read_keyspace(self.reference, "the reference")?;
+        let mut differences = keyspace::differences(&self.judge.options.settings, &want, got);
         let taint = &self.judge.taint;
         differences.retain(|found| found.kind == keyspace::UNREADABLE || !taint.has_key(&found.key));
         self.judge.outcome.keyspace_compared = want.instead().is_none();

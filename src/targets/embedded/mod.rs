@@ -505,8 +505,6 @@ impl Drop for EmbeddedSession {
 struct Admin(Client);
 
 impl Requests for Admin {
-    const IS_FAR: bool = false;
-
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
         requests.iter().map(|request| catch(|| self.0.execute(request))).collect()
     }
