@@ -267,6 +267,13 @@ impl Redlite {
         store.end_deferral().inspect_err(|_| store.rollback()).unwrap_or(false)
     }
 
+    /// Undoes what was put off, and commits each command by itself again: true where the store is as it was before, false
+    /// where that is not the faster way, or fails. What was put off is there then, until [`Redlite::end_deferral`].
+    pub fn undo_deferral(&self) -> bool {
+        let store = &mut lock(&self.engine).store;
+        store.undo_deferral().inspect_err(|_| store.rollback()).unwrap_or(false)
+    }
+
     /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
     /// the system's clock at [`Redlite::next_timeout_ms`].
     pub fn expire_waits(&self) {

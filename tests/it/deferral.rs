@@ -65,8 +65,46 @@ fn what_was_put_off_is_undone_as_a_whole() {
     drop(guard);
     assert_eq!(set("after", "v"), Reply::ok());
     assert!(!store.end_deferral(), "what was replied to was undone");
+    assert_eq!(names(&store), ["after", "before", "put-off"]);
+}
+
+fn names(store: &Redlite) -> Vec<String> {
     let mut names: Vec<_> =
         store.keys().expect("memory").into_iter().map(|key| key.name.escape_ascii().to_string()).collect();
     names.sort();
-    assert_eq!(names, ["after", "before", "put-off"]);
+    names
+}
+
+/// Runs these commands, which all succeed.
+#[track_caller]
+fn run(store: &Redlite, commands: &str) {
+    let mut client = store.client();
+    for line in commands.lines() {
+        let op = parse_op(line.as_bytes()).expect(line);
+        let reply = client.execute(op.argv().expect("a call"));
+        assert!(reply.as_error().is_none(), "{line}: {reply:?}");
+    }
+}
+
+#[test]
+fn what_was_put_off_is_undone_where_that_is_asked_for() {
+    let store = Redlite::open_in_memory().expect("memory");
+    assert!(!store.undo_deferral(), "nothing is put off");
+    run(&store, "RPUSH list a b\nZADD zset 1 a");
+    store.defer_commits();
+    run(&store, "RPUSH list c\nDEL zset\nHSET hash f v\nSADD set m\nXADD stream 1 f v\nFLUSHALL\nRPUSH list d");
+    assert_eq!(names(&store), ["list"]);
+    assert!(store.undo_deferral());
+    assert_eq!(names(&store), ["list", "zset"]);
+    assert_eq!(
+        store.client().execute(&Argv::from(["LRANGE", "list", "0", "-1"])),
+        Reply::Array(vec![Reply::bulk("a"), Reply::bulk("b")])
+    );
+    run(&store, "FLUSHALL\nRPUSH list e");
+    assert_eq!(store.client().execute(&Argv::from(["LLEN", "list"])), Reply::Int(1));
+    // The tables of an index are kept.
+    store.defer_commits();
+    run(&store, "FT.CREATE index SCHEMA f TEXT\nHSET hash f v");
+    assert!(!store.undo_deferral());
+    assert!(store.end_deferral() && names(&store) == ["hash", "list"]);
 }

@@ -68,7 +68,8 @@ pub(super) struct Store {
 enum Deferral {
     #[default]
     No,
-    Yes,
+    /// They are, since the types held elements as this says.
+    Yes { held: [bool; keyspace::TYPES_COUNT] },
     /// They are, and what commands had changed by then was undone with what a later one had.
     Undone,
 }
@@ -204,7 +205,7 @@ impl Store {
 
     /// From now on [`Store::commit`] leaves the transaction open: what it would have made last, a failure undoes.
     pub fn defer_commits(&mut self) {
-        self.deferral = Deferral::Yes;
+        self.deferral = Deferral::Yes { held: self.may_hold };
     }
 
     /// False where some of what was put off is undone.
@@ -219,6 +220,25 @@ impl Store {
         Ok(deferral != Deferral::Undone)
     }
 
+    /// Undoes what was put off, and commits each command by itself from now on. False where nothing is done: an index
+    /// is there, whose tables take longer to be made anew than to be emptied, or some of it was undone already.
+    pub fn undo_deferral(&mut self) -> rusqlite::Result<bool> {
+        let Deferral::Yes { held } = self.deferral else { return Ok(false) };
+        if self.is_rollback_due || self.has_indexes() {
+            return Ok(false);
+        }
+        self.deferral = Deferral::No;
+        self.forget_signals();
+        self.ranks.clear();
+        self.rows.clear();
+        self.indexes.forget_changes();
+        if !self.sqlite.is_autocommit() {
+            self.sqlite.prepare_cached("ROLLBACK")?.execute([])?;
+        }
+        self.may_hold = held;
+        Ok(true)
+    }
+
     /// True where a commit would write to a file.
     pub fn has_to_sync(&self) -> bool {
         self.vfs.is_some() && !self.sqlite.is_autocommit()
@@ -226,7 +246,7 @@ impl Store {
 
     /// Undoes the command's changes.
     pub fn rollback(&mut self) {
-        if self.deferral == Deferral::Yes {
+        if let Deferral::Yes { .. } = self.deferral {
             self.deferral = Deferral::Undone;
         }
         self.forget_signals();

@@ -81,7 +81,7 @@ impl Store {
     }
 
     /// True where there is an index that a hash could be in.
-    fn has_indexes(&self) -> bool {
+    pub(super) fn has_indexes(&self) -> bool {
         !self.indexes.all.is_empty()
     }
 

@@ -402,7 +402,26 @@ impl EmbeddedSession {
         self.clock.set(header.start_ms);
         // What a trace's picks are follows from the trace, not from those that were replayed before it.
         self.store.set_random(Random::seeded(0));
+        // Commits are put off on an empty store.
+        if self.store.undo_deferral() {
+            return Ok(());
+        }
+        self.store.end_deferral();
         self.store.clear().map_err(|source| self.place.failed(source))
+    }
+
+    fn read_keyspace(&mut self) -> Option<Keyspace> {
+        let admin = &mut Admin(self.store.client());
+        let read = match self.store.keys() {
+            // There is nothing between the store and what it says.
+            Ok(keys) => {
+                let keys = keys.into_iter().map(|key| (key.db, key.name, key.kind, key.expires_ms));
+                keyspace::read_values(admin, keys).map(Some)
+            }
+            // Not all of them can be listed: each command says what it can read.
+            Err(_) => keyspace::read(admin, &mut self.known, self.clock.now_ms()),
+        };
+        read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply())))
     }
 
     fn replay_singly(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
@@ -456,18 +475,13 @@ impl Session for EmbeddedSession {
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        let read = self.read_keyspace();
+        if self.uncommitted.is_none() || self.store.is_whole() {
+            return Ok(read);
+        }
+        // Reading failed, and has undone what was put off.
         self.settle()?;
-        let admin = &mut Admin(self.store.client());
-        let read = match self.store.keys() {
-            // There is nothing between the store and what it says.
-            Ok(keys) => {
-                let keys = keys.into_iter().map(|key| (key.db, key.name, key.kind, key.expires_ms));
-                keyspace::read_values(admin, keys).map(Some)
-            }
-            // Not all of them can be listed: each command says what it can read.
-            Err(_) => keyspace::read(admin, &mut self.known, self.clock.now_ms()),
-        };
-        Ok(read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply()))))
+        Ok(self.read_keyspace())
     }
 
     /// Replies are return values here: there is nothing that could get out of step.
@@ -476,9 +490,7 @@ impl Session for EmbeddedSession {
     }
 
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
-        if self.uncommitted.take().is_some() {
-            self.store.end_deferral();
-        }
+        self.uncommitted = None;
         self.empty(header)?;
         if matches!(self.place, Place::Memory) {
             self.uncommitted =
