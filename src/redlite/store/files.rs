@@ -36,7 +36,8 @@ impl Default for FileOptions {
 ///
 /// Transactions stay in the log until a checkpoint writes them to the database file: when the log has a thousand pages,
 /// and when the store is closed. A page in the database file that is damaged is an error, always. So is one in the log
-/// while the store is open, and then a damaged log is not written back.
+/// while the store is open, and then a damaged log is not written back. Its header alone is written anew first, where it
+/// is damaged.
 ///
 /// When a store is opened whose log is still there, it is read up to the first frame that is not as it was written, as
 /// a power loss leaves such a frame behind. Whether that frame was damaged later can be told only from what follows it:

@@ -253,14 +253,31 @@ impl CheckedFile {
     /// Looks at every frame that was written, before any page of the log gets into the database: where one is damaged, a
     /// part of a transaction would.
     fn check_log(&mut self) -> io::Result<()> {
-        let mut frame = vec![0; FRAME_HEADER + self.page_bytes];
+        let mut start = vec![0; log::HEADER + FRAME_HEADER + self.page_bytes];
         for at in 0..self.latest.len() {
-            let offset = (log::HEADER + at * frame.len()) as u64;
-            if self.inner.read_at(&mut frame, offset)? == frame.len() {
-                self.check_frame(&frame, offset)?;
+            // The log's header is read with the first frame.
+            let skipped = if at == 0 { 0 } else { log::HEADER };
+            let bytes = &mut start[skipped..];
+            let offset = (skipped + at * (FRAME_HEADER + self.page_bytes)) as u64;
+            if self.inner.read_at(bytes, offset)? < bytes.len() {
+                continue;
             }
+            let (header, frame) = start.split_at(log::HEADER);
+            if at == 0 {
+                self.mend_header(header)?;
+            }
+            self.check_frame(frame, offset + (log::HEADER - skipped) as u64)?;
         }
         Ok(())
+    }
+
+    /// Writes the log's header again, where it is not what it was: were the power lost while the database is written,
+    /// the log would be taken for empty, and the database be a mixture. Nobody else writes to the log meanwhile.
+    fn mend_header(&mut self, found: &[u8]) -> io::Result<()> {
+        match self.log_header {
+            Some(known) if known != *found => self.inner.write_at(&known, 0),
+            _ => Ok(()),
+        }
     }
 
     /// Takes in what recovery has to find in the log: what it misreads would be lost without a word.
