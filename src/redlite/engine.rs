@@ -196,7 +196,8 @@ impl Redlite {
         let Engine { store, clock, .. } = engine;
         store.set_now(clock.now_ms());
         let tell = |db, name, kind: Type, expires_ms| KeyFacts { db, name, kind: kind.name(), expires_ms };
-        let keys = store.recover().and_then(|()| store.all_keys(tell));
+        // Where memory or the disk fails it, SQLite may have rolled back what was put off.
+        let keys = store.recover().and_then(|()| store.all_keys(tell)).inspect_err(|_| store.rollback());
         keys.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
     }
 
@@ -268,7 +269,7 @@ impl Redlite {
     }
 
     /// Undoes what was put off, and commits each command by itself again: true where the store is as it was before, false
-    /// where that is not the faster way, or fails. What was put off is there then, until [`Redlite::end_deferral`].
+    /// where that is not the faster way, or fails: then [`Redlite::end_deferral`] says what has become of it.
     pub fn undo_deferral(&self) -> bool {
         let store = &mut lock(&self.engine).store;
         store.undo_deferral().inspect_err(|_| store.rollback()).unwrap_or(false)

@@ -74,7 +74,11 @@ impl LiveServer {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let now_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
         match keyspace::read(&mut self.server, &mut self.known, now_ms) {
-            Ok(Some(keyspace)) => keyspace,
+            Ok(Some(keyspace)) => {
+                // It is read until it stays the same.
+                self.known.expect(&keyspace);
+                keyspace
+            }
             Ok(None) => Keyspace::unreadable(Reply::NullArray),
             Err(failure) => Keyspace::unreadable(failure.reply()),
         }

@@ -136,8 +136,8 @@ impl Server {
         self.deadline
     }
 
-    /// Sends requests on dst's own connection; [`Server::take_replies`] takes the replies to them. They must be few: what
-    /// is answered meanwhile has to fit into the connection's buffers.
+    /// Sends requests on dst's own connection; [`Server::take_replies`] takes the replies to them. What
+    /// comes meanwhile is read; what is answered later has to fit into the connection's buffers, unless the server keeps it.
     pub fn send(&mut self, requests: &[Argv]) -> Result<(), Failure> {
         let mut bytes = Vec::new();
         requests.iter().for_each(|request| request.encode(&mut bytes));

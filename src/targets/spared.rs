@@ -73,6 +73,10 @@ impl Session for SparedSession {
         self.inner.keyspace()
     }
 
+    fn expect(&mut self, keyspace: &Keyspace) {
+        self.inner.expect(keyspace);
+    }
+
     fn holds_data(&self) -> bool {
         self.inner.holds_data()
     }

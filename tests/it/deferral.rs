@@ -20,7 +20,8 @@ ZADD zset 1 a 2 b
 DEL set
 LRANGE list 0 -1";
 
-/// What the trace comes to in memory, with `succeed` allocations before the one that fails; and whether one did.
+/// What the trace comes to in memory, with `succeed` allocations before the one that fails, there or as it is
+/// read; and whether one did.
 fn replay(succeed: u64) -> (Vec<Reply>, Option<Keyspace>, bool) {
     let target = targets::parse("redlite", &TargetOptions::default()).expect("a target");
     let mut session = target.open(&Header::default()).expect("memory");
@@ -28,9 +29,8 @@ fn replay(succeed: u64) -> (Vec<Reply>, Option<Keyspace>, bool) {
     let mut replies = Vec::new();
     let guard = fail_allocations(AllocationPlan { nth: succeed, times: 1 }).expect("nothing else uses SQLite");
     session.replay(&ops, &mut replies).expect("the store is there");
-    let has_failed = guard.failed() > 0;
-    drop(guard);
-    (replies, session.keyspace().expect("the store is there"), has_failed)
+    let keyspace = session.keyspace().expect("the store is there");
+    (replies, keyspace, guard.failed() > 0)
 }
 
 #[test]

@@ -351,36 +351,40 @@ impl<'a> Comparison<'a> {
         notes
     }
 
-    /// Looks for what no reply has shown, where it can still be judged. The subject comes first: what it holds is what
-    /// the reference likely does.
+    /// Looks for what no reply has shown, where it can still be judged.
     fn compare_end(&mut self) -> Result<(), TargetError> {
         if !self.agrees() || self.judge.taint.is_whole() {
             return Ok(());
         }
         let subject_instead = self.judge.subject.out_of_step()?;
-        let got = if subject_instead.is_none() { self.read_subject()? } else { None };
+        // The reference is asked for it together with whether it is in step.
+        let got = if subject_instead.is_none() { self.expect_subjects()? } else { None };
         if let Some(instead) = self.reference.out_of_step()? {
             self.end = Some(End::Step { of_reference: true, instead });
         } else if let Some(instead) = subject_instead {
             self.end = Some(End::Step { of_reference: false, instead });
-        } else if let Some(got) = got {
-            self.compare_with(&got)?;
+        } else {
+            self.compare_with(got)?;
         }
         Ok(())
     }
 
     fn compare_keyspaces(&mut self) -> Result<(), TargetError> {
-        match self.read_subject()? {
-            Some(got) => self.compare_with(&got),
-            None => Ok(()),
-        }
+        let got = self.expect_subjects()?;
+        self.compare_with(got)
     }
 
-    /// What the subject holds, and what is expected of the reference from then on; `None` where the keyspaces are not
-    /// to be compared.
-    fn read_subject(&mut self) -> Result<Option<Keyspace>, TargetError> {
+    /// True where both hold data that is to be compared.
+    fn has_keyspaces(&self) -> bool {
         let is_wanted = self.judge.options.keyspace && !self.judge.taint.is_whole();
-        if !(is_wanted && self.reference.holds_data() && self.judge.subject.holds_data()) {
+        is_wanted && self.reference.holds_data() && self.judge.subject.holds_data()
+    }
+
+    /// What the subject holds, which the reference likely does as well. `None` where a clock is real: what was done last
+    /// is read last there, so that keys have expired on both sides alike.
+    fn expect_subjects(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        let is_exact = self.reference.exact_clock() && self.judge.subject.exact_clock();
+        if !(is_exact && self.has_keyspaces()) {
             return Ok(None);
         }
         let got = read_keyspace(self.judge.subject, "the subject")?;
@@ -388,10 +392,14 @@ impl<'a> Comparison<'a> {
         Ok(Some(got))
     }
 
-    /// Compares what the reference holds with what the subject does.
-    fn compare_with(&mut self, got: &Keyspace) -> Result<(), TargetError> {
+    /// Compares what the reference holds with what the subject does: `got`, or what is read now.
+    fn compare_with(&mut self, got: Option<Keyspace>) -> Result<(), TargetError> {
+        if !self.has_keyspaces() {
+            return Ok(());
+        }
         let want = read_keyspace(self.reference, "the reference")?;
-        let mut differences = keyspace::differences(&self.judge.options.settings, &want, got);
+        let got = got.map_or_else(|| read_keyspace(self.judge.subject, "the subject"), Ok)?;
+        let mut differences = keyspace::differences(&self.judge.options.settings, &want, &got);
         let taint = &self.judge.taint;
         differences.retain(|found| found.kind == keyspace::UNREADABLE || !taint.has_key(&found.key));
         self.judge.outcome.keyspace_compared = want.instead().is_none();

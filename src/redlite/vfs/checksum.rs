@@ -251,8 +251,13 @@ impl CheckedFile {
     }
 
     /// Looks at every frame that was written, before any page of the log gets into the database: where one is damaged, a
-    /// part of a transaction would.
+    /// part of a transaction would. A damaged header is mended.
     fn check_log(&mut self) -> io::Result<()> {
+        if self.latest.is_empty() && self.log_header.is_some() {
+            let mut header = [0; log::HEADER];
+            self.inner.read_at(&mut header, 0)?;
+            return self.mend_header(&header);
+        }
         let mut start = vec![0; log::HEADER + FRAME_HEADER + self.page_bytes];
         for at in 0..self.latest.len() {
             // The log's header is read with the first frame.
