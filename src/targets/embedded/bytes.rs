@@ -8,6 +8,7 @@ use crate::resp::{Argv, Reply};
 pub(super) struct ByteStream {
     parser: RequestParser,
     input: Vec<u8>,
+    buffer: Buffer,
     is_blocked: bool,
 }
 
@@ -29,14 +30,35 @@ impl ByteStream {
         self.is_blocked = frames.pop_if(|last| *last == Reply::Pending).is_some();
     }
 
-    /// Appends `bytes` and runs every request that is whole, until one blocks or ends the connection.
+    /// Takes in `bytes` and runs every request that is whole, until one blocks or ends the connection.
     pub fn run<E>(
         &mut self,
-        bytes: &[u8],
+        mut bytes: &[u8],
         mut frames: Vec<Reply>,
         mut execute: impl FnMut(&Argv) -> Result<Reply, E>,
     ) -> Result<Outcome, E> {
-        self.input.extend_from_slice(bytes);
+        let mut closed = false;
+        loop {
+            let (read, rest) = bytes.split_at(bytes.len().min(self.buffer.room(self.input.len())));
+            bytes = rest;
+            self.input.extend_from_slice(read);
+            closed = closed || self.run_whole(&mut frames, &mut execute)?;
+            if closed || bytes.is_empty() {
+                break;
+            }
+        }
+        if closed {
+            frames.push(Reply::Closed);
+        }
+        Ok(Outcome { frames, closed })
+    }
+
+    /// Runs every request that is whole; true where the connection ends thereby.
+    fn run_whole<E>(
+        &mut self,
+        frames: &mut Vec<Reply>,
+        execute: &mut impl FnMut(&Argv) -> Result<Reply, E>,
+    ) -> Result<bool, E> {
         let mut at = 0;
         let mut closed = false;
         while !self.is_blocked && !closed {
@@ -45,7 +67,7 @@ impl ByteStream {
                 Ok(true) => {
                     let argv = self.parser.argv().clone();
                     let reply = execute(&argv)?;
-                    self.note(reply, &mut frames);
+                    self.note(reply, frames);
                     closed = is_quit(&argv);
                 }
                 Err(RequestError::Protocol(text)) => {
@@ -58,14 +80,57 @@ impl ByteStream {
             }
         }
         self.input.drain(..at);
-        if closed {
-            frames.push(Reply::Closed);
-        }
-        Ok(Outcome { frames, closed })
+        Ok(closed)
     }
+}
+
+/// What Redis reads into, of a client that has sent nothing long before. A line that is too long is refused after the
+/// read that shows it, though its end may be in the next one. Source: `readQueryFromClient` of Redis 7.0.
+#[derive(Default)]
+struct Buffer {
+    bytes: usize,
+}
+
+impl Buffer {
+    /// So many bytes are read next, where `held` are there that are no whole request yet.
+    fn room(&mut self, held: usize) -> usize {
+        const READ_BYTES: usize = 16 * 1024;
+        const DOUBLED_BYTES_MAX: usize = 1024 * 1024;
+        let wanted = held + READ_BYTES;
+        if self.bytes < READ_BYTES {
+            self.bytes = allocated(wanted);
+        } else if self.bytes < wanted {
+            self.bytes = allocated(if wanted < DOUBLED_BYTES_MAX { wanted * 2 } else { wanted + DOUBLED_BYTES_MAX });
+        }
+        self.bytes - held
+    }
+}
+
+/// How long a string is that Redis gets where it asks for one of so many bytes: jemalloc has four sizes between two
+/// powers of two, and a string's header and end take their part.
+fn allocated(bytes: usize) -> usize {
+    let around = if bytes < 1 << 16 { 6 } else { 10 };
+    let all = bytes + around;
+    all.next_multiple_of(1 << ((all - 1).ilog2() - 2)) - around
 }
 
 /// True for the request that ends its connection.
 pub(in crate::targets) fn is_quit(argv: &Argv) -> bool {
     argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"QUIT"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_in_pieces_as_redis_reads_them() {
+        // As strace shows it of redis-server 7.0.15: `read(8, …, 20474)`.
+        let check = |buffer: &mut Buffer, held: usize, expected: usize| assert_eq!(buffer.room(held), expected);
+        let mut buffer = Buffer::default();
+        check(&mut buffer, 0, 20_474);
+        check(&mut buffer, 20_474, 61_436);
+        check(&mut buffer, 65_001, 16_909);
+        check(&mut buffer, 0, 81_910);
+    }
 }
