@@ -231,6 +231,12 @@ fn the_trace_that_the_oracle_keeps_shows_the_divergence_again() {
 }
 
 #[test]
+fn what_was_found_once_is_replayed_for_ever() {
+    let replay = format!("cd '{}' && dst corpus test", env!("CARGO_MANIFEST_DIR"));
+    Place::new().run(&replay).check(0, &["all agree", "25 traces"]);
+}
+
+#[test]
 fn a_server_that_dies_or_hangs_diverges_and_the_campaign_goes_on() {
     let place = Place::new();
     fs::create_dir(place.path().join("traces")).expect("a directory");
