@@ -7,10 +7,10 @@ use std::io::Cursor;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use redlite_dst::generate::{self, Generator, Options};
-use redlite_dst::resp::encode_reply;
 use redlite_dst::seed::Seed;
 use redlite_dst::targets::{self, Session, TargetOptions};
 use redlite_dst::trace::{Header, Limits, Op, Reader, Trace, Writer};
+use resp::encode_reply;
 
 const OPS: usize = 100_000;
 

@@ -19,42 +19,53 @@
 //!
 //! # The house
 //!
+//! A workspace: three crates, and on them this package. What a crate may know of another is what its manifest names, so
+//! that nothing below can know its tester, and a change in a campaign compiles none of them again.
+//!
+//! | crate | what it holds | to add one | may import |
+//! |---|---|---|---|
+//! | [`resp`], `crates/resp` | exact replies, requests, bounded decoder, encoder | | |
+//! | [`spec`], `crates/spec` | facts about every command | a row in its family's file | `resp` |
+//! | [`redlite`], `crates/redlite` | the store on SQLite | a row and a function in its family's file | `resp spec` |
+//!
+//! The rooms of this package, each of which may use `resp` and `spec`:
+//!
 //! | room | what it holds | to add one | may import |
 //! |---|---|---|---|
 //! | [`seed`] | seeds, and named streams of randomness | | |
-//! | [`resp`] | exact replies, requests, bounded decoder, encoder | | |
-//! | [`spec`] | facts about every command | a row in its family's file | `resp` |
-//! | [`trace`] | traces and their three forms | | `seed resp spec` |
+//! | [`trace`] | traces and their three forms | | `seed` |
 //! | [`faults`] | the table of faults, and where those of a seed stand in its trace | a row | `trace` and what it may |
 //! | [`generate`] | groups, pools, generation by syntax | a row in the table of groups | `faults` and what it may |
 //! | [`diff`] | rules, keyspaces, classes, rendering | a row in the table of rules | the same |
-//! | [`shrink`] | the loop and its passes | a row in the table of passes | the same |
+//! | [`shrink`] | the loop and its passes | a row in the table of passes | the same, and `diff` |
 //! | [`corpus`] | minimal traces, known divergences, the seed bank | | the same, and `diff` |
-//! | [`redlite`] | the store on SQLite | a row and a function in its family's file | `resp spec` |
-//! | [`targets`] | whatever a trace can be replayed on | a file, and a row in the table of targets | all above |
+//! | [`targets`] | whatever a trace can be replayed on | a file, and a row in the table of targets | all above, and `redlite` |
 //! | [`campaign`] | runs over one trace or many seeds | a file | all above |
 //! | [`report`] | formats of a campaign's results | a file, and a row in the table of formats | all above |
 //! | [`cli`] | arguments, exit codes, printing: one file a subcommand | a file, and a variant of the subcommands | all above |
+//!
+//! Outside of `src/`: `tests/` and the `tests/` of each crate (one binary each, one file a subject), `benches/`, `traces/`
+//! (recorded by a real Redis), `corpus/` (minimal divergences), `fuzz/` (shims of a few lines), `tools/` (scripts).
 //!
 //! # Invariants
 //!
 //! - What is a fact about a command is in its row of `spec`, and nowhere else. What a room does about a command by
 //!   name is in a table of that room: how often it comes (`generate::groups`), how a random pick is checked
 //!   (`diff::random`), what leaves a clock or a transaction (`targets`). Redlite's own rows hold functions.
-//! - `diff` and `generate` never import `targets` or `redlite`: the accused does not instruct the judge. Redlite
-//!   knows nothing of its tester; the only rooms that import it are `targets/embedded/` and `targets/canary/`.
+//! - `diff` and `generate` never import `targets` or `redlite`: the accused does not instruct the judge. Of this package
+//!   only `targets/{embedded,faulty,canary}` and `cli/serve.rs` name `redlite`.
 //! - A session's error is an error of the infrastructure. Whatever a server says, or fails to say, is a
 //!   [`resp::Reply`]: also that it hung ([`resp::Reply::Hung`]) or dropped the connection
 //!   ([`resp::Reply::Closed`]).
 //! - Every decision comes from a named stream of the seed. The wall clock and the thread's randomness are used in
 //!   `redlite::env`, `targets`, `campaign` and `cli` alone, and never reach a trace or a diff.
 //! - Nothing is written to a server that `dst` did not start, unless it is empty or the user allowed it.
-//! - Unsafe code is in `redlite/vfs/shim.rs` and `redlite/vfs/memory.rs` alone, where SQLite's files become a Rust trait
+//! - Unsafe code is in redlite's `vfs/shim.rs` and `vfs/memory.rs` alone, where SQLite's files become a Rust trait
 //!   and its allocator can be made to fail. Every page of a store in a file carries a checksum; one that fails is an
 //!   error, and is never served.
 //! - A trace file comes from a stranger: what it may cost is bounded, and a bad one is one clear error.
 //!
-//! `tests/it/house.rs` holds what of this can be read off the sources.
+//! The compiler holds the walls between crates; `tests/it/house.rs` holds what else can be read off the sources.
 //!
 //! # Where the design was changed
 //!
@@ -73,11 +84,10 @@ pub mod corpus;
 pub mod diff;
 pub mod faults;
 pub mod generate;
-pub mod redlite;
 pub mod report;
-pub mod resp;
 pub mod seed;
 pub mod shrink;
-pub mod spec;
 pub mod targets;
 pub mod trace;
+
+pub use {redlite, resp, spec};

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use super::differential::{Judged, Observation, Outcome};
 use crate::diff::kind::UNSUPPORTED;
 use crate::report::matrix::{Counts, Matrix, Row};
-use crate::resp::{Argv, Reply};
-use crate::spec::{self, Command, is_container, left_out, syntax};
 use crate::trace::Act;
+use resp::{Argv, Reply};
+use spec::{self, Command, is_container, left_out, syntax};
 
 /// Of each command, so many distinct error texts are kept: the first in the order of their bytes.
 const ERROR_TEXTS_MAX: usize = 64;

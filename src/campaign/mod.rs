@@ -18,10 +18,10 @@ use crate::corpus::CorpusError;
 use crate::diff::Class;
 use crate::generate::{self, Generator, Group};
 use crate::report::Totals;
-use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::targets::{Target, TargetError};
 use crate::trace::{Act, Header, Op, TraceError};
+use resp::Reply;
 
 /// The targets of a campaign.
 #[derive(Clone, Copy)]

@@ -458,7 +458,7 @@ fn file(minimal: &Minimal, found_in: String, options: &Options) -> Result<Findin
 mod tests {
     use super::*;
     use crate::diff::Divergence;
-    use crate::resp::Reply;
+    use resp::Reply;
 
     /// Classes given as `COMMAND rule kind` with count and first seed, folded. A second run does not show the commands
     /// that begin with `F`.

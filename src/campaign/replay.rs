@@ -320,9 +320,9 @@ mod tests {
 
     use super::*;
     use crate::diff::Keyspace;
-    use crate::resp::Reply;
     use crate::targets::TargetError;
     use crate::trace::{Limits, TargetInfo};
+    use resp::Reply;
 
     /// Answers nil to everything. Once it has run so many ops the user presses Ctrl-C.
     #[derive(Clone)]

@@ -8,10 +8,10 @@ use super::options::{AccessArgs, GroupArgs, redact};
 use super::{Outcome, interrupt, output};
 use crate::campaign::differential::reference_failure;
 use crate::generate::{self, Generator, Sequence};
-use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::targets::{self, Session};
 use crate::trace::{Header, Op, Reader, TraceError, Writer, text};
+use resp::Reply;
 
 /// Generate a trace from a seed, and record a target's replies to it
 #[derive(Debug, clap::Args)]

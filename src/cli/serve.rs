@@ -8,9 +8,9 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Outcome, interrupt};
-use crate::redlite::server::{Executor, ListenError, Listener, Settings, allow_clients, serve};
-use crate::redlite::{OpenError, Redlite};
 use crate::report::style::{FAINT, STRONG, WARN};
+use redlite::server::{Executor, ListenError, Listener, Settings, allow_clients, serve};
+use redlite::{OpenError, Redlite};
 
 /// Where clients find the server unless they are told otherwise: not Redis' own port.
 const DEFAULT_ADDRESS: &str = "127.0.0.1:6380";

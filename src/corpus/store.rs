@@ -152,8 +152,8 @@ fn write_trace(path: &Path, file: &File, trace: &Trace) -> Result<(), CorpusErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resp::{Argv, Reply};
     use crate::trace::{Header, Op};
+    use resp::{Argv, Reply};
 
     fn class(kind: &str) -> Class {
         Class { command: "LRANGE".into(), rule: "exact".into(), kind: kind.into() }

@@ -7,8 +7,8 @@
 use std::cmp::Ordering;
 
 use super::{Class, Settings, kind, rules};
-use crate::resp::Reply;
 use crate::trace::Op;
+use resp::Reply;
 
 /// Compares what arrived for an op, frame by frame: what is no message is held to the rule of the op's command.
 pub(super) fn compare(settings: &Settings, op: &Op, want: &[Reply], got: &[Reply]) -> Option<Class> {
@@ -72,7 +72,7 @@ fn by_name(one: &Reply, other: &Reply) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resp::Argv;
+    use resp::Argv;
 
     /// Frames as words, separated by commas; what is a number is one.
     fn frames(text: &str) -> Vec<Reply> {

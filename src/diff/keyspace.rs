@@ -1,7 +1,7 @@
 //! Compares what two targets hold.
 
 use super::{ClockSkew, Entry, Keyspace, Settings};
-use crate::resp::Reply;
+use resp::Reply;
 
 /// One key that both sides do not hold alike.
 #[derive(Clone, Debug, PartialEq, Eq)]

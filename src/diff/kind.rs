@@ -1,6 +1,6 @@
 //! Names how two replies differ, with none of their data: two findings of one cause must get one name.
 
-use crate::resp::{Kind, Reply};
+use resp::{Kind, Reply};
 
 use super::ErrorMode;
 

@@ -22,8 +22,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::resp::Reply;
 use crate::trace::Op;
+use resp::Reply;
 
 pub use render::render;
 pub use rules::{ClockSkew, ErrorMode, Settings};

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::resp::{Argv, Reply};
+use resp::{Argv, Reply};
 
 use super::rules::sorted;
 use super::{Settings, kind, rules};

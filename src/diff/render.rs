@@ -174,8 +174,8 @@ fn abridge(line: &str, other: Option<&str>) -> String {
 mod tests {
     use super::*;
     use crate::diff::Class;
-    use crate::resp::{Argv, Reply};
     use crate::trace::Op;
+    use resp::{Argv, Reply};
 
     /// Renders a trace whose last op diverges with these replies.
     fn rendered(lines: &[&str], want: Reply, got: Reply, class: [&str; 3], note: &str) -> String {

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::resp::{Argv, Kind, Reply, encode_reply};
-use crate::spec::{self, Fidelity};
 use crate::trace::{Act, Op};
+use resp::{Argv, Kind, Reply, encode_reply};
+use spec::{self, Fidelity};
 
 use super::{Class, frames, kind, random};
 

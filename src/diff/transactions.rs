@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Class, Settings, frames, rules};
 use crate::faults;
-use crate::resp::{Argv, Reply};
 use crate::trace::{Act, Op};
+use resp::{Argv, Reply};
 
 /// What each connection has queued since its MULTI, as the reference said.
 #[derive(Debug, Default)]

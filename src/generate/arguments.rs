@@ -1,10 +1,10 @@
 //! One argument of each kind.
 
-use crate::resp::Argv;
 use crate::seed::{Seed, Stream};
-use crate::spec::Family;
-use crate::spec::syntax::Slot;
 use crate::trace::START_MS;
+use resp::Argv;
+use spec::Family;
+use spec::syntax::Slot;
 
 use super::bitmaps::FieldType;
 use super::geo::Places;

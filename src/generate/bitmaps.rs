@@ -1,7 +1,7 @@
 //! Arguments of commands on bits.
 
-use crate::resp::Argv;
-use crate::spec::syntax::Slot;
+use resp::Argv;
+use spec::syntax::Slot;
 
 use super::arguments::{Arguments, Type};
 use super::numbers::{ODD_INTEGERS, write_int};

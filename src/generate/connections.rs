@@ -9,8 +9,8 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use crate::seed::Stream;
-use crate::spec::{self, Command, Family};
 use crate::trace::{Act, Op};
+use spec::{self, Command, Family};
 
 use super::groups::Group;
 use super::pools::Gap;

@@ -1,7 +1,7 @@
 //! Positions and distances: a few places with much around them, so that searches find several members.
 
-use crate::resp::Argv;
 use crate::seed::Stream;
+use resp::Argv;
 
 use super::arguments::Arguments;
 use super::numbers::{ODD_DOUBLES, write_int};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
-use crate::spec::{Command, Family, Module, commands, is_container};
+use spec::{Command, Family, Module, commands, is_container};
 
 use super::arguments::Type;
 use super::connections::Rates;

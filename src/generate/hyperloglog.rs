@@ -3,7 +3,7 @@
 //! Which register an element raises, and how high, follows from its hash, MurmurHash64A. The hash can be undone: so
 //! there are elements for neighbouring registers, for the same one, and for values that no one meets by chance.
 
-use crate::resp::Argv;
+use resp::Argv;
 
 use super::arguments::Arguments;
 use super::numbers::write_int;

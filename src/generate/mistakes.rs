@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
-use crate::resp::Argv;
 use crate::seed::Stream;
-use crate::spec::{self, Command, syntax};
+use resp::Argv;
+use spec::{self, Command, syntax};
 
 use super::numbers::ODD_INTEGERS;
 

@@ -44,10 +44,10 @@ mod weights;
 
 use std::collections::VecDeque;
 
-use crate::resp::Argv;
 use crate::seed::{Seed, Stream};
-use crate::spec::{self, Command, Family, Fidelity};
 use crate::trace::{Act, Header, Op, START_MS};
+use resp::Argv;
+use spec::{self, Command, Family, Fidelity};
 
 use arguments::Arguments;
 use connections::{Connections, Habits, Step};

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::mistakes::pick;
 use super::numbers::write_int;
-use crate::resp::Argv;
 use crate::seed::Stream;
+use resp::Argv;
 
 /// Words of requests: they are answered at once, each by one reply. None but the first is a command's name, as bytes
 /// that are cut wrongly are read as lines.

@@ -1,8 +1,8 @@
 //! Documents, and what is asked about them: words of a small vocabulary, queries of every form, expressions.
 
-use crate::resp::Argv;
 use crate::seed::Stream;
-use crate::spec::syntax::Slot;
+use resp::Argv;
+use spec::syntax::Slot;
 
 use super::arguments::Arguments;
 use super::numbers::write_int;

@@ -1,7 +1,7 @@
 //! Arguments of commands on the server and its connections: none may harm what dst itself does there.
 
-use crate::resp::Argv;
-use crate::spec::syntax::Slot;
+use resp::Argv;
+use spec::syntax::Slot;
 
 use super::arguments::Arguments;
 

@@ -1,7 +1,7 @@
 //! Patterns of SORT: of keys that are there where the elements are numbers.
 
-use crate::resp::Argv;
-use crate::spec::syntax::Slot;
+use resp::Argv;
+use spec::syntax::Slot;
 
 use super::arguments::Arguments;
 

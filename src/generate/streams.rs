@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use crate::resp::Argv;
 use crate::seed::Stream;
-use crate::spec::syntax::Slot;
+use resp::Argv;
+use spec::syntax::Slot;
 
 use super::arguments::Arguments;
 use super::numbers::write_int;

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::seed::{Seed, Stream};
-use crate::spec::Family;
+use spec::Family;
 
 use super::arguments::Type;
 use super::groups::{Group, plans};

@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 use super::numbers::ODD_CURSORS;
 use super::walk::is_loose;
 use super::*;
-use crate::spec::syntax::{Node, args_min};
-use crate::spec::{Command, Family, Fidelity, commands, is_container, lookup_request};
+use spec::syntax::{Node, args_min};
+use spec::{Command, Family, Fidelity, commands, is_container, lookup_request};
 
 /// The first `count` operations of a seed.
 fn ops(group_name: &str, seed: u64, count: usize) -> Vec<Op> {
@@ -299,7 +299,7 @@ fn connections_do_what_servers_can_answer() {
                 _ => {}
             }
             conn.listens |= of_listening && !command.name.contains("UNSUB");
-            conn.waits |= !conn.in_multi && crate::spec::may_block(argv);
+            conn.waits |= !conn.in_multi && spec::may_block(argv);
         }
         let unseen = told.iter().filter(|(_, told)| told.waits).count();
         assert_eq!(unseen, 0, "{group} {seed}: a connection that waits is not looked after in the end");

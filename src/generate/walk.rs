@@ -1,8 +1,8 @@
 //! A request by the syntax of its command: which options are there, in which order, and how often things repeat.
 
-use crate::resp::Argv;
-use crate::spec::syntax::{Node, Sequence, Slot, contains};
-use crate::spec::{Command, Family, Fidelity, Keys};
+use resp::Argv;
+use spec::syntax::{Node, Sequence, Slot, contains};
+use spec::{Command, Family, Fidelity, Keys};
 
 use super::arguments::Arguments;
 use super::weights::{ALWAYS_ON, COSTLY};

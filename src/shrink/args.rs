@@ -1,7 +1,7 @@
 //! Passes that make arguments fewer, smaller and shorter.
 
-use crate::resp::Argv;
 use crate::trace::{Act, Op};
+use resp::Argv;
 
 use super::names::{command, is_number, is_word_of};
 use super::search::{Search, Stop};

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::resp::Argv;
-use crate::spec::{self, Command, Family};
+use resp::Argv;
+use spec::{self, Command, Family};
 
 use super::search::{Search, Stop};
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::resp::Argv;
-use crate::spec;
 use crate::trace::{Act, Op};
+use resp::Argv;
 
 use super::search::{Search, Stop};
 

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::diff::Class;
-use crate::resp::Argv;
 use crate::trace::{Act, Op};
+use resp::Argv;
 
 use super::Evaluate;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::connection::Failure;
 use super::keyspace::Requests;
 use super::server::Server;
-use crate::resp::{Argv, Reply};
+use resp::{Argv, Reply};
 
 /// How long a closed connection may stay known.
 const GONE_WITHIN: Duration = Duration::from_secs(1);

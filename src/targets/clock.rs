@@ -8,7 +8,7 @@ use super::TargetError;
 use super::keyspace::Requests;
 use super::process::ServerDir;
 use super::real_time::RealTime;
-use crate::resp::{Argv, Reply};
+use resp::{Argv, Reply};
 
 /// The shared object built from `shim.c`; empty where it could not be built.
 const SHIM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/clock_shim.so"));

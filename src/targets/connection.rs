@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
-use crate::resp::{Argv, DecodeError, Decoder, Limits, Reply};
+use resp::{Argv, DecodeError, Decoder, Limits, Reply};
 
 /// How many bytes of requests are encoded before they are sent.
 const WRITE_BYTES: usize = 64 << 10;

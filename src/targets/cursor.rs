@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::resp::{Argv, Limits, Reply};
+use resp::{Argv, Limits, Reply};
 
 /// The most steps of one iteration; one that is longer counts as hung, as it may never end.
 const STEPS_MAX: usize = 100_000;

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use super::TargetError;
 use super::server::Server;
-use crate::resp::{Argv, Reply};
-use crate::spec::{self, Command, Family};
 use crate::trace::{Act, Op};
+use resp::{Argv, Reply};
+use spec::{self, Command, Family};
 
 /// How many names are remembered.
 const NAMES_MAX: usize = 1000;

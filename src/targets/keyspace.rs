@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::connection::Failure;
 use super::cursor;
 use crate::diff::{Entry, Keyspace};
-use crate::resp::{Argv, Reply};
 use crate::trace::Op;
+use resp::{Argv, Reply};
 
 /// How many databases are looked at where the server does not say which ones hold keys: Redis' own number.
 const DATABASES: u32 = 16;

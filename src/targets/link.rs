@@ -17,8 +17,7 @@ use super::connection::{Connection, Failure};
 use super::pipeline::is_echo;
 use super::server::Server;
 use super::{cursor, keyspace};
-use crate::resp::{Argv, Reply};
-use crate::spec;
+use resp::{Argv, Reply};
 
 /// How replies are told apart from what else comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use super::keyspace::{self, Known};
 use super::server::Server;
 use super::{TargetError, TargetOptions, exec};
 use crate::diff::Keyspace;
-use crate::resp::{Argv, Reply};
 use crate::trace::TargetInfo;
+use resp::{Argv, Reply};
 
 /// The server of an `exec:` command in a temporary directory. It is killed and reaped, and the directory removed, when
 /// this is dropped; [`kill_all`](super::kill_all) reaches it too.

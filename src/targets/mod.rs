@@ -48,8 +48,8 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::diff::Keyspace;
-use crate::resp::Reply;
 use crate::trace::{Header, Op, TargetInfo};
+use resp::Reply;
 
 /// Something that traces can be replayed on.
 pub trait Target: Send + Sync {

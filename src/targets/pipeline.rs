@@ -14,9 +14,8 @@ use super::connection::Dialogue;
 use super::keyspace;
 use super::link::{Link, Need, is_word, need_of, sees_expired};
 use super::real_time::{RealTime, ReplyTime};
-use crate::resp::{Argv, Reply};
-use crate::spec;
 use crate::trace::{Act, Op};
+use resp::{Argv, Reply};
 
 /// How many ops at the start of `ops` can go out together on the connection of the first; the last of them is a call.
 /// None where the first needs care. An iteration needs the replies before its next step, so it comes last.

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::TargetError;
 use super::connection::{Connection, Endpoint};
-use crate::resp::Argv;
+use resp::Argv;
 
 /// How long a server may take until it answers PING.
 const READY_WITHIN: Duration = Duration::from_secs(10);

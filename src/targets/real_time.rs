@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::connection::Failure;
 use super::keyspace::{Requests, expiries};
-use crate::resp::{Argv, Reply};
+use resp::{Argv, Reply};
 
 /// How long a key stays whose time is all but over, in milliseconds: until the clock is moved again.
 const KEPT_MS: i64 = 1000;

@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Session, Target, TargetError};
 use crate::diff::Keyspace;
-use crate::resp::Reply;
 use crate::trace::{Header, Op, TargetInfo};
+use resp::Reply;
 
 /// A recording. Its clones are the same one, and it is replayed once.
 #[derive(Clone, Debug, Default)]

@@ -13,8 +13,8 @@ use super::real_time::RealTime;
 use super::server::{Lease, Server};
 use super::wire::WireSession;
 use super::{Session, Target, TargetError, TargetOptions, describe_count};
-use crate::resp::{Argv, Reply};
 use crate::trace::{Header, TargetInfo};
+use resp::{Argv, Reply};
 
 /// A running server.
 struct Remote {

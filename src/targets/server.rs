@@ -9,7 +9,7 @@ use super::connection::{Connection, Endpoint, Failure};
 use super::keyspace::{self, Requests};
 use super::process::{Launch, Process, ServerDir, answers};
 use super::{TargetError, describe_count};
-use crate::resp::{Argv, Reply};
+use resp::{Argv, Reply};
 
 /// How long a server that ends by itself may take from its last connection on.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);

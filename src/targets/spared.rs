@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use super::{Session, Target, TargetError};
 use crate::diff::Keyspace;
 use crate::faults;
-use crate::resp::Reply;
 use crate::trace::{Act, Header, Op, TargetInfo};
+use resp::Reply;
 
 /// A target that no fault strikes, and that is never restarted.
 pub struct Spared(Box<dyn Target>);

@@ -20,9 +20,8 @@ use super::pipeline::{Run, Time, notices_requests, ops_at_start};
 use super::server::Server;
 use super::{Session, TargetError, clients, cursor, describe_count};
 use crate::diff::Keyspace;
-use crate::resp::{Argv, Reply};
-use crate::spec;
 use crate::trace::{Act, Header, Op};
+use resp::{Argv, Reply};
 
 /// How many notes a session keeps.
 const NOTES_MAX: usize = 100;

@@ -3,16 +3,34 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use resp::{Argv, Reply};
+
 use super::{Act, FaultSpec, Header, Op, TargetInfo, Trace};
-use crate::resp::{Argv, arbitrary};
 use crate::seed::Seed;
 
+// The strategies that `resp` tests itself with, compiled for these tests too. Behind a feature of `resp` they would have
+// every crate above it built a second time.
+#[path = "../../crates/resp/src/arbitrary.rs"]
+pub(super) mod replies;
+
+/// Any outcome of an op: a reply, or none.
+fn outcome() -> impl Strategy<Value = Reply> {
+    let frame = prop_oneof![8 => replies::reply(), 1 => Just(Reply::Closed)];
+    prop_oneof![
+        8 => replies::reply(),
+        2 => vec(frame, 0..4).prop_map(Reply::Frames),
+        1 => Just(Reply::Pending),
+        1 => Just(Reply::Hung),
+        1 => Just(Reply::Closed),
+    ]
+}
+
 fn act() -> impl Strategy<Value = Act> {
-    let words = vec(prop_oneof![2 => "[a-c]{1,2}".prop_map(String::into_bytes), 1 => arbitrary::bytes()], 0..5);
+    let words = vec(prop_oneof![2 => "[a-c]{1,2}".prop_map(String::into_bytes), 1 => replies::bytes()], 0..5);
     let fault = ("\\PC{0,6}", vec(any::<i64>(), 0..3));
     prop_oneof![
         12 => words.prop_map(|words| Act::Call(words.into_iter().collect::<Argv>())),
-        1 => arbitrary::bytes().prop_map(Act::Raw),
+        1 => replies::bytes().prop_map(Act::Raw),
         1 => Just(Act::Open),
         1 => Just(Act::Close),
         1 => Just(Act::Await),
@@ -41,7 +59,7 @@ fn header() -> impl Strategy<Value = Header> {
 /// Any trace of a few ops.
 pub fn trace() -> impl Strategy<Value = Trace> {
     let op = (prop_oneof![3 => Just(0u16), 1 => any::<u16>()], act()).prop_map(|(conn, act)| Op { conn, act });
-    (header(), vec((op, arbitrary::outcome()), 0..12), any::<bool>()).prop_map(|(header, ops, with_replies)| {
+    (header(), vec((op, outcome()), 0..12), any::<bool>()).prop_map(|(header, ops, with_replies)| {
         let (ops, replies): (Vec<_>, Vec<_>) = ops.into_iter().unzip();
         Trace { header, ops, replies: with_replies.then_some(replies) }
     })

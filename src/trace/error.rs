@@ -1,5 +1,3 @@
-use crate::resp;
-
 /// Bounds on what a trace file may make its reader hold: files come from strangers.
 ///
 /// Writers refuse what the default limits refuse, so what dst writes, dst reads.

@@ -23,8 +23,8 @@ use std::io::{Cursor, Write};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::resp::{Argv, Reply};
 use crate::seed::Seed;
+use resp::{Argv, Reply};
 
 pub use codec::Writer;
 pub use error::{Limits, TraceError};

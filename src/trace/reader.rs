@@ -2,7 +2,7 @@ use std::io::{self, BufReader, Cursor, Read};
 
 use super::armor::{self, Unarmored};
 use super::{Header, Limits, Op, Trace, TraceError, codec, text};
-use crate::resp::Reply;
+use resp::Reply;
 
 /// How far into a text the armored block may begin, in bytes.
 const PROSE_BYTES_MAX: usize = 1 << 20;

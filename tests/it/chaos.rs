@@ -12,10 +12,10 @@ use redlite_dst::faults::{self, Fault};
 use redlite_dst::generate::{self, Group};
 use redlite_dst::report::Report;
 use redlite_dst::seed::Seed;
-use redlite_dst::spec::{self, Family};
 use redlite_dst::targets::canary::storage::STORAGE_CANARIES;
 use redlite_dst::targets::faulty::{Settings, Sync};
 use redlite_dst::trace::{Act, Reader, Trace};
+use spec::{self, Family};
 
 /// `dst chaos --seeds SEEDS --ops OPS --group GROUPS --faults FAULTS --subject SUBJECT`
 struct Run<'a> {

@@ -6,9 +6,9 @@ use redlite_dst::campaign::sequence;
 use redlite_dst::generate::{Group, groups};
 use redlite_dst::report::matrix::{Matrix, Row};
 use redlite_dst::seed::Seed;
-use redlite_dst::spec::{is_container, lookup};
 use redlite_dst::targets::{self, TargetOptions};
 use redlite_dst::trace::Header;
+use spec::{is_container, lookup};
 
 /// Seeds of each group, and operations of each seed.
 const SEEDS: u64 = 150;

@@ -1,12 +1,12 @@
 //! Commits that are put off: a trace in memory is one transaction, and what that changes is not seen.
 
+use redlite::Redlite;
+use redlite::vfs::{AllocationPlan, fail_allocations};
 use redlite_dst::diff::Keyspace;
-use redlite_dst::redlite::Redlite;
-use redlite_dst::redlite::vfs::{AllocationPlan, fail_allocations};
-use redlite_dst::resp::{Argv, Reply};
 use redlite_dst::targets::{self, TargetOptions};
 use redlite_dst::trace::Header;
 use redlite_dst::trace::text::parse_op;
+use resp::{Argv, Reply};
 
 const TRACE: &str = "\
 SET string v

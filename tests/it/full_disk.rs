@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::migration::write_old_store;
+use crate::older_store::write_old_store;
 use crate::serve::Server;
 
 /// A small file system in memory, mounted as long as this lives.

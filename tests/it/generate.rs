@@ -1,9 +1,9 @@
 //! What the generator makes, sent to a real Redis.
 
 use redlite_dst::generate::{Generator, Group, Options, groups};
-use redlite_dst::resp::{Argv, Reply};
 use redlite_dst::seed::Seed;
 use redlite_dst::spec;
+use resp::{Argv, Reply};
 
 use crate::reference::Reference;
 

@@ -11,8 +11,8 @@ mod deferral;
 mod full_disk;
 mod generate;
 mod house;
-mod memory;
-mod migration;
+#[path = "../../crates/redlite/tests/it/older_store.rs"]
+mod older_store;
 mod reference;
 mod search;
 mod serve;
@@ -21,5 +21,3 @@ mod spec;
 mod targets;
 mod tools;
 mod trace;
-mod vfs;
-mod vfs_log;

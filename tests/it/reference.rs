@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use redlite_dst::resp::{Argv, Decoder, Limits, Reply};
+use resp::{Argv, Decoder, Limits, Reply};
 use tempfile::TempDir;
 
 /// A running server on a unix socket in a temporary directory, with nothing in it.

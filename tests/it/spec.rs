@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use redis::Value;
 use redlite_dst::generate::{Generator, Options, group};
-use redlite_dst::resp::Argv;
 use redlite_dst::seed::Seed;
-use redlite_dst::spec::left_out::LEFT_OUT;
-use redlite_dst::spec::syntax::words;
-use redlite_dst::spec::{Command, Family, Fidelity, Keys, commands, is_container, lookup_request};
+use resp::Argv;
+use spec::left_out::LEFT_OUT;
+use spec::syntax::words;
+use spec::{Command, Family, Fidelity, Keys, commands, is_container, lookup_request};
 
 use crate::reference::Reference;
 
@@ -127,12 +127,12 @@ fn every_command_of_a_redis_has_a_row_or_a_reason() {
 
     let forgotten: Vec<_> =
         theirs.iter().filter(|name| !rows.contains(name.as_str()) && !left_out.contains(name.as_str())).collect();
-    assert!(forgotten.is_empty(), "neither in a table of src/spec nor in its left_out.rs: {forgotten:?}");
+    assert!(forgotten.is_empty(), "neither in a table of crates/spec/src nor in its left_out.rs: {forgotten:?}");
     let twice: Vec<_> = rows.intersection(&left_out).collect();
-    assert!(twice.is_empty(), "these have a row now, so delete them from src/spec/left_out.rs: {twice:?}");
+    assert!(twice.is_empty(), "these have a row now, so delete them from crates/spec/src/left_out.rs: {twice:?}");
     let gone: Vec<_> = left_out.iter().filter(|name| !theirs.contains(**name)).collect();
-    assert!(gone.is_empty(), "src/spec/left_out.rs gives reasons for what no Redis has: {gone:?}");
-    assert_eq!(left_out.len(), LEFT_OUT.len(), "src/spec/left_out.rs lists a command twice");
+    assert!(gone.is_empty(), "crates/spec/src/left_out.rs gives reasons for what no Redis has: {gone:?}");
+    assert_eq!(left_out.len(), LEFT_OUT.len(), "crates/spec/src/left_out.rs lists a command twice");
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use redlite::Redlite;
 use redlite_dst::diff::{Entry, Keyspace};
-use redlite_dst::redlite::Redlite;
-use redlite_dst::resp::{Argv, Reply};
 use redlite_dst::targets::{self, Session, Target, TargetOptions};
 use redlite_dst::trace::{Act, Header, Op};
+use resp::{Argv, Reply};
 
 const START_MS: i64 = 1_700_000_000_000;
 
@@ -112,7 +112,7 @@ impl Foreign {
         let mut request = Vec::new();
         words.iter().collect::<Argv>().encode(&mut request);
         stream.write_all(&request).expect("a request is sent");
-        let mut decoder = redlite_dst::resp::Decoder::new(redlite_dst::resp::Limits::default());
+        let mut decoder = resp::Decoder::new(resp::Limits::default());
         loop {
             let mut bytes = [0; 4096];
             let count = std::io::Read::read(&mut stream, &mut bytes).expect("a reply comes");

@@ -7,10 +7,10 @@ use super::round::{Outcome, Pair, difference};
 use super::verdict::{Breach, Violation};
 use crate::diff::{Keyspace, Settings as DiffSettings};
 use crate::faults::{self, Fates, Fault};
-use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::faulty::{FaultySession, Model, Point, Recovered, Settings, Strike};
 use crate::trace::{Act, FaultSpec, Header, Op};
+use resp::Reply;
 
 /// The longest trace that is run so: each op takes some thousand runs.
 pub const OPS_MAX: usize = 50;

@@ -29,12 +29,12 @@ use crate::faults::{self, Fault, schedule};
 use crate::generate::Group;
 use crate::report::injections::{self, Exhausted, Injections};
 use crate::report::{Finding, Flaky, Report, Shrinking, Timing, Totals};
-use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::shrink::{self, Found};
 use crate::targets::TargetError;
 use crate::targets::faulty::{FaultySession, Injected, Model, Settings, Strike, Sync, split};
 use crate::trace::{Act, Header, Op, Trace};
+use resp::Reply;
 
 use planned::{Missing, Planned};
 use round::{Outcome, Pair, Tally, add_injected};

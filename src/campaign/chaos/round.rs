@@ -12,10 +12,10 @@ use crate::diff::keyspace::{self, Difference};
 use crate::diff::transactions::{self, Queues};
 use crate::diff::{self, Entry, Keyspace, Settings};
 use crate::faults::{self, Fault};
-use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::faulty::{End, FaultySession, Injected, Model, Strike};
 use crate::trace::{Act, Header, Op};
+use resp::Reply;
 
 /// The connection on which dst asks whether the store goes on; no trace uses it.
 const PROBE: u16 = u16::MAX;

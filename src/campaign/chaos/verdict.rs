@@ -1,8 +1,8 @@
 //! What a run under faults may show that it must not.
 
 use crate::diff::{Class, Divergence};
-use crate::resp::Reply;
 use crate::targets::faulty::FaultySession;
+use resp::Reply;
 
 /// How an invariant is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

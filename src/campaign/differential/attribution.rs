@@ -3,9 +3,9 @@
 use crate::corpus::Known;
 use crate::diff::keyspace::Difference;
 use crate::diff::{Divergence, Excerpt, rules};
-use crate::resp::Reply;
 use crate::targets::{Session, TargetError};
 use crate::trace::{Header, Op};
+use resp::Reply;
 
 use super::judge::Judge;
 use super::{Comparison, End, Observer, Options, Outcome, keyspace_divergence, step_divergence};

@@ -3,11 +3,11 @@
 use crate::diff::kind::UNSUPPORTED;
 use crate::diff::random::{self, Probe};
 use crate::diff::{Class, Divergence, Excerpt, rules, transactions};
-use crate::resp::Reply;
-use crate::spec::Fidelity;
 use crate::targets::{Session, TargetError};
 use crate::trace::text::{format_op, format_reply};
 use crate::trace::{Act, Op};
+use resp::Reply;
+use spec::Fidelity;
 
 use super::taint::Taint;
 use super::{Judged, Observation, Observer, Options, Outcome, reference_failure, replay_whole};

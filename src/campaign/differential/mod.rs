@@ -15,10 +15,10 @@ use std::thread;
 use crate::corpus::Known;
 use crate::diff::keyspace::{self, Difference};
 use crate::diff::{Class, ClockSkew, Divergence, Excerpt, Keyspace, Settings};
-use crate::resp::Reply;
 use crate::shrink::{self, Found, Limits, Shrunk};
 use crate::targets::{Session, TargetError};
 use crate::trace::{Header, Op};
+use resp::Reply;
 
 use judge::Judge;
 

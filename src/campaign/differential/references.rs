@@ -7,7 +7,6 @@
 
 use crate::corpus::Known;
 use crate::diff::{Class, Divergence, keyspace};
-use crate::spec;
 use crate::targets::{Session, TargetError};
 use crate::trace::{Header, Op};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::resp::Reply;
-use crate::spec::{self, Family, Keys};
 use crate::trace::{Act, Op};
+use resp::Reply;
+use spec::{self, Family, Keys};
 
 /// The keys under which the two sides may hold other data, because a known divergence said so.
 ///
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn op(line: &str) -> Op {
-        Op::call(0, line.split(' ').collect::<crate::resp::Argv>())
+        Op::call(0, line.split(' ').collect::<resp::Argv>())
     }
 
     /// `known` diverged; `later` ops then run, and those named in `reached` cannot be judged.

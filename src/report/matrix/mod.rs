@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::resp::Kind;
-use crate::spec::Family;
-use crate::spec::left_out::LeftOut;
+use resp::Kind;
+use spec::Family;
+use spec::left_out::LeftOut;
 
 pub(super) use table::{Cell, Section, Tone, sections};
 pub(super) use terminal::write;

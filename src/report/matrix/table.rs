@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Counts, Matrix, Row};
 use crate::diff::kind::name_kind;
-use crate::resp::Kind;
-use crate::spec::Family;
+use resp::Kind;
+use spec::Family;
 
 /// One family's table.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! Slips in commands on HyperLogLogs.
 
 use super::{Canary, arg, call};
-use crate::redlite::Client;
-use crate::resp::{Argv, Reply};
+use redlite::Client;
+use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
 pub(super) const CANARIES: &[Canary] = &[

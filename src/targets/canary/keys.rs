@@ -1,8 +1,8 @@
 //! Slips in commands on keys of any type.
 
 use super::{Canary, arg, call, with, without_option};
-use crate::redlite::Client;
-use crate::resp::{Argv, Reply};
+use redlite::Client;
+use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
 pub(super) const CANARIES: &[Canary] = &[

@@ -1,8 +1,8 @@
 //! Slips in commands on lists.
 
 use super::{Canary, arg, call, integer, with, without_option};
-use crate::redlite::Client;
-use crate::resp::{Argv, Reply};
+use redlite::Client;
+use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
 pub(super) const CANARIES: &[Canary] = &[

@@ -26,9 +26,9 @@ mod transactions;
 use std::sync::Arc;
 
 use super::{Target, TargetError, TargetOptions, embedded};
-use crate::redlite::Client;
-use crate::resp::{Argv, Reply};
-use crate::spec::{self, Family};
+use redlite::Client;
+use resp::{Argv, Reply};
+use spec::{self, Family};
 
 /// A wrong Redlite.
 pub struct Canary {

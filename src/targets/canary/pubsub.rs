@@ -1,8 +1,8 @@
 //! Slips in channels.
 
 use super::{Canary, arg, is_word, with, without};
-use crate::redlite::Client;
-use crate::resp::{Argv, Reply};
+use redlite::Client;
+use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
 pub(super) const CANARIES: &[Canary] = &[

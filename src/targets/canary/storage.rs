@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{call, is_word};
-use crate::redlite::env::Env;
-use crate::redlite::vfs::{File, FileKind, Storage};
-use crate::redlite::{Client, FileOptions, OpenError, Redlite};
-use crate::resp::{Argv, Reply};
+use redlite::env::Env;
+use redlite::vfs::{File, FileKind, Storage};
+use redlite::{Client, FileOptions, OpenError, Redlite};
+use resp::{Argv, Reply};
 
 /// A Redlite that is wrong under faults.
 pub struct StorageCanary {

@@ -1,7 +1,7 @@
 //! Raw bytes for an embedded store: read by Redlite's own parser, as its server reads them.
 
-use crate::redlite::server::{RequestError, RequestParser};
-use crate::resp::{Argv, Reply};
+use redlite::server::{RequestError, RequestParser};
+use resp::{Argv, Reply};
 
 /// The bytes of one connection.
 #[derive(Default)]

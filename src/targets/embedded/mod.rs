@@ -17,12 +17,11 @@ use super::keyspace::{self, Known, Requests};
 use super::server::Lease;
 use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};
 use crate::diff::{Entry, Keyspace};
-use crate::redlite::env::{Clock, Env, Random};
-use crate::redlite::vfs::Storage;
-use crate::redlite::{Client, FileOptions, OpenError, Redlite};
-use crate::resp::{Argv, Reply};
-use crate::spec;
 use crate::trace::{Act, Header, Op, TargetInfo};
+use redlite::env::{Clock, Env, Random};
+use redlite::vfs::Storage;
+use redlite::{Client, FileOptions, OpenError, Redlite};
+use resp::{Argv, Reply};
 
 /// How many notes a session keeps.
 const NOTES_MAX: usize = 100;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::faults::{Call, Effect, Fates, Fault, Invariant, Plan};
-use crate::redlite::vfs::{self, CallKind, Injection};
+use redlite::vfs::{self, CallKind, Injection};
 
 /// A fault that struck.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,16 +27,16 @@ use super::embedded::{EmbeddedSession, Execute, Place, caught};
 use super::{Session, Target, TargetError, TargetOptions};
 use crate::diff::Keyspace;
 use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_LOST, Plan, Upkeep};
-use crate::redlite::env::{Env, Random};
-use crate::redlite::vfs::{
-    AllocationPlan, AllocatorInUse, Call as DiskCall, Fate, Image, SimulatedDisk, Storage, allocations,
-    fail_allocations,
-};
-use crate::redlite::{Client, Durability, FileOptions, OpenError, Redlite};
-use crate::resp::Reply;
 use crate::seed::{FNV_START, fnv1a};
 use crate::trace::text::format_op;
 use crate::trace::{Act, FaultSpec, Header, Op, TargetInfo};
+use redlite::env::{Env, Random};
+use redlite::vfs::{
+    AllocationPlan, AllocatorInUse, Call as DiskCall, Fate, Image, SimulatedDisk, Storage, allocations,
+    fail_allocations,
+};
+use redlite::{Client, Durability, FileOptions, OpenError, Redlite};
+use resp::Reply;
 
 /// The database's file on the simulated disk.
 const FILE: &str = "store.db";

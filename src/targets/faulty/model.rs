@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::hash;
 use crate::diff::Keyspace;
 use crate::faults;
-use crate::redlite::Client;
-use crate::redlite::env::Random;
-use crate::resp::Reply;
 use crate::targets::embedded::{EmbeddedSession, Place};
 use crate::targets::{Session as _, TargetError};
 use crate::trace::{Act, Header, Op};
+use redlite::Client;
+use redlite::env::Random;
+use resp::Reply;
 
 /// Runs what a [`FaultySession`](super::FaultySession) did, and keeps its data when that is restarted.
 pub struct Model {

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::{FaultySession, Settings, file_options, hook, lock, place};
 use crate::diff::Keyspace;
 use crate::faults::Fates;
-use crate::redlite::FileOptions;
-use crate::redlite::env::Random;
-use crate::redlite::vfs::{self, CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
-use crate::resp::Reply;
 use crate::targets::TargetError;
 use crate::targets::canary::storage::Slip;
 use crate::targets::embedded::{EmbeddedSession, Execute, caught};
 use crate::trace::{Header, Op};
+use redlite::FileOptions;
+use redlite::env::Random;
+use redlite::vfs::{self, CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
+use resp::Reply;
 
 /// Up to how many pending changes every subset of them is tried.
 const SUBSETS_PENDING_MAX: u64 = 6;

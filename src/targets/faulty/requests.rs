@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::faults;
-use crate::redlite::server::RequestParser;
 use crate::targets::embedded::is_quit;
 use crate::trace::{Act, Op};
+use redlite::server::RequestParser;
 
 /// The same ops with a call for each whole request of raw bytes, and a close where bytes are no request, or too many.
 ///

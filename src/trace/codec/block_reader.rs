@@ -1,8 +1,8 @@
 use super::columns::{Codes, Column, Columns, Cursor, Fault, Groups, unzigzag};
 use super::shape::{ARG_BYTES, NODE_BYTES, NODES, Node, OP_BYTES, Shape, VERBS, Verb};
 use super::{BLOCK_OPS_MAX, DICTIONARY_MAX, ENTRY_BYTES_MAX};
-use crate::resp::{Argv, Reply};
 use crate::trace::{Act, Block, FaultSpec, Limits, Op};
+use resp::{Argv, Reply};
 
 /// Turns columns into ops and replies. What it keeps from block to block is the dictionary, which is bounded.
 #[derive(Default)]

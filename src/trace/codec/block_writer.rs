@@ -3,8 +3,8 @@ use std::collections::HashMap;
 use super::columns::{Column, Columns, Groups, push_varint, zigzag};
 use super::shape::{Node, Shape, Verb};
 use super::{BLOCK_OPS_MAX, DICTIONARY_MAX, ENTRY_BYTES_MAX};
-use crate::resp::{Argv, Reply};
 use crate::trace::{Act, Op};
+use resp::{Argv, Reply};
 
 /// The dictionary starts anew once it has this many entries, shapes or candidates.
 const ENTRIES_KEPT: usize = 48 << 10;

@@ -91,8 +91,9 @@ mod tests {
     use super::block_writer::BlockWriter;
     use super::columns::Columns;
     use super::*;
-    use crate::resp::{self, Reply, arbitrary as replies};
+    use crate::trace::arbitrary::replies;
     use crate::trace::{Limits, Op, Trace, TraceError, arbitrary};
+    use resp::Reply;
 
     fn write(trace: &Trace) -> Vec<u8> {
         trace.write_binary(Vec::new()).expect("memory does not fail, and the trace is within the limits")

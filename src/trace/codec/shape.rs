@@ -1,8 +1,8 @@
 //! What every op and every node of a reply is, as small numbers. They are part of the format: never
 //! renumber them. [`Node::Frames`] came with format 2.
 
-use crate::resp::Reply;
 use crate::trace::{Act, Op};
+use resp::Reply;
 
 /// What an op is, without its connection and its arguments. Ops of one shape stand together in a block.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,10 +3,9 @@ use std::io::{BufRead, Read};
 use super::parse_reply::parse_reply;
 use super::quote::split_words;
 use super::{MAGIC, answers_ok};
-use crate::resp::{Argv, Reply};
-use crate::spec;
 use crate::trace::codec::FORMAT;
 use crate::trace::{Act, Block, FaultSpec, Header, Limits, Op, TargetInfo, TraceError};
+use resp::{Argv, Reply};
 
 /// A block ends at this many ops,
 const BLOCK_OPS: usize = 8192;

@@ -1,5 +1,5 @@
 use super::quote::split_words;
-use crate::resp::{Limits, Reply};
+use resp::{Limits, Reply};
 
 /// What is wrong, in which of the reply's lines (counted from 0).
 pub type Wrong = (usize, String);

@@ -2,9 +2,9 @@ use std::io::Write;
 
 use super::quote::{write_quoted, write_word};
 use super::{MAGIC, answers_ok};
-use crate::resp::Reply;
 use crate::trace::codec::FORMAT;
 use crate::trace::{Act, Header, Op, TraceError};
+use resp::Reply;
 
 /// Writes a trace as text, op by op.
 pub struct Writer<W: Write> {

@@ -1,7 +1,7 @@
 //! Words as redis-cli reads and prints them: `SET k1 "a\x00b"`.
 //! Source: `sdssplitargs` and `sdscatrepr` of Redis 7.0.
 
-use crate::resp::Argv;
+use resp::Argv;
 
 /// Appends `word`, bare where it reads back as itself, else in quotes.
 pub fn write_word(word: &[u8], out: &mut Vec<u8>) {

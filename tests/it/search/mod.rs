@@ -9,16 +9,16 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use naive::{Hash, Index, Kind, Question, lower, number};
+use redlite::env::{Clock, Env, Random};
+use redlite::search::query::{self, Node};
+use redlite::{Client, Redlite};
 use redlite_dst::generate::{Generator, Options, group};
-use redlite_dst::redlite::env::{Clock, Env, Random};
-use redlite_dst::redlite::search::query::{self, Node};
-use redlite_dst::redlite::{Client, Redlite};
-use redlite_dst::resp::{Argv, Reply};
 use redlite_dst::seed::Seed;
-use redlite_dst::spec::{Family, lookup_request};
 use redlite_dst::trace::{Act, START_MS};
 use request::{Search, Selection};
+use resp::{Argv, Reply};
 use rows::Answer;
+use spec::{Family, lookup_request};
 
 /// So many searches must have been compared.
 const CASES: u32 = 12_000;

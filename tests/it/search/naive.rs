@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use redlite_dst::redlite::search::query::{Bound, Node, Place, Tag};
+use redlite::search::query::{Bound, Node, Place, Tag};
 use rust_stemmers::{Algorithm, Stemmer};
 
 /// A hash: its key, and its fields with their values.

@@ -1,7 +1,7 @@
 //! What a request says, read in the plainest way.
 
-use redlite_dst::redlite::search::query::Dialect;
-use redlite_dst::resp::Argv;
+use redlite::search::query::Dialect;
+use resp::Argv;
 
 use super::naive::{Field, Index, Kind};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use redlite_dst::resp::{Argv, Reply};
+use resp::{Argv, Reply};
 
 use super::naive::{Hash, Index, Kind, lower, number};
 use super::request::{Selection, Words, plain, window};

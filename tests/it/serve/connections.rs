@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, AsyncConnectionConfig, Client, RedisResult};
-use redlite_dst::redlite::server::allow_clients;
+use redlite::server::allow_clients;
 use tokio::runtime;
 use tokio::task::JoinSet;
 

@@ -6,12 +6,12 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::Duration;
 
-use redlite_dst::redlite::RedliteClient;
-use redlite_dst::resp::Reply;
+use redlite::RedliteClient;
+use resp::Reply;
 use rustix::process::Signal;
 
 use super::Server;
-use crate::migration::write_old_store;
+use crate::older_store::write_old_store;
 
 /// Runs `dst serve` with arguments that it refuses; what it says.
 fn refused(args: &[&str]) -> String {

@@ -7,10 +7,10 @@ use super::load::Run;
 use super::verdict::{CounterFault, Verdict};
 use crate::diff::keyspace::{Difference, differences};
 use crate::diff::{ClockSkew, Entry, Keyspace, Settings, rules, transactions};
-use crate::resp::{Argv, Reply};
-use crate::spec::{self, Family};
 use crate::targets::{self, Session, TargetError, TargetOptions};
 use crate::trace::{Header, Op};
+use resp::{Argv, Reply};
+use spec::{self, Family};
 
 /// Times of deliveries are those of the machine's clock; there are no other times in what is sent.
 pub(super) const SETTINGS: Settings =

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::script::Lane;
-use crate::resp::Reply;
 use crate::seed::Stream;
 use crate::targets::Failure;
 use crate::targets::live::{Address, LiveServer};
+use resp::Reply;
 
 /// How often the killer looks whether the user asks to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);

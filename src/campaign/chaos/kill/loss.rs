@@ -1,8 +1,8 @@
 //! How a client loses its connection: at any place of a request or a reply, in good order or not.
 
-use crate::resp::{Argv, Reply};
 use crate::seed::Stream;
 use crate::targets::live::LiveConnection;
+use resp::{Argv, Reply};
 
 /// The most bytes that are read of a reply that is not read to its end.
 const PART_BYTES_MAX: u32 = 32;

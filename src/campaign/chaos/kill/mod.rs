@@ -36,13 +36,12 @@ use crate::campaign::{CampaignError, Progress};
 use crate::diff::keyspace::differences;
 use crate::diff::{Class, Entry, Keyspace};
 use crate::generate::{GENERATOR, Group};
-use crate::resp::Reply;
 use crate::seed::{Seed, Stream};
-use crate::spec;
 use crate::targets::live::LiveServer;
 use crate::targets::{TargetError, TargetOptions};
 use crate::trace::text::format_reply;
 use crate::trace::{Act, Header, Op, TargetInfo, Trace};
+use resp::Reply;
 
 use judge::{Judge, Judged};
 use load::{End, Load, Moment, Run};

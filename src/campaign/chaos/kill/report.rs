@@ -9,8 +9,8 @@ use crate::corpus::Store;
 use crate::diff::{Class, Divergence, Excerpt};
 use crate::report::injections::{Injected, Injections};
 use crate::report::{Finding, Report, Timing, Totals};
-use crate::resp::Reply;
 use crate::trace::Act;
+use resp::Reply;
 
 /// The fault of a server that is killed, as the table of faults names it.
 const KILL: &str = "kill";

@@ -3,10 +3,10 @@
 use super::Options;
 use super::loss::Loss;
 use crate::generate::{self, Generator};
-use crate::resp::Argv;
 use crate::seed::{Seed, Stream};
-use crate::spec::syntax::{Node, Slot};
-use crate::spec::{self, Command, Family, Fidelity, Keys};
+use resp::Argv;
+use spec::syntax::{Node, Slot};
+use spec::{self, Command, Family, Fidelity, Keys};
 
 /// The longest pipeline, in requests.
 const BURST_MAX: u32 = 32;

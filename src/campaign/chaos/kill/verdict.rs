@@ -4,11 +4,11 @@ use std::fmt;
 
 use crate::diff::Class;
 use crate::diff::keyspace::Difference;
-use crate::resp::Reply;
 use crate::seed::Seed;
 use crate::targets::Failure;
 use crate::trace::Trace;
 use crate::trace::text::format_reply;
+use resp::Reply;
 
 /// A broken invariant, with all that is needed to see it again.
 #[derive(Clone, Debug)]

@@ -1,0 +1,620 @@
+//! One command from request to reply: found, run or queued, committed, and whoever it wakes served.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::ErrorCode;
+
+use super::clients::{Addresses, Clients, Connection, Slot};
+use super::commands::{self, Command, Context};
+use super::env::{Clock, Env, Random};
+use super::failure::{self, Failure};
+use super::store::{FileOptions, Ready, Store, Type};
+use super::vfs::{DiskStorage, Storage};
+use resp::{Argv, Reply};
+
+/// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
+#[derive(Clone, Debug)]
+pub struct Redlite {
+    engine: Arc<Mutex<Engine>>,
+}
+
+/// What is known of a key without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// The number of its database.
+    pub db: u32,
+    /// Its name.
+    pub name: Vec<u8>,
+    /// What TYPE answers.
+    pub kind: &'static str,
+    /// When it expires, in milliseconds since 1970.
+    pub expires_ms: Option<i64>,
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite refuses the file.
+    #[error("cannot open the store: {0}")]
+    Sqlite(rusqlite::Error),
+    /// The file is not as it was written. It is left as it is.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// The disk, or whatever else holds the file, fails.
+    #[error("cannot open the store: {0}")]
+    Storage(String),
+    /// The file is a database of another program, or none.
+    #[error("the file is something else than a store of Redlite")]
+    Foreign,
+    /// A store is open once at a time.
+    #[error("the store is open already, in this process or another")]
+    InUse,
+    /// The file is from before there were checksums, and the copy of it that has some needs room: about this many bytes
+    /// beside the file, until it takes the file's place. The file is left as it is.
+    #[error(
+        "the store in the file has no checksums yet: a copy that has some takes about {bytes} bytes, and the disk has \
+         no room for them"
+    )]
+    NoRoom {
+        /// That many.
+        bytes: u64,
+    },
+    /// The file holds a store of another version.
+    #[error("the store in the file has schema version {found}, and this version reads {expected}")]
+    Version {
+        /// What the file says.
+        found: i64,
+        /// What this version writes.
+        expected: i64,
+    },
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => OpenError::Foreign,
+            Some(ErrorCode::DatabaseBusy) => OpenError::InUse,
+            Some(ErrorCode::OutOfMemory) => OpenError::Storage("out of memory".to_owned()),
+            _ => OpenError::Sqlite(error),
+        }
+    }
+}
+
+impl OpenError {
+    /// As this, with the reason that the storage gave.
+    pub(super) fn with_cause(self, cause: Option<io::Error>) -> Self {
+        let OpenError::Sqlite(error) = &self else { return self };
+        let is_damage = error.sqlite_error().is_some_and(|sqlite| failure::is_damage(*sqlite));
+        match cause {
+            Some(cause) if is_damage => OpenError::Damaged(cause.to_string()),
+            None if is_damage => OpenError::Damaged(error.to_string()),
+            Some(cause) => OpenError::Storage(cause.to_string()),
+            None => self,
+        }
+    }
+}
+
+impl Redlite {
+    /// Opens the store in the file at `path`, which is made where it is missing. One from before there were checksums
+    /// is replaced with a copy that has some, which takes a while the first time.
+    ///
+    /// # Errors
+    /// [`OpenError`] where the file cannot be opened or is no store.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(path, Env::system())
+    }
+
+    /// Opens an empty store that lives as long as its last handle.
+    ///
+    /// # Errors
+    /// [`OpenError`] where SQLite has no memory.
+    pub fn open_in_memory() -> Result<Self, OpenError> {
+        Self::open_in_memory_with(Env::system())
+    }
+
+    /// As [`Redlite::open`], with this clock and randomness.
+    ///
+    /// # Errors
+    /// As [`Redlite::open`].
+    pub fn open_with(path: impl AsRef<Path>, env: Env) -> Result<Self, OpenError> {
+        Self::open_on(Arc::new(DiskStorage), path, FileOptions::default(), env)
+    }
+
+    /// As [`Redlite::open_with`], of a file in `storage`.
+    ///
+    /// # Errors
+    /// As [`Redlite::open`].
+    pub fn open_on(
+        storage: Arc<dyn Storage>,
+        name: impl AsRef<Path>,
+        options: FileOptions,
+        env: Env,
+    ) -> Result<Self, OpenError> {
+        Ok(Self::new(Store::open_on(storage, name.as_ref(), options)?, env))
+    }
+
+    /// As [`Redlite::open_in_memory`], with this clock and randomness.
+    ///
+    /// # Errors
+    /// As [`Redlite::open_in_memory`].
+    pub fn open_in_memory_with(env: Env) -> Result<Self, OpenError> {
+        Ok(Self::new(Store::open_memory()?, env))
+    }
+
+    fn new(store: Store, env: Env) -> Self {
+        let engine = Engine { store, clock: env.clock, random: env.random, clients: Clients::default() };
+        Self { engine: Arc::new(Mutex::new(engine)) }
+    }
+
+    /// A connection to the store: its own database number, protocol, transaction and subscriptions.
+    pub fn client(&self) -> Client {
+        let mut engine = lock(&self.engine);
+        let now_ms = engine.clock.now_ms();
+        let slot = engine.clients.add(now_ms);
+        drop(engine);
+        Client { engine: Arc::clone(&self.engine), slot }
+    }
+
+    /// Demands this password of every connection from now on, those that are there apart: [`Redlite::client`] gives
+    /// one that has to send AUTH or HELLO first.
+    pub fn set_password(&self, password: Option<Vec<u8>>) {
+        lock(&self.engine).clients.password = password;
+    }
+
+    /// Takes random picks from another sequence from now on.
+    pub fn set_random(&self, random: Random) {
+        lock(&self.engine).random = random;
+    }
+
+    /// Forgets every connection, and what CONFIG has set, as a restart does. The [`Client`]s must be dropped before.
+    pub fn forget_clients(&self) {
+        lock(&self.engine).clients = Clients::default();
+    }
+
+    /// Empties every database, fast: what FLUSHALL does.
+    ///
+    /// # Errors
+    /// Where SQLite fails.
+    pub fn clear(&self) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        store
+            .recover()
+            .and_then(|()| store.clear_all())
+            .and_then(|()| store.commit())
+            .inspect_err(|_| store.rollback())?;
+        Ok(())
+    }
+
+    /// Every key, by database and name.
+    ///
+    /// # Errors
+    /// Where SQLite or the storage fails.
+    pub fn keys(&self) -> Result<Vec<KeyFacts>, OpenError> {
+        let engine = &mut *lock(&self.engine);
+        let Engine { store, clock, .. } = engine;
+        store.set_now(clock.now_ms());
+        let tell = |db, name, kind: Type, expires_ms| KeyFacts { db, name, kind: kind.name(), expires_ms };
+        // Where memory or the disk fails it, SQLite may have rolled back what was put off.
+        let keys = store.recover().and_then(|()| store.all_keys(tell)).inspect_err(|_| store.rollback());
+        keys.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
+    }
+
+    /// What is wrong with the file as a whole, one line for each fault: nothing, where it is sound. Reads all of it.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or a page does not match its checksum.
+    pub fn find_damage(&self) -> Result<Vec<String>, OpenError> {
+        let store = &lock(&self.engine).store;
+        store.find_damage().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
+    }
+
+    /// Writes what is in the log to the database file, and empties the log. It is done by itself now and then.
+    ///
+    /// # Errors
+    /// Where that fails: nothing is lost then.
+    pub fn checkpoint(&self) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        store.checkpoint().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
+    }
+
+    /// Writes the file anew, without the room that deleted data took.
+    ///
+    /// # Errors
+    /// Where that fails: nothing is lost then.
+    pub fn vacuum(&self) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        let done = store.vacuum().inspect_err(|_| store.rollback());
+        done.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
+    }
+
+    /// Writes everything that is stored into a new file, as the last version without checksums left it when it was
+    /// killed: for tests of what opening such a file does.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or the file not be written.
+    pub fn write_unchecked(&self, storage: Arc<dyn Storage>, name: impl AsRef<Path>) -> Result<(), OpenError> {
+        let store = &mut lock(&self.engine).store;
+        store.write_unchecked(&storage, name.as_ref()).map_err(|error| error.with_cause(store.take_cause()))
+    }
+
+    /// True where a commit would wait for a disk: it is worth to take in first whatever else there is to run.
+    pub(super) fn has_to_sync(&self) -> bool {
+        lock(&self.engine).store.has_to_sync()
+    }
+
+    /// Starts a batch, or goes on with one that was not committed: commands of any of the store's connections that are
+    /// committed together.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch { engine: lock(&self.engine) }
+    }
+
+    /// Puts off commits until [`Redlite::end_deferral`], for whoever runs many commands of which only all together count.
+    /// What fails the storage, or panics, undoes all of them, and their replies were not true.
+    pub fn defer_commits(&self) {
+        lock(&self.engine).store.defer_commits();
+    }
+
+    /// False where some of what was put off is undone already.
+    pub fn is_whole(&self) -> bool {
+        lock(&self.engine).store.is_whole()
+    }
+
+    /// Commits what was put off, and each command by itself again: true where that is everything that was replied to,
+    /// false where some of it was undone.
+    pub fn end_deferral(&self) -> bool {
+        let store = &mut lock(&self.engine).store;
+        store.end_deferral().inspect_err(|_| store.rollback()).unwrap_or(false)
+    }
+
+    /// Undoes what was put off, and commits each command by itself again: true where the store is as it was before, false
+    /// where that is not the faster way, or fails: then [`Redlite::end_deferral`] says what has become of it.
+    pub fn undo_deferral(&self) -> bool {
+        let store = &mut lock(&self.engine).store;
+        store.undo_deferral().inspect_err(|_| store.rollback()).unwrap_or(false)
+    }
+
+    /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
+    /// the system's clock at [`Redlite::next_timeout_ms`].
+    pub fn expire_waits(&self) {
+        let mut batch = self.batch();
+        batch.expire_waits();
+        batch.commit();
+    }
+
+    /// When the next wait of a blocked connection is over, in milliseconds since 1970.
+    pub fn next_timeout_ms(&self) -> Option<i64> {
+        lock(&self.engine).clients.waits.next_timeout_ms()
+    }
+}
+
+/// Commands that are committed together, and the store's lock. Their replies, and what they send to other connections,
+/// wait in the connections' outboxes: they are to be taken after [`Batch::commit`].
+#[derive(Debug)]
+pub struct Batch<'a> {
+    engine: MutexGuard<'a, Engine>,
+}
+
+/// What of a connection matters to whoever runs its commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// It waits for something to take: its next command has to wait, too.
+    pub is_blocked: bool,
+    /// It is to be closed once its frames are sent.
+    pub is_closing: bool,
+    /// It has to say the password before anything else.
+    pub is_stranger: bool,
+    /// Messages of channels may be sent to it.
+    pub is_subscriber: bool,
+}
+
+impl Batch<'_> {
+    /// Runs one command of a connection of this store, unless it is blocked.
+    pub fn run(&mut self, client: &Client, argv: &Argv) -> State {
+        self.engine.run(client.slot, argv);
+        self.state(client)
+    }
+
+    /// Answers a connection what is no command, and has it closed.
+    pub fn refuse(&mut self, client: &Client, error: Reply) -> State {
+        if let Some(connection) = self.engine.clients.get_mut(client.slot) {
+            connection.outbox.push_back(error);
+            connection.is_closing = true;
+        }
+        self.state(client)
+    }
+
+    /// Ends the waits whose time is over, as [`Redlite::expire_waits`].
+    pub fn expire_waits(&mut self) {
+        self.engine.expire_waits();
+    }
+
+    /// Makes what the commands changed last. Where that fails, every reply of the batch becomes an error, and nothing
+    /// of it is kept.
+    pub fn commit(&mut self) {
+        self.engine.commit();
+    }
+
+    /// Takes what is to be sent to a connection.
+    pub fn take_frames(&mut self, client: &Client, take: impl FnMut(Reply)) {
+        if let Some(connection) = self.engine.clients.get_mut(client.slot) {
+            connection.outbox.drain(..).for_each(take);
+        }
+    }
+
+    /// How a connection stands: closing, where there is none.
+    pub fn state(&self, client: &Client) -> State {
+        match self.engine.clients.get(client.slot) {
+            None => State { is_closing: true, ..State::default() },
+            Some(connection) => State {
+                is_blocked: connection.wait.is_some(),
+                is_closing: connection.is_closing,
+                is_stranger: !connection.is_authenticated,
+                is_subscriber: connection.subscriptions.is_any(),
+            },
+        }
+    }
+
+    /// The connections for which there is something to do after commands of others: frames to take, blocked no more,
+    /// or to be closed.
+    pub fn take_stirred(&mut self) -> Vec<Slot> {
+        self.engine.clients.take_stirred()
+    }
+
+    /// The store's time, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.engine.clock.now_ms()
+    }
+}
+
+/// A connection to a [`Redlite`]; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Client {
+    engine: Arc<Mutex<Engine>>,
+    slot: Slot,
+}
+
+impl Client {
+    /// Runs one command and returns what Redis would answer: [`Reply::Pending`] where the client is blocked now, and
+    /// [`Reply::Frames`] where not exactly one frame is there to take, as messages of channels come first.
+    ///
+    /// While it is blocked, no command is run and the answer is [`Reply::Pending`].
+    pub fn execute(&mut self, argv: &Argv) -> Reply {
+        let mut engine = lock(&self.engine);
+        engine.run(self.slot, argv);
+        engine.commit();
+        engine.take_reply(self.slot)
+    }
+
+    /// What has arrived since the last request: [`Reply::Pending`] while the client is blocked.
+    pub fn poll(&mut self) -> Reply {
+        lock(&self.engine).take_reply(self.slot)
+    }
+
+    /// Says what the client is connected from and to: CLIENT LIST shows it.
+    pub fn set_addresses(&self, addresses: Addresses) {
+        if let Some(connection) = lock(&self.engine).clients.get_mut(self.slot) {
+            connection.addresses = addresses;
+        }
+    }
+
+    /// Where it stands in the table of connections.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        lock(&self.engine).clients.remove(self.slot);
+    }
+}
+
+/// The engine stays sound where a thread panicked with it: a command that did not end is rolled back by the next.
+fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
+    engine.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
+        let mut guard = poisoned.into_inner();
+        guard.undo(&Reply::Error(b"ERR a command of the same batch was cut short: nothing of it is kept".to_vec()));
+        engine.clear_poison();
+        guard
+    })
+}
+
+#[derive(Debug)]
+struct Engine {
+    store: Store,
+    clock: Clock,
+    random: Random,
+    clients: Clients,
+}
+
+impl Engine {
+    /// Runs one command, and what it wakes.
+    fn run(&mut self, slot: Slot, argv: &Argv) {
+        if self.clients.get_mut(slot).is_none_or(|connection| connection.wait.is_some()) {
+            return;
+        }
+        let Some(mut connection) = self.clients.take(slot) else { return };
+        let now_ms = self.clock.now_ms();
+        self.store.set_now(now_ms);
+        self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
+        let outcome = self.dispatch(&mut connection, argv, now_ms);
+        self.settle(connection, outcome);
+        self.clients.mark_dirty(&mut self.store);
+        self.serve_ready(now_ms);
+    }
+
+    /// Finds the command and runs it, queues it or refuses it.
+    fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
+        let recovered = self.store.recover().map_err(Failure::from).and_then(|()| commands::find(argv));
+        let checked = recovered.and_then(|command| commands::check_state(connection, command).map(|()| command));
+        self.clients.commands_run += 1;
+        connection.active_ms = now_ms;
+        let command = match checked {
+            Ok(command) => {
+                connection.last_command = Some(command.spec.name);
+                command
+            }
+            Err(failure) => return Err(commands::reject(connection, &mut self.clients, argv, failure)),
+        };
+        if commands::is_queued(connection, command) {
+            connection.transaction.iter_mut().for_each(|transaction| transaction.queue.push(argv.clone()));
+            return Ok(Reply::Simple(b"QUEUED".to_vec()));
+        }
+        self.run_command(command, connection, argv, now_ms, None)
+    }
+
+    fn run_command(
+        &mut self,
+        command: &Command,
+        connection: &mut Connection,
+        argv: &Argv,
+        now_ms: i64,
+        ready_key: Option<&[u8]>,
+    ) -> Result<Reply, Failure> {
+        let Self { store, random, clients, .. } = self;
+        (command.run)(&mut Context { store, connection, clients, random, argv, now_ms, in_exec: false, ready_key })
+    }
+
+    /// Answers a command of `connection`, or lets the connection wait; undoes the batch where the storage failed.
+    fn settle(&mut self, mut connection: Box<Connection>, outcome: Result<Reply, Failure>) {
+        match outcome {
+            Ok(reply) => self.clients.answer(&mut connection, reply),
+            Err(Failure::Blocked(wait)) => {
+                self.clients.waits.add(connection.slot, &wait);
+                connection.wait = Some(*wait);
+            }
+            Err(failure @ Failure::Refused(_)) => self.clients.answer(&mut connection, failure.into_reply()),
+            Err(failure @ Failure::Storage(_)) => {
+                let error = self.explain(failure);
+                self.clients.answer(&mut connection, error.clone());
+                self.clients.put_back(connection);
+                return self.undo(&error);
+            }
+        }
+        self.clients.put_back(connection);
+    }
+
+    fn undo(&mut self, error: &Reply) {
+        self.store.rollback();
+        self.clients.fail_batch(error);
+    }
+
+    fn commit(&mut self) {
+        match self.store.commit() {
+            Ok(()) => self.clients.note_commit(),
+            Err(error) => self.fail(Failure::Storage(error)),
+        }
+    }
+
+    /// Undoes the batch, as this stopped it.
+    fn fail(&mut self, failure: Failure) {
+        let error = self.explain(failure);
+        self.undo(&error);
+    }
+
+    fn explain(&self, failure: Failure) -> Reply {
+        match failure {
+            Failure::Storage(error) => failure::storage_reply(&error, self.store.take_cause()),
+            other => other.into_reply(),
+        }
+    }
+
+    /// Serves those who wait for keys that have become ready. What one of them does may make others ready.
+    fn serve_ready(&mut self, now_ms: i64) {
+        loop {
+            let ready = self.store.take_ready();
+            if ready.is_empty() {
+                return;
+            }
+            for key in ready {
+                if let Err(failure) = self.serve_key(&key, now_ms) {
+                    self.fail(failure);
+                }
+                self.clients.mark_dirty(&mut self.store);
+            }
+        }
+    }
+
+    fn serve_key(&mut self, ready: &Ready, now_ms: i64) -> Result<(), Failure> {
+        let is_stream = self.store.find(ready.db, &ready.name)?.is_some_and(|key| key.kind == Type::Stream);
+        for _ in 0..self.clients.waits.count(ready.db, &ready.name) {
+            let Some(key) = self.store.find(ready.db, &ready.name)? else { break };
+            let Some(first) = self.clients.waits.rotate(ready.db, &ready.name) else { break };
+            self.serve(first, ready, key.kind, now_ms);
+        }
+        if !is_stream {
+            for slot in self.clients.waits.waiting_for(ready.db, &ready.name) {
+                self.serve(slot, ready, Type::Stream, now_ms);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs again what a connection waits with, where it waits for a key of this kind.
+    fn serve(&mut self, slot: Slot, ready: &Ready, kind: Type, now_ms: i64) {
+        let Some(mut connection) = self.clients.take(slot) else { return };
+        let Some(wait) = connection.wait.take() else {
+            return self.clients.put_back(connection);
+        };
+        let outcome = match commands::find(&wait.argv) {
+            Ok(command) if wait.kind == kind => {
+                self.run_command(command, &mut connection, &wait.argv, now_ms, Some(&ready.name))
+            }
+            Ok(_) => Err(Failure::Blocked(Box::new(wait.clone()))),
+            Err(failure) => Err(failure),
+        };
+        if let Err(Failure::Blocked(_)) = outcome {
+            connection.wait = Some(wait);
+            self.clients.put_back(connection);
+        } else {
+            self.clients.waits.remove(slot, &wait);
+            self.settle(connection, outcome);
+            self.clients.stir(slot);
+        }
+    }
+
+    fn expire_waits(&mut self) {
+        let now_ms = self.clock.now_ms();
+        while let Some(slot) = self.clients.waits.first_timed_out(now_ms) {
+            let Some(mut connection) = self.clients.take(slot) else { break };
+            if let Some(wait) = connection.wait.take() {
+                self.clients.waits.remove(slot, &wait);
+                self.clients.answer(&mut connection, wait.timed_out);
+            }
+            self.clients.put_back(connection);
+            self.clients.stir(slot);
+        }
+        if let Err(failure) = self.expire_awaited(now_ms) {
+            self.fail(failure);
+        }
+    }
+
+    /// A stream whose time is over is gone also for those who wait as consumers of its groups.
+    fn expire_awaited(&mut self, now_ms: i64) -> Result<(), Failure> {
+        self.store.set_now(now_ms);
+        self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
+        for (db, name) in self.clients.waits.keys_of_streams() {
+            self.store.find(db, &name)?;
+        }
+        self.clients.mark_dirty(&mut self.store);
+        self.serve_ready(now_ms);
+        Ok(())
+    }
+
+    /// What there is to take by an embedder: one frame as it is.
+    fn take_reply(&mut self, slot: Slot) -> Reply {
+        let Some(connection) = self.clients.get_mut(slot) else { return Reply::Closed };
+        let is_blocked = connection.wait.is_some();
+        match (connection.outbox.pop_front(), connection.outbox.is_empty()) {
+            (None, _) if is_blocked => Reply::Pending,
+            (None, _) => Reply::Frames(Vec::new()),
+            (Some(only), true) if !is_blocked => only,
+            (Some(first), _) => {
+                let pending = is_blocked.then_some(Reply::Pending);
+                Reply::Frames([first].into_iter().chain(connection.outbox.drain(..)).chain(pending).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Integration tests that need nothing but Redlite: one binary, one file a subject.
+
+mod memory;
+mod migration;
+mod older_store;
+mod vfs;
+mod vfs_log;
