@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::engine::{Client, OpenError, Redlite};
+use super::engine::{Client, Redlite};
+use super::error::{Error, OpenError};
 use resp::{Argv, Reply};
 
 /// A store with a connection to it: the everyday commands with Rust's types, and [`RedliteClient::execute`] for
@@ -11,17 +12,6 @@ use resp::{Argv, Reply};
 pub struct RedliteClient {
     store: Redlite,
     client: Client,
-}
-
-/// Why a typed call failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The store answered with this error.
-    #[error("{0}")]
-    Refused(String),
-    /// The store answered with something that the call does not expect.
-    #[error("unexpected reply: {0:?}")]
-    Unexpected(Reply),
 }
 
 impl RedliteClient {
@@ -56,65 +46,62 @@ impl RedliteClient {
         self.client.execute(&argv.into())
     }
 
-    fn call(&mut self, args: &[&[u8]]) -> Result<Reply, ClientError> {
-        match self.client.execute(&args.iter().collect()) {
-            Reply::Error(text) => Err(ClientError::Refused(String::from_utf8_lossy(&text).into_owned())),
-            reply => Ok(reply),
-        }
+    fn call(&self, args: &[&[u8]]) -> Result<Reply, Error> {
+        Error::check(self.client.run(&args.iter().collect()))
     }
 
-    fn call_integer(&mut self, args: &[&[u8]]) -> Result<i64, ClientError> {
+    fn call_integer(&self, args: &[&[u8]]) -> Result<i64, Error> {
         match self.call(args)? {
             Reply::Int(value) => Ok(value),
-            other => Err(ClientError::Unexpected(other)),
+            other => Err(Error::Unexpected(other)),
         }
     }
 
-    fn call_bytes(&mut self, args: &[&[u8]]) -> Result<Option<Vec<u8>>, ClientError> {
+    fn call_bytes(&self, args: &[&[u8]]) -> Result<Option<Vec<u8>>, Error> {
         match self.call(args)? {
             Reply::Bulk(bytes) => Ok(Some(bytes)),
             Reply::NullBulk | Reply::Null => Ok(None),
-            other => Err(ClientError::Unexpected(other)),
+            other => Err(Error::Unexpected(other)),
         }
     }
 
     /// `SET key value`
     ///
     /// # Errors
-    /// [`ClientError`] where the store refuses.
-    pub fn set(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), ClientError> {
+    /// [`Error`] where the store refuses.
+    pub fn set(&self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<(), Error> {
         self.call(&[b"SET", key.as_ref(), value.as_ref()]).map(drop)
     }
 
     /// `GET key`
     ///
     /// # Errors
-    /// [`ClientError`] where the key holds no string.
-    pub fn get(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, ClientError> {
+    /// [`Error`] where the key holds no string.
+    pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, Error> {
         self.call_bytes(&[b"GET", key.as_ref()])
     }
 
     /// `DEL key`; true where it was there.
     ///
     /// # Errors
-    /// [`ClientError`] where the store refuses.
-    pub fn del(&mut self, key: impl AsRef<[u8]>) -> Result<bool, ClientError> {
+    /// [`Error`] where the store refuses.
+    pub fn del(&self, key: impl AsRef<[u8]>) -> Result<bool, Error> {
         Ok(self.call_integer(&[b"DEL", key.as_ref()])? == 1)
     }
 
     /// `INCRBY key by`; the new value.
     ///
     /// # Errors
-    /// [`ClientError`] where the value is no integer or would overflow.
-    pub fn incr_by(&mut self, key: impl AsRef<[u8]>, by: i64) -> Result<i64, ClientError> {
+    /// [`Error`] where the value is no integer or would overflow.
+    pub fn incr_by(&self, key: impl AsRef<[u8]>, by: i64) -> Result<i64, Error> {
         self.call_integer(&[b"INCRBY", key.as_ref(), by.to_string().as_bytes()])
     }
 
     /// `PEXPIRE key ttl_ms`; true where the key was there.
     ///
     /// # Errors
-    /// [`ClientError`] where the time is out of range.
-    pub fn expire_ms(&mut self, key: impl AsRef<[u8]>, ttl_ms: i64) -> Result<bool, ClientError> {
+    /// [`Error`] where the time is out of range.
+    pub fn expire_ms(&self, key: impl AsRef<[u8]>, ttl_ms: i64) -> Result<bool, Error> {
         Ok(self.call_integer(&[b"PEXPIRE", key.as_ref(), ttl_ms.to_string().as_bytes()])? == 1)
     }
 }

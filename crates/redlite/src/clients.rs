@@ -9,7 +9,7 @@ use super::waits::{Wait, Waits};
 use resp::{Argv, Reply};
 
 /// Where a connection stands in the table of connections. Another one may get it once this one is gone.
-pub type Slot = usize;
+pub(crate) type Slot = usize;
 
 /// What a connection remembers.
 #[derive(Debug)]
@@ -286,6 +286,7 @@ impl Clients {
     }
 
     /// The connections that were stirred since this was last asked.
+    #[cfg(feature = "server")]
     pub fn take_stirred(&mut self) -> Vec<Slot> {
         let stirred = std::mem::take(&mut self.stirred);
         stirred.iter().for_each(|&slot| self.get_mut(slot).into_iter().for_each(|it| it.is_stirred = false));

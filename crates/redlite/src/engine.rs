@@ -1,23 +1,21 @@
 //! One command from request to reply: found, run or queued, committed, and whoever it wakes served.
 
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::ErrorCode;
-
 use super::clients::{Addresses, Clients, Connection, Slot};
 use super::commands::{self, Command, Context};
-use super::env::{Clock, Env, Random};
+use super::env::{Clock, Random};
+use super::error::{Error, OpenError};
 use super::failure::{self, Failure};
-use super::store::{FileOptions, Ready, Store, Type};
-use super::vfs::{DiskStorage, Storage};
+use super::options::{Limits, Options};
+use super::store::{Ready, Store, Type};
 use resp::{Argv, Reply};
 
 /// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
 #[derive(Clone, Debug)]
 pub struct Redlite {
-    engine: Arc<Mutex<Engine>>,
+    pub(super) engine: Arc<Mutex<Engine>>,
 }
 
 /// What is known of a key without its value.
@@ -33,119 +31,29 @@ pub struct KeyFacts {
     pub expires_ms: Option<i64>,
 }
 
-/// Why a store cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// SQLite refuses the file.
-    #[error("cannot open the store: {0}")]
-    Sqlite(rusqlite::Error),
-    /// The file is not as it was written. It is left as it is.
-    #[error("the file is damaged: {0}")]
-    Damaged(String),
-    /// The disk, or whatever else holds the file, fails.
-    #[error("cannot open the store: {0}")]
-    Storage(String),
-    /// The file is a database of another program, or none.
-    #[error("the file is something else than a store of Redlite")]
-    Foreign,
-    /// A store is open once at a time.
-    #[error("the store is open already, in this process or another")]
-    InUse,
-    /// The file is from before there were checksums, and the copy of it that has some needs room: about this many bytes
-    /// beside the file, until it takes the file's place. The file is left as it is.
-    #[error(
-        "the store in the file has no checksums yet: a copy that has some takes about {bytes} bytes, and the disk has \
-         no room for them"
-    )]
-    NoRoom {
-        /// That many.
-        bytes: u64,
-    },
-    /// The file holds a store of another version.
-    #[error("the store in the file has schema version {found}, and this version reads {expected}")]
-    Version {
-        /// What the file says.
-        found: i64,
-        /// What this version writes.
-        expected: i64,
-    },
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => OpenError::Foreign,
-            Some(ErrorCode::DatabaseBusy) => OpenError::InUse,
-            Some(ErrorCode::OutOfMemory) => OpenError::Storage("out of memory".to_owned()),
-            _ => OpenError::Sqlite(error),
-        }
-    }
-}
-
-impl OpenError {
-    /// As this, with the reason that the storage gave.
-    pub(super) fn with_cause(self, cause: Option<io::Error>) -> Self {
-        let OpenError::Sqlite(error) = &self else { return self };
-        let is_damage = error.sqlite_error().is_some_and(|sqlite| failure::is_damage(*sqlite));
-        match cause {
-            Some(cause) if is_damage => OpenError::Damaged(cause.to_string()),
-            None if is_damage => OpenError::Damaged(error.to_string()),
-            Some(cause) => OpenError::Storage(cause.to_string()),
-            None => self,
-        }
-    }
-}
-
 impl Redlite {
-    /// Opens the store in the file at `path`, which is made where it is missing. One from before there were checksums
-    /// is replaced with a copy that has some, which takes a while the first time.
+    /// Opens the store in the file at `path` with the usual [`Options`]. The file is made where it is missing.
     ///
     /// # Errors
-    /// [`OpenError`] where the file cannot be opened or is no store.
+    /// As [`Options::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open_with(path, Env::system())
+        Options::new().open(path)
     }
 
-    /// Opens an empty store that lives as long as its last handle.
+    /// Opens an empty store that lives as long as its last handle, with the usual [`Options`].
     ///
     /// # Errors
-    /// [`OpenError`] where SQLite has no memory.
+    /// As [`Options::open_in_memory`].
     pub fn open_in_memory() -> Result<Self, OpenError> {
-        Self::open_in_memory_with(Env::system())
+        Options::new().open_in_memory()
     }
 
-    /// As [`Redlite::open`], with this clock and randomness.
-    ///
-    /// # Errors
-    /// As [`Redlite::open`].
-    pub fn open_with(path: impl AsRef<Path>, env: Env) -> Result<Self, OpenError> {
-        Self::open_on(Arc::new(DiskStorage), path, FileOptions::default(), env)
-    }
-
-    /// As [`Redlite::open_with`], of a file in `storage`.
-    ///
-    /// # Errors
-    /// As [`Redlite::open`].
-    pub fn open_on(
-        storage: Arc<dyn Storage>,
-        name: impl AsRef<Path>,
-        options: FileOptions,
-        env: Env,
-    ) -> Result<Self, OpenError> {
-        Ok(Self::new(Store::open_on(storage, name.as_ref(), options)?, env))
-    }
-
-    /// As [`Redlite::open_in_memory`], with this clock and randomness.
-    ///
-    /// # Errors
-    /// As [`Redlite::open_in_memory`].
-    pub fn open_in_memory_with(env: Env) -> Result<Self, OpenError> {
-        Ok(Self::new(Store::open_memory()?, env))
-    }
-
-    fn new(store: Store, env: Env) -> Self {
-        let engine = Engine { store, clock: env.clock, random: env.random, clients: Clients::default() };
-        Self { engine: Arc::new(Mutex::new(engine)) }
+    pub(super) fn new(store: Store, options: Options) -> Self {
+        let Options { clock, random, password, limits, .. } = options;
+        let mut clients = Clients::default();
+        clients.password = password;
+        let random = random.unwrap_or_else(Random::from_system);
+        Self { engine: Arc::new(Mutex::new(Engine { store, clock, random, limits, clients })) }
     }
 
     /// A connection to the store: its own database number, protocol, transaction and subscriptions.
@@ -161,16 +69,6 @@ impl Redlite {
     /// one that has to send AUTH or HELLO first.
     pub fn set_password(&self, password: Option<Vec<u8>>) {
         lock(&self.engine).clients.password = password;
-    }
-
-    /// Takes random picks from another sequence from now on.
-    pub fn set_random(&self, random: Random) {
-        lock(&self.engine).random = random;
-    }
-
-    /// Forgets every connection, and what CONFIG has set, as a restart does. The [`Client`]s must be dropped before.
-    pub fn forget_clients(&self) {
-        lock(&self.engine).clients = Clients::default();
     }
 
     /// Empties every database, fast: what FLUSHALL does.
@@ -229,17 +127,8 @@ impl Redlite {
         done.map_err(|error| OpenError::from(error).with_cause(store.take_cause()))
     }
 
-    /// Writes everything that is stored into a new file, as the last version without checksums left it when it was
-    /// killed: for tests of what opening such a file does.
-    ///
-    /// # Errors
-    /// Where the store cannot be read, or the file not be written.
-    pub fn write_unchecked(&self, storage: Arc<dyn Storage>, name: impl AsRef<Path>) -> Result<(), OpenError> {
-        let store = &mut lock(&self.engine).store;
-        store.write_unchecked(&storage, name.as_ref()).map_err(|error| error.with_cause(store.take_cause()))
-    }
-
     /// True where a commit would wait for a disk: it is worth to take in first whatever else there is to run.
+    #[cfg(feature = "server")]
     pub(super) fn has_to_sync(&self) -> bool {
         lock(&self.engine).store.has_to_sync()
     }
@@ -248,31 +137,6 @@ impl Redlite {
     /// committed together.
     pub fn batch(&self) -> Batch<'_> {
         Batch { engine: lock(&self.engine) }
-    }
-
-    /// Puts off commits until [`Redlite::end_deferral`], for whoever runs many commands of which only all together count.
-    /// What fails the storage, or panics, undoes all of them, and their replies were not true.
-    pub fn defer_commits(&self) {
-        lock(&self.engine).store.defer_commits();
-    }
-
-    /// False where some of what was put off is undone already.
-    pub fn is_whole(&self) -> bool {
-        lock(&self.engine).store.is_whole()
-    }
-
-    /// Commits what was put off, and each command by itself again: true where that is everything that was replied to,
-    /// false where some of it was undone.
-    pub fn end_deferral(&self) -> bool {
-        let store = &mut lock(&self.engine).store;
-        store.end_deferral().inspect_err(|_| store.rollback()).unwrap_or(false)
-    }
-
-    /// Undoes what was put off, and commits each command by itself again: true where the store is as it was before, false
-    /// where that is not the faster way, or fails: then [`Redlite::end_deferral`] says what has become of it.
-    pub fn undo_deferral(&self) -> bool {
-        let store = &mut lock(&self.engine).store;
-        store.undo_deferral().inspect_err(|_| store.rollback()).unwrap_or(false)
     }
 
     /// Ends the waits of blocked connections whose time is over. To be called after a manual clock has moved, and with
@@ -358,7 +222,8 @@ impl Batch<'_> {
 
     /// The connections for which there is something to do after commands of others: frames to take, blocked no more,
     /// or to be closed.
-    pub fn take_stirred(&mut self) -> Vec<Slot> {
+    #[cfg(feature = "server")]
+    pub(crate) fn take_stirred(&mut self) -> Vec<Slot> {
         self.engine.clients.take_stirred()
     }
 
@@ -381,10 +246,23 @@ impl Client {
     ///
     /// While it is blocked, no command is run and the answer is [`Reply::Pending`].
     pub fn execute(&mut self, argv: &Argv) -> Reply {
+        self.run(argv)
+    }
+
+    /// As [`Client::execute`], for commands that leave the connection as it is.
+    pub(super) fn run(&self, argv: &Argv) -> Reply {
         let mut engine = lock(&self.engine);
         engine.run(self.slot, argv);
         engine.commit();
         engine.take_reply(self.slot)
+    }
+
+    /// As [`Client::execute`], of anything that makes arguments, such as an array of strings.
+    ///
+    /// # Errors
+    /// The error that the command is answered.
+    pub fn request(&mut self, argv: impl Into<Argv>) -> Result<Reply, Error> {
+        Error::check(self.execute(&argv.into()))
     }
 
     /// What has arrived since the last request: [`Reply::Pending`] while the client is blocked.
@@ -400,7 +278,8 @@ impl Client {
     }
 
     /// Where it stands in the table of connections.
-    pub fn slot(&self) -> Slot {
+    #[cfg(feature = "server")]
+    pub(super) fn slot(&self) -> Slot {
         self.slot
     }
 }
@@ -412,7 +291,7 @@ impl Drop for Client {
 }
 
 /// The engine stays sound where a thread panicked with it: a command that did not end is rolled back by the next.
-fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
+pub(super) fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
     engine.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
         let mut guard = poisoned.into_inner();
         guard.undo(&Reply::Error(b"ERR a command of the same batch was cut short: nothing of it is kept".to_vec()));
@@ -422,11 +301,12 @@ fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
 }
 
 #[derive(Debug)]
-struct Engine {
-    store: Store,
+pub(super) struct Engine {
+    pub store: Store,
     clock: Clock,
-    random: Random,
-    clients: Clients,
+    pub random: Random,
+    limits: Limits,
+    pub clients: Clients,
 }
 
 impl Engine {
@@ -448,6 +328,7 @@ impl Engine {
     /// Finds the command and runs it, queues it or refuses it.
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
         let recovered = self.store.recover().map_err(Failure::from).and_then(|()| commands::find(argv));
+        let recovered = recovered.and_then(|command| self.limits.check(argv).map(|()| command));
         let checked = recovered.and_then(|command| commands::check_state(connection, command).map(|()| command));
         self.clients.commands_run += 1;
         connection.active_ms = now_ms;
@@ -473,8 +354,10 @@ impl Engine {
         now_ms: i64,
         ready_key: Option<&[u8]>,
     ) -> Result<Reply, Failure> {
-        let Self { store, random, clients, .. } = self;
-        (command.run)(&mut Context { store, connection, clients, random, argv, now_ms, in_exec: false, ready_key })
+        let Self { store, random, limits, clients, .. } = self;
+        let limits = *limits;
+        let in_exec = false;
+        (command.run)(&mut Context { store, connection, clients, random, limits, argv, now_ms, in_exec, ready_key })
     }
 
     /// Answers a command of `connection`, or lets the connection wait; undoes the batch where the storage failed.

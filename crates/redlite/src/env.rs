@@ -7,26 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// Where a store takes its time and its random picks from.
-#[derive(Clone, Debug)]
-pub struct Env {
-    /// What time it is.
-    pub clock: Clock,
-    /// Where SPOP and its like take their picks from.
-    pub random: Random,
-}
-
-impl Env {
-    /// The machine's clock and fresh randomness: what an application wants.
-    pub fn system() -> Self {
-        Self { clock: Clock::System, random: Random::from_system() }
-    }
-}
-
 /// Tells the time, in milliseconds since 1970.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The machine's.
+    #[default]
     System,
     /// One that stands still until it is moved; its clones move with it.
     Manual(Arc<AtomicI64>),

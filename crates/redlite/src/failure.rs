@@ -42,7 +42,7 @@ impl Failure {
 /// Redis answers MISCONF where it cannot write to its append-only file (`writeCommandsDeniedByDiskError`); here nothing
 /// of the command was done.
 pub(super) fn storage_reply(error: &rusqlite::Error, cause: Option<io::Error>) -> Reply {
-    let Some(sqlite) = error.sqlite_error() else { return Reply::error(format!("ERR storage: {error}")) };
+    let Some(sqlite) = error.sqlite_error() else { return Reply::error(format!("{}: {error}", texts::STORAGE)) };
     let cause = cause.map_or_else(|| error.to_string(), |cause| cause.to_string());
     let cause = cause.replace(['\r', '\n'], " ");
     let is_write = matches!(
@@ -56,10 +56,10 @@ pub(super) fn storage_reply(error: &rusqlite::Error, cause: Option<io::Error>) -
     Reply::error(match sqlite.code {
         ErrorCode::DiskFull => format!("MISCONF Errors writing to the store: {cause}"),
         _ if is_write => format!("MISCONF Errors writing to the store: {cause}"),
-        _ if is_damage(*sqlite) => format!("ERR storage: data is damaged: {cause}"),
-        ErrorCode::OutOfMemory => "ERR storage: out of memory".to_owned(),
-        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => format!("ERR storage: {cause}"),
-        _ => format!("ERR storage: {error}"),
+        _ if is_damage(*sqlite) => format!("{}: {cause}", texts::DAMAGED),
+        ErrorCode::OutOfMemory => texts::OUT_OF_MEMORY.to_owned(),
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen => format!("{}: {cause}", texts::STORAGE),
+        _ => format!("{}: {error}", texts::STORAGE),
     })
 }
 
@@ -87,7 +87,12 @@ pub(super) mod texts {
     pub const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
     pub const NOT_FLOAT: &str = "ERR value is not a valid float";
     pub const NO_SUCH_KEY: &str = "ERR no such key";
+    pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
     pub const INDEX_OUT_OF_RANGE: &str = "ERR index out of range";
     pub const MUST_BE_POSITIVE: &str = "ERR value is out of range, must be positive";
+    /// How the errors of the storage begin: Redis has none of these.
+    pub const STORAGE: &str = "ERR storage";
+    pub const DAMAGED: &str = "ERR storage: data is damaged";
+    pub const OUT_OF_MEMORY: &str = "ERR storage: out of memory";
     pub const SAME_OBJECT: &str = "ERR source and destination objects are the same";
 }

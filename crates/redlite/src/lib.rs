@@ -32,21 +32,31 @@ mod commands;
 mod config;
 mod engine;
 pub mod env;
+mod error;
 mod failure;
 mod glob;
 mod long_double;
 mod number;
+mod options;
 mod qsort;
+#[cfg(feature = "search")]
 pub mod search;
 #[cfg(feature = "server")]
 pub mod server;
 mod store;
 mod stream_id;
+#[cfg(feature = "testing")]
+mod testing;
+#[cfg(feature = "testing")]
 pub mod vfs;
+#[cfg(not(feature = "testing"))]
+mod vfs;
 mod waits;
 
-pub use client::{ClientError, RedliteClient};
-pub use clients::{Addresses, Slot};
-pub use engine::{Batch, Client, KeyFacts, OpenError, Redlite, State};
+pub use client::RedliteClient;
+pub use clients::Addresses;
+pub use engine::{Batch, Client, KeyFacts, Redlite, State};
+pub use error::{Error, OpenError};
+pub use options::Options;
 pub use resp::{Argv, Reply};
-pub use store::{Durability, FileOptions};
+pub use store::Durability;

@@ -111,6 +111,24 @@ impl<A: AsRef<[u8]>, const N: usize> From<[A; N]> for Argv {
     }
 }
 
+impl<A: AsRef<[u8]>> From<&[A]> for Argv {
+    fn from(args: &[A]) -> Self {
+        args.iter().collect()
+    }
+}
+
+impl<A: AsRef<[u8]>> From<Vec<A>> for Argv {
+    fn from(args: Vec<A>) -> Self {
+        args.iter().collect()
+    }
+}
+
+impl From<&Argv> for Argv {
+    fn from(argv: &Argv) -> Self {
+        argv.clone()
+    }
+}
+
 impl fmt::Debug for Argv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, arg) in self.iter().enumerate() {

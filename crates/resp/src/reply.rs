@@ -1,21 +1,23 @@
+#[cfg(feature = "serde")]
 use serde::{Deserialize, Serialize};
 
 /// One reply, with everything that RESP2 and RESP3 can say about it.
 ///
 /// Two replies are equal only where a client could not tell them apart: a null bulk is not a null array, a
 /// simple string is not a bulk string, and a double is its text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
 pub enum Reply {
     /// `+OK`
-    Simple(#[serde(with = "serde_bytes")] Vec<u8>),
+    Simple(#[cfg_attr(feature = "serde", serde(with = "serde_bytes"))] Vec<u8>),
     /// `-ERR unknown command`
-    Error(#[serde(with = "serde_bytes")] Vec<u8>),
+    Error(#[cfg_attr(feature = "serde", serde(with = "serde_bytes"))] Vec<u8>),
     /// `!21\r\n…`, RESP3's error of any bytes
-    BulkError(#[serde(with = "serde_bytes")] Vec<u8>),
+    BulkError(#[cfg_attr(feature = "serde", serde(with = "serde_bytes"))] Vec<u8>),
     /// `:1`
     Int(i64),
     /// `$5\r\nhello`
-    Bulk(#[serde(with = "serde_bytes")] Vec<u8>),
+    Bulk(#[cfg_attr(feature = "serde", serde(with = "serde_bytes"))] Vec<u8>),
     /// `$-1`, RESP2's missing string
     NullBulk,
     /// `*-1`, RESP2's missing array
@@ -23,17 +25,17 @@ pub enum Reply {
     /// `_`, RESP3's only null
     Null,
     /// `,1.5` with its text as it was sent
-    Double(#[serde(with = "serde_bytes")] Vec<u8>),
+    Double(#[cfg_attr(feature = "serde", serde(with = "serde_bytes"))] Vec<u8>),
     /// `#t`
     Bool(bool),
     /// `(3492890328409238509324850943850943825024385` with its text as it was sent
-    BigNumber(#[serde(with = "serde_bytes")] Vec<u8>),
+    BigNumber(#[cfg_attr(feature = "serde", serde(with = "serde_bytes"))] Vec<u8>),
     /// `=15\r\ntxt:Some string`
     Verbatim {
         /// Three bytes that name the text's format, such as `txt` or `mkd`.
         format: [u8; 3],
         /// What follows the colon.
-        #[serde(with = "serde_bytes")]
+        #[cfg_attr(feature = "serde", serde(with = "serde_bytes"))]
         text: Vec<u8>,
     },
     /// `*2`
@@ -58,8 +60,9 @@ pub enum Reply {
 }
 
 /// What sort of reply a [`Reply`] is, without its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[allow(missing_docs)] // each is the variant of `Reply` of the same name
 pub enum Kind {
     Simple,

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{call, is_word};
-use redlite::env::Env;
 use redlite::vfs::{File, FileKind, Storage};
-use redlite::{Client, FileOptions, OpenError, Redlite};
+use redlite::{Client, OpenError, Options, Redlite};
 use resp::{Argv, Reply};
 
 /// A Redlite that is wrong under faults.
@@ -69,7 +68,7 @@ impl Request<'_> {
 pub(in crate::targets) type FileSlip = fn(&mut dyn File, FileKind, Request<'_>) -> io::Result<()>;
 
 /// Opens the store, or does not.
-pub(in crate::targets) type Open = fn(Arc<dyn Storage>, &Path, FileOptions, Env) -> Result<Redlite, OpenError>;
+pub(in crate::targets) type Open = fn(Arc<dyn Storage>, &Path, &Options) -> Result<Redlite, OpenError>;
 
 /// What stands between a store and its files.
 #[derive(Clone, Copy)]
@@ -81,7 +80,7 @@ pub(in crate::targets) struct Slip {
 impl Slip {
     /// As it should be.
     pub const NONE: Slip = Slip {
-        open: |storage, name, options, env| Redlite::open_on(storage, name, options, env),
+        open: |storage, name, options| options.open_on(storage, name),
         file: |file, _, request| request.run(file),
     };
 
@@ -98,26 +97,21 @@ fn panic_at_failure(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn panic_at_refusal(
-    storage: Arc<dyn Storage>,
-    name: &Path,
-    options: FileOptions,
-    env: Env,
-) -> Result<Redlite, OpenError> {
-    let opened = Redlite::open_on(storage, name, options, env);
+fn panic_at_refusal(storage: Arc<dyn Storage>, name: &Path, options: &Options) -> Result<Redlite, OpenError> {
+    let opened = options.open_on(storage, name);
     assert!(!matches!(opened, Err(OpenError::Storage(_))), "the storage failed");
     opened
 }
 
-fn throw_away(storage: Arc<dyn Storage>, name: &Path, options: FileOptions, env: Env) -> Result<Redlite, OpenError> {
-    let opened = Redlite::open_on(Arc::clone(&storage), name, options, env.clone());
+fn throw_away(storage: Arc<dyn Storage>, name: &Path, options: &Options) -> Result<Redlite, OpenError> {
+    let opened = options.open_on(Arc::clone(&storage), name);
     if matches!(opened, Ok(_) | Err(OpenError::InUse)) || !is_unchecked(&*storage, name).unwrap_or(false) {
         return opened;
     }
     for file in [name, &name.with_extension("db-wal")] {
         storage.delete(file, true).map_err(|error| OpenError::Storage(error.to_string()))?;
     }
-    Redlite::open_on(storage, name, options, env)
+    options.open_on(storage, name)
 }
 
 /// True for a file whose pages have no room for checksums. <https://www.sqlite.org/fileformat2.html#the_database_header>

@@ -18,9 +18,9 @@ use super::server::Lease;
 use super::{Session, Target, TargetError, TargetOptions, cursor, describe_count};
 use crate::diff::{Entry, Keyspace};
 use crate::trace::{Act, Header, Op, TargetInfo};
-use redlite::env::{Clock, Env, Random};
+use redlite::env::{Clock, Random};
 use redlite::vfs::Storage;
-use redlite::{Client, FileOptions, OpenError, Redlite};
+use redlite::{Client, OpenError, Options, Redlite};
 use resp::{Argv, Reply};
 
 /// How many notes a session keeps.
@@ -113,7 +113,7 @@ pub(super) enum Place {
         /// The file's name.
         name: PathBuf,
         /// How it is opened.
-        options: FileOptions,
+        options: Box<Options>,
         /// What opens it.
         open: Open,
     },
@@ -137,11 +137,11 @@ impl Place {
     /// Opens the store, at this clock.
     pub(super) fn open(&self, clock: &Clock) -> Result<Redlite, OpenError> {
         // Picks at random are compared as what they are; the seed only makes a run repeatable.
-        let env = Env { clock: clock.clone(), random: Random::seeded(0) };
+        let at_clock = |options: &Options| options.clone().clock(clock.clone()).random(Random::seeded(0));
         match self {
-            Place::File(file) => Redlite::open_with(file, env),
-            Place::Memory => Redlite::open_in_memory_with(env),
-            Place::Storage { storage, name, options, open } => open(Arc::clone(storage), name, *options, env),
+            Place::File(file) => at_clock(&Options::new()).open(file),
+            Place::Memory => at_clock(&Options::new()).open_in_memory(),
+            Place::Storage { storage, name, options, open } => open(Arc::clone(storage), name, &at_clock(options)),
         }
     }
 

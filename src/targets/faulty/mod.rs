@@ -30,16 +30,19 @@ use crate::faults::{self, Drop as ConnectionDrop, Fault, PENDING_LOST, Plan, Upk
 use crate::seed::{FNV_START, fnv1a};
 use crate::trace::text::format_op;
 use crate::trace::{Act, FaultSpec, Header, Op, TargetInfo};
-use redlite::env::{Env, Random};
+use redlite::env::Random;
 use redlite::vfs::{
     AllocationPlan, AllocatorInUse, Call as DiskCall, Fate, Image, SimulatedDisk, Storage, allocations,
     fail_allocations,
 };
-use redlite::{Client, Durability, FileOptions, OpenError, Redlite};
+use redlite::{Client, Durability, OpenError, Options};
 use resp::Reply;
 
 /// The database's file on the simulated disk.
 const FILE: &str = "store.db";
+
+/// Bytes of a page of a store where a trace does not say something else.
+const PAGE_BYTES: u32 = 4096;
 
 /// How often a store is opened while faults strike that; then they are lifted.
 const REOPENS_MAX: usize = 16;
@@ -183,9 +186,9 @@ impl FaultySession {
     /// The same with `execute` between a trace and the store, and `slip` between the store and its files.
     fn open(settings: Settings, execute: Execute, slip: Slip, header: &Header) -> Result<Self, TargetError> {
         let board = Arc::new(Mutex::new(Board::default()));
-        let page_bytes = FileOptions::default().page_bytes;
+        let page_bytes = PAGE_BYTES;
         let options = file_options(settings, page_bytes);
-        let disk = SimulatedDisk::from(empty_image(options)?);
+        let disk = SimulatedDisk::from(empty_image(page_bytes)?);
         let inner = EmbeddedSession::open(place(&disk, slip, options), execute, header)?;
         hook(&disk, &board);
         let (is_fresh, is_lying, lists_calls) = (true, false, false);
@@ -214,7 +217,7 @@ impl FaultySession {
         *self.board() = Board::default();
         (self.ops, self.is_fresh, self.is_lying, self.refused) = (0, true, false, None);
         self.inner.clock.set(header.start_ms);
-        self.make(first_page_bytes(ops).unwrap_or(FileOptions::default().page_bytes))
+        self.make(first_page_bytes(ops).unwrap_or(PAGE_BYTES))
     }
 
     /// A new disk with an empty store.
@@ -222,7 +225,7 @@ impl FaultySession {
         let options = file_options(self.settings, page_bytes);
         // Nobody reads the old one any more: what its store would write as it is closed is not to be struck, either.
         self.disk.kill();
-        self.disk = SimulatedDisk::from(empty_image(options)?);
+        self.disk = SimulatedDisk::from(empty_image(page_bytes)?);
         self.page_bytes = page_bytes;
         self.disk.set_trace(self.lists_calls);
         self.told_delay_us = 0;
@@ -577,8 +580,9 @@ fn hook(disk: &SimulatedDisk, board: &Arc<Mutex<Board>>) {
     disk.set_hook(move |call, _| lock(&board).decide(call));
 }
 
-fn place(disk: &SimulatedDisk, slip: Slip, options: FileOptions) -> Place {
-    Place::Storage { storage: storage(disk, slip), name: PathBuf::from(FILE), options, open: slip.open }
+fn place(disk: &SimulatedDisk, slip: Slip, options: Options) -> Place {
+    let (storage, name, options) = (storage(disk, slip), PathBuf::from(FILE), Box::new(options));
+    Place::Storage { storage, name, options, open: slip.open }
 }
 
 /// The disk as one process has it.
@@ -586,13 +590,13 @@ fn storage(disk: &SimulatedDisk, slip: Slip) -> Arc<dyn Storage> {
     Arc::new(Slipping { inner: Arc::new(disk.for_process()), slip: slip.file })
 }
 
-fn file_options(settings: Settings, page_bytes: u32) -> FileOptions {
+fn file_options(settings: Settings, page_bytes: u32) -> Options {
     let durability = match settings.sync {
         Sync::Full => Durability::Full,
         Sync::Normal => Durability::Normal,
         Sync::Off => Durability::Off,
     };
-    FileOptions { durability, verify: settings.verify, page_bytes }
+    Options::new().durability(durability).verify(settings.verify).page_bytes(page_bytes)
 }
 
 /// The size of a page that ops begin with.
@@ -605,17 +609,17 @@ fn first_page_bytes(ops: &[Op]) -> Option<u32> {
 }
 
 /// A disk with an empty store and nothing pending: made once, as that takes longer than opening it.
-fn empty_image(options: FileOptions) -> Result<Image, TargetError> {
+fn empty_image(page_bytes: u32) -> Result<Image, TargetError> {
     static MADE: Mutex<BTreeMap<u32, Image>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(image) = made.get(&options.page_bytes) {
+    if let Some(image) = made.get(&page_bytes) {
         return Ok(image.clone());
     }
     let disk = SimulatedDisk::default();
-    let options = FileOptions { durability: Durability::Full, ..options };
-    drop(Redlite::open_on(Arc::new(disk.clone()), FILE, options, Env::system()).map_err(|source| failed(&source))?);
+    let options = Options::new().page_bytes(page_bytes);
+    drop(options.open_on(Arc::new(disk.clone()), FILE).map_err(|source| failed(&source))?);
     disk.crash(|_| Fate::Keep);
-    made.insert(options.page_bytes, disk.image());
+    made.insert(page_bytes, disk.image());
     Ok(disk.image())
 }
 

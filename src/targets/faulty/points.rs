@@ -3,14 +3,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{FaultySession, Settings, file_options, hook, lock, place};
+use super::{FaultySession, PAGE_BYTES, Settings, file_options, hook, lock, place};
 use crate::diff::Keyspace;
 use crate::faults::Fates;
 use crate::targets::TargetError;
 use crate::targets::canary::storage::Slip;
 use crate::targets::embedded::{EmbeddedSession, Execute, caught};
 use crate::trace::{Header, Op};
-use redlite::FileOptions;
 use redlite::env::Random;
 use redlite::vfs::{self, CallKind, Fate, Image, Injection, Pending, SECTOR, SimulatedDisk, draw_fates};
 use resp::Reply;
@@ -152,7 +151,7 @@ impl Point {
     pub fn recover(&self, fates: Fates, settings: Settings, header: &Header) -> Result<Recovered, TargetError> {
         let mut image = self.image.clone();
         image.crash(&mut choose(fates));
-        let options = file_options(settings, FileOptions::default().page_bytes);
+        let options = file_options(settings, PAGE_BYTES);
         let place = place(&SimulatedDisk::from(image), self.slip, options);
         let mut session = match caught(|| EmbeddedSession::open(place, Arc::clone(&self.execute), header)) {
             Some(Ok(session)) => session,

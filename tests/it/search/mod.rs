@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use naive::{Hash, Index, Kind, Question, lower, number};
-use redlite::env::{Clock, Env, Random};
+use redlite::Client;
+use redlite::env::{Clock, Random};
 use redlite::search::query::{self, Node};
-use redlite::{Client, Redlite};
 use redlite_dst::generate::{Generator, Options, group};
 use redlite_dst::seed::Seed;
 use redlite_dst::trace::{Act, START_MS};
@@ -46,8 +46,8 @@ struct Tally {
 impl World {
     fn new() -> Self {
         let clock = Clock::manual(START_MS);
-        let env = Env { clock: clock.clone(), random: Random::seeded(1) };
-        let store = Redlite::open_in_memory_with(env).expect("SQLite has memory");
+        let options = redlite::Options::new().clock(clock.clone()).random(Random::seeded(1));
+        let store = options.open_in_memory().expect("SQLite has memory");
         Self { client: store.client(), clock, indexes: BTreeMap::new(), tally: Tally::default() }
     }
 

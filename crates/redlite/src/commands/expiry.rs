@@ -164,8 +164,8 @@ fn to_seconds(ms: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::super::transcript::{check, check_on};
-    use crate::Redlite;
-    use crate::env::{Clock, Env, Random};
+    use crate::Options;
+    use crate::env::{Clock, Random};
 
     #[test]
     fn times_are_told_in_four_ways() {
@@ -291,8 +291,8 @@ mod tests {
     #[test]
     fn a_key_is_there_until_the_clock_is_past_its_expiry() {
         let clock = Clock::manual(1_700_000_000_000);
-        let env = Env { clock: clock.clone(), random: Random::seeded(1) };
-        let store = Redlite::open_in_memory_with(env).expect("SQLite has memory");
+        let options = Options::new().clock(clock.clone()).random(Random::seeded(1));
+        let store = options.open_in_memory().expect("SQLite has memory");
         let mut client = store.client();
         check_on(&mut client, "> PSETEX k 10 v\nOK\n> HSET h f v\n1\n> PEXPIRE h 10\n1");
         clock.advance(10);

@@ -1,8 +1,8 @@
 //! LCS: the longest common subsequence of two strings.
 
-use super::strings::STRING_BYTES_MAX;
 use super::{Context, Outcome};
 use crate::failure::{Failure, refuse, texts};
+use crate::options::Limits;
 use resp::Reply;
 
 /// Cells of a table that are worked out at once.
@@ -58,7 +58,7 @@ pub(super) fn lcs(context: &mut Context<'_>) -> Outcome {
     }
     let options = Options::parse(context)?;
     let [left, right] = &strings;
-    let table = Table::new(left, right)?;
+    let table = Table::new(context.limits, left, right)?;
     if options.is_length {
         return Ok(Reply::Int(table.length as i64));
     }
@@ -117,9 +117,9 @@ struct Table {
 
 impl Table {
     /// Refuses strings whose table would be too large in Redis, as Redis does.
-    fn new(left: &[u8], right: &[u8]) -> Result<Self, Failure> {
+    fn new(limits: Limits, left: &[u8], right: &[u8]) -> Result<Self, Failure> {
         let cells = (right.len() + 1).saturating_mul(left.len() + 1);
-        if cells > STRING_BYTES_MAX / size_of::<u32>() {
+        if cells > limits.string_bytes_max / size_of::<u32>() {
             return refuse("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
         }
         let width = right.len().div_ceil(WORD_BITS);
@@ -208,6 +208,7 @@ mod tests {
     use super::super::transcript::check;
     use super::{Table, WORD_BITS};
     use crate::env::Random;
+    use crate::options::Limits;
 
     /// The length by the definition, one cell at a time.
     fn length_by_cells(left: &[u8], right: &[u8]) -> usize {
@@ -229,8 +230,8 @@ mod tests {
             for letters in [1, 2, 4, 200] {
                 let mut draw = |length| (0..length).map(|_| random.below(letters) as u8).collect::<Vec<u8>>();
                 let (left, right) = (draw(100), draw(right_length));
-                let table =
-                    Table::new(&left, &right).unwrap_or_else(|_| panic!("a table of {right_length} is refused"));
+                let table = Table::new(Limits::default(), &left, &right)
+                    .unwrap_or_else(|_| panic!("a table of {right_length} is refused"));
                 assert_eq!(table.length, length_by_cells(&left, &right), "{left:?} {right:?}");
                 assert_eq!(table.walk(&left, &right).subsequence.len(), table.length, "{left:?} {right:?}");
             }

@@ -19,6 +19,7 @@ mod object;
 mod picks;
 mod pubsub;
 mod scan;
+#[cfg(feature = "search")]
 mod search;
 mod server;
 mod sets;
@@ -30,6 +31,7 @@ mod transactions;
 #[cfg(test)]
 pub(super) mod transcript;
 
+use crate::options::Limits;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -55,6 +57,8 @@ pub(super) struct Context<'a> {
     pub clients: &'a mut Clients,
     /// For random picks.
     pub random: &'a mut Random,
+    /// What it may ask for.
+    pub limits: Limits,
     /// The request. Its arity has been checked.
     pub argv: &'a Argv,
     /// The command's time, in milliseconds since 1970.
@@ -86,6 +90,7 @@ const FAMILIES: &[&[Row]] = &[
     lists::COMMANDS,
     object::COMMANDS,
     pubsub::COMMANDS,
+    #[cfg(feature = "search")]
     search::COMMANDS,
     server::COMMANDS,
     sets::COMMANDS,

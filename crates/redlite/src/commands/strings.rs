@@ -3,6 +3,7 @@
 use super::expiry::{self, Expiry};
 use super::{Context, Outcome, Row, lcs, wrong_arity};
 use crate::failure::{Failure, refuse, texts};
+use crate::options::Limits;
 use crate::store::Origin;
 use crate::{long_double, number};
 use resp::Reply;
@@ -32,14 +33,11 @@ pub(super) const COMMANDS: &[Row] = &[
     ("SUBSTR", getrange),
 ];
 
-/// Redis' `proto-max-bulk-len`, in bytes: no string grows beyond it.
-pub(super) const STRING_BYTES_MAX: usize = 512 * 1024 * 1024;
-
 /// Refuses a string of `start` and then `added` bytes that would be too long.
-fn check_length(start: usize, added: usize) -> Result<(), Failure> {
+fn check_length(limits: Limits, start: usize, added: usize) -> Result<(), Failure> {
     match start.checked_add(added) {
-        Some(bytes) if bytes <= STRING_BYTES_MAX => Ok(()),
-        _ => refuse("ERR string exceeds maximum allowed size (proto-max-bulk-len)"),
+        Some(bytes) if bytes <= limits.string_bytes_max => Ok(()),
+        _ => refuse(texts::STRING_TOO_LONG),
     }
 }
 
@@ -49,7 +47,7 @@ fn append(context: &mut Context<'_>) -> Outcome {
         context.store.put_string(db, name, None, added, None)?;
         return Ok(Reply::Int(added.len() as i64));
     };
-    check_length(value.len() - added.len(), added.len())?;
+    check_length(context.limits, value.len() - added.len(), added.len())?;
     context.store.update_string(db, name, Some(&key), &value)?;
     Ok(Reply::Int(value.len() as i64))
 }
@@ -225,7 +223,7 @@ fn setrange(context: &mut Context<'_>) -> Outcome {
     let (key, mut value) = context.store.find_string(db, name, <[u8]>::to_vec)?.unzip();
     let value = value.get_or_insert_default();
     if !part.is_empty() {
-        check_length(offset, part.len())?;
+        check_length(context.limits, offset, part.len())?;
         let end = offset + part.len();
         value.resize(value.len().max(end), 0);
         value[offset..end].copy_from_slice(part);

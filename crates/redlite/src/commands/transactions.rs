@@ -108,6 +108,7 @@ fn run_queued(context: &mut Context<'_>, argv: &Argv) -> Outcome {
         connection: &mut *context.connection,
         clients: &mut *context.clients,
         random: &mut *context.random,
+        limits: context.limits,
         argv,
         now_ms: context.now_ms,
         in_exec: true,

@@ -1,13 +1,13 @@
 //! Tests of commands as transcripts: each line that starts with `> ` is a command, the next one its reply.
 
-use crate::env::{Clock, Env, Random};
-use crate::{Client, Redlite};
+use crate::env::{Clock, Random};
+use crate::{Client, Options};
 use resp::{Argv, Reply};
 
 /// Plays a transcript on an empty store: its replies must be those that it shows. `""` is an empty argument.
 pub(crate) fn check(transcript: &str) {
-    let env = Env { clock: Clock::manual(1_700_000_000_000), random: Random::seeded(1) };
-    let store = Redlite::open_in_memory_with(env).expect("SQLite has memory");
+    let options = Options::new().clock(Clock::manual(1_700_000_000_000)).random(Random::seeded(1));
+    let store = options.open_in_memory().expect("SQLite has memory");
     check_on(&mut store.client(), transcript);
 }
 
@@ -28,8 +28,8 @@ pub(super) fn check_on(client: &mut Client, transcript: &str) {
 /// Plays a transcript of several clients on an empty store. A line such as `2> GET k` is a command of client 2, `2>`
 /// alone asks what has arrived there.
 pub(super) fn check_clients(transcript: &str) {
-    let env = Env { clock: Clock::manual(1_700_000_000_000), random: Random::seeded(1) };
-    let store = Redlite::open_in_memory_with(env).expect("SQLite has memory");
+    let options = Options::new().clock(Clock::manual(1_700_000_000_000)).random(Random::seeded(1));
+    let store = options.open_in_memory().expect("SQLite has memory");
     let mut clients = std::collections::BTreeMap::new();
     let want: Vec<&str> = transcript.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut got = Vec::new();

@@ -352,7 +352,7 @@ fn is_of_the_web(argv: &Argv) -> bool {
     word.eq_ignore_ascii_case(b"host:") || word.eq_ignore_ascii_case(b"post")
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
@@ -362,14 +362,13 @@ mod tests {
 
     use super::super::connection::serve_connection;
     use super::*;
-    use crate::FileOptions;
-    use crate::env::Env;
+    use crate::Options;
     use crate::vfs::{CallKind, Injection, SimulatedDisk};
 
     /// Clients of a store on this disk that each push to a list: the first one, and another one each time that the
     /// executor pauses. The first words that they are answered, and how often the disk synced for it.
     async fn push(disk: SimulatedDisk, clients: usize) -> (Vec<String>, u64) {
-        let store = Redlite::open_on(Arc::new(disk.clone()), "store.db", FileOptions::default(), Env::system());
+        let store = Options::new().open_on(Arc::new(disk.clone()), "store.db");
         let executor = Arc::new(Executor::new(store.expect("an empty disk"), Settings::default()));
         let syncs = || disk.counts().calls.get(&CallKind::Sync).copied().unwrap_or(0);
         let before = syncs();
@@ -421,7 +420,7 @@ mod tests {
     #[test]
     fn a_sync_that_fails_fails_all_that_it_was_for() {
         let disk = SimulatedDisk::default();
-        drop(Redlite::open_on(Arc::new(disk.clone()), "store.db", FileOptions::default(), Env::system()));
+        drop(Options::new().open_on(Arc::new(disk.clone()), "store.db"));
         disk.set_hook(|call, _| if call.kind == CallKind::Sync { Injection::Io } else { Injection::None });
         // The second one is of what takes the transaction back.
         check(disk, 3, (&["-MISCONF"; 3], 2));

@@ -9,24 +9,28 @@ use rusqlite::config::DbConfig;
 use super::Store;
 use super::migration;
 use super::schema::{self, Found};
-use crate::engine::OpenError;
+use crate::error::OpenError;
 use crate::vfs::{self, Checks, Checksummed, Storage, Vfs};
 
-/// What a store in files is opened with.
+/// What SQLite is opened with: see [`Options`](crate::Options).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FileOptions {
-    /// What outlasts a power loss, and what is seen of damage to the log.
+pub(crate) struct FileOptions {
     pub durability: Durability,
-    /// Pages that do not match their checksums are errors. Without this they are served as they are: only to test
-    /// that it makes a difference.
     pub verify: bool,
-    /// Bytes of a page of a store that is made: a power of two from 512 to 65536.
     pub page_bytes: u32,
+    pub page_cache_bytes: Option<u64>,
+    pub store_bytes_max: Option<u64>,
 }
 
 impl Default for FileOptions {
     fn default() -> Self {
-        Self { durability: Durability::Full, verify: true, page_bytes: 4096 }
+        Self {
+            durability: Durability::Full,
+            verify: true,
+            page_bytes: 4096,
+            page_cache_bytes: None,
+            store_bytes_max: None,
+        }
     }
 }
 
@@ -65,6 +69,25 @@ pub enum Durability {
     Off,
 }
 
+impl FileOptions {
+    /// Bounds the page cache and the whole, where that is asked for.
+    pub(super) fn set_size_limits(&self, sqlite: &Connection) -> rusqlite::Result<()> {
+        if let Some(bytes) = self.page_cache_bytes {
+            // SQLite takes a negative number for KiB.
+            let kib = i64::try_from(bytes >> 10).unwrap_or(i64::MAX).clamp(1, i64::from(i32::MAX));
+            sqlite.pragma_update(None, "cache_size", -kib)?;
+        }
+        if let Some(bytes) = self.store_bytes_max {
+            let page_bytes: i64 = sqlite.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            let pages =
+                (i64::try_from(bytes).unwrap_or(i64::MAX) / page_bytes.max(1)).clamp(1, i64::from(u32::MAX - 1));
+            // It answers with the bound that there is now, which is what the store has already where that is more.
+            sqlite.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+        }
+        Ok(())
+    }
+}
+
 impl Store {
     /// Opens the store in the file of this name, which is made where it is missing.
     pub fn open_on(storage: Arc<dyn Storage>, name: &Path, options: FileOptions) -> Result<Self, OpenError> {
@@ -73,12 +96,6 @@ impl Store {
         }
         let migrated = Self::open_checked(&storage, name, options)?;
         migrated.ok_or_else(|| OpenError::Storage("the file that got checksums is the one without again".to_owned()))
-    }
-
-    /// Writes everything into a new file of the version without checksums: see [`migration`].
-    pub fn write_unchecked(&mut self, storage: &Arc<dyn Storage>, name: &Path) -> Result<(), OpenError> {
-        self.recover()?;
-        migration::write_unchecked(storage, name, &self.sqlite)
     }
 
     /// None for one from before there were checksums: it has got some now, and is to be opened again.
@@ -133,6 +150,7 @@ fn open(
     if found == Found::Nothing {
         schema::create(&sqlite)?;
     }
+    options.set_size_limits(&sqlite)?;
     vfs.note_commit();
     Ok(Some(sqlite))
 }

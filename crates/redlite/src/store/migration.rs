@@ -12,13 +12,14 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "testing")]
 use rusqlite::config::DbConfig;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, ErrorCode};
 
 use super::files::start_log;
 use super::schema;
-use crate::engine::OpenError;
+use crate::error::OpenError;
 use crate::vfs::{self, Checks, Checksummed, FileKind, Storage, Vfs};
 
 /// Makes the store that is open in `old` one with checksums: the file of its name is another one afterwards, and `old`
@@ -92,6 +93,7 @@ fn read_back(storage: &dyn Storage, copy: &Path, page_bytes: u32) -> Result<(), 
 ///
 /// # Errors
 /// Where the store cannot be read, or the file not be written.
+#[cfg(feature = "testing")]
 pub(super) fn write_unchecked(storage: &Arc<dyn Storage>, name: &Path, store: &Connection) -> Result<(), OpenError> {
     let vfs = Vfs::register(Arc::clone(storage))?;
     let page_bytes: u32 = store.pragma_query_value(None, "page_size", |row| row.get(0))?;

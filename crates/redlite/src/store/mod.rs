@@ -13,6 +13,7 @@ mod migration;
 mod ranks;
 mod rows;
 mod schema;
+#[cfg_attr(not(feature = "search"), path = "no_search.rs")]
 mod search;
 mod sets;
 mod signals;
@@ -20,6 +21,8 @@ mod sorted_sets;
 mod stream_groups;
 mod streams;
 mod strings;
+#[cfg(feature = "testing")]
+mod testing;
 
 use std::io;
 use std::ops::ControlFlow;
@@ -27,14 +30,18 @@ use std::ops::ControlFlow;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::engine::OpenError;
-use super::vfs::{self, Vfs};
+use super::error::OpenError;
+#[cfg(feature = "testing")]
+use super::vfs;
+use super::vfs::Vfs;
 
 pub(super) use encodings::Origin;
-pub use files::{Durability, FileOptions};
+pub use files::Durability;
+pub(crate) use files::FileOptions;
 pub(super) use hashes::Field;
 pub(super) use keyspace::{Key, Type};
 pub(super) use lists::End;
+#[cfg(feature = "search")]
 pub(super) use search::{Index, Occurrence};
 pub(super) use signals::Ready;
 pub(super) use sorted_sets::Scored;
@@ -68,6 +75,7 @@ pub(super) struct Store {
 enum Deferral {
     #[default]
     No,
+    #[cfg_attr(not(feature = "testing"), allow(dead_code))] // only a tester puts them off
     /// They are, since the types held elements as this says.
     Yes { held: [bool; keyspace::TYPES_COUNT] },
     /// They are, and what commands had changed by then was undone with what a later one had.
@@ -75,11 +83,14 @@ enum Deferral {
 }
 
 impl Store {
-    pub fn open_memory() -> Result<Self, OpenError> {
+    pub fn open_memory(options: FileOptions) -> Result<Self, OpenError> {
+        #[cfg(feature = "testing")]
         vfs::wrap_allocator();
         let sqlite = Connection::open_in_memory()?;
+        #[cfg(feature = "testing")]
         vfs::expose_allocations(&sqlite)?;
         schema::create(&sqlite)?;
+        options.set_size_limits(&sqlite)?;
         Self::new(sqlite, None)
     }
 
@@ -100,8 +111,8 @@ impl Store {
             rows: rows::Rows::default(),
             deferral: Deferral::No,
         };
-        store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()))?;
-        Ok(store)
+        let loaded = store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()));
+        loaded.and_then(|()| store.check_indexes()).map(|()| store)
     }
 
     /// The time of the commands to come, in milliseconds since 1970.
@@ -203,43 +214,8 @@ impl Store {
         Ok(())
     }
 
-    /// From now on [`Store::commit`] leaves the transaction open: what it would have made last, a failure undoes.
-    pub fn defer_commits(&mut self) {
-        self.deferral = Deferral::Yes { held: self.may_hold };
-    }
-
-    /// False where some of what was put off is undone.
-    pub fn is_whole(&self) -> bool {
-        self.deferral != Deferral::Undone
-    }
-
-    /// Commits what was put off, and each command by itself from now on. False where some of it was undone.
-    pub fn end_deferral(&mut self) -> rusqlite::Result<bool> {
-        let deferral = std::mem::take(&mut self.deferral);
-        self.commit()?;
-        Ok(deferral != Deferral::Undone)
-    }
-
-    /// Undoes what was put off, and commits each command by itself from now on. False where nothing is done: an index
-    /// is there, whose tables take longer to be made anew than to be emptied, or some of it was undone already.
-    pub fn undo_deferral(&mut self) -> rusqlite::Result<bool> {
-        let Deferral::Yes { held } = self.deferral else { return Ok(false) };
-        if self.is_rollback_due || self.has_indexes() {
-            return Ok(false);
-        }
-        self.deferral = Deferral::No;
-        self.forget_signals();
-        self.ranks.clear();
-        self.rows.clear();
-        self.indexes.forget_changes();
-        if !self.sqlite.is_autocommit() {
-            self.sqlite.prepare_cached("ROLLBACK")?.execute([])?;
-        }
-        self.may_hold = held;
-        Ok(true)
-    }
-
     /// True where a commit would write to a file.
+    #[cfg(feature = "server")]
     pub fn has_to_sync(&self) -> bool {
         self.vfs.is_some() && !self.sqlite.is_autocommit()
     }

@@ -282,7 +282,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::store::{Scored, Type};
+    use crate::store::{FileOptions, Scored, Type};
 
     #[derive(Clone, Debug)]
     enum Change {
@@ -318,7 +318,7 @@ mod tests {
 
     impl Fixture {
         fn new() -> Self {
-            let mut store = Store::open_memory().expect("SQLite has memory");
+            let mut store = Store::open_memory(FileOptions::default()).expect("SQLite has memory");
             store.create(0, b"other", Type::SortedSet).expect("a new key");
             let key = store.create(0, b"z", Type::SortedSet).expect("a new key");
             let mut fixture = Self { store, key, filled: 0 };
@@ -436,7 +436,7 @@ mod tests {
 
     #[test]
     fn as_many_indexes_are_kept_as_there_may_be() {
-        let mut store = Store::open_memory().expect("SQLite has memory");
+        let mut store = Store::open_memory(FileOptions::default()).expect("SQLite has memory");
         let mut ranks = Vec::new();
         for name in 0..INDEXES_MAX as u8 + 3 {
             let mut key = store.create(0, &[name], Type::SortedSet).expect("a new key");

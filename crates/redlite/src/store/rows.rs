@@ -137,7 +137,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::End;
+    use super::super::{End, FileOptions};
     use super::*;
 
     /// How many lists are pushed to: more than rows are kept.
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_length_waits_until_its_row_makes_way_or_the_commit_and_goes_with_a_rollback() {
-        let mut store = Store::open_memory().expect("a store");
+        let mut store = Store::open_memory(FileOptions::default()).expect("a store");
         (0..LISTS).for_each(|list| push(&mut store, list));
         store.commit().expect("a commit");
         check(&mut store, |_| (1, 1));
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_row_that_goes_takes_along_what_waits() {
-        let mut store = Store::open_memory().expect("a store");
+        let mut store = Store::open_memory(FileOptions::default()).expect("a store");
         push(&mut store, 0);
         let key = store.find(0, &[0]).expect("it is read").expect("it is there");
         store.relocate(&key, 0, &[1]).expect("another name");

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, MAIN_DB};
 
-use crate::engine::OpenError;
+use crate::error::OpenError;
 
 /// Written to `application_id` of every file: "Redl". <https://www.sqlite.org/pragma.html#pragma_application_id>
 const APPLICATION: i64 = 0x5265_646c;
@@ -207,6 +207,7 @@ pub(super) fn create(sqlite: &Connection) -> rusqlite::Result<()> {
 }
 
 /// Says of new tables that they are from before there were checksums.
+#[cfg(feature = "testing")]
 pub(super) fn date_back(sqlite: &Connection) -> rusqlite::Result<()> {
     sqlite.pragma_update(None, "user_version", VERSION_UNCHECKED)
 }
@@ -244,7 +245,6 @@ pub(super) fn find_damage(sqlite: &Connection) -> rusqlite::Result<Vec<String>> 
 mod tests {
     use super::*;
     use crate::Redlite;
-    use resp::Reply;
 
     /// Opens a file that `sql` was run on; what is said of it, and that it is left as it was.
     fn check_file(sql: &str, expected: &str) {
@@ -267,6 +267,13 @@ mod tests {
             "the store in the file has schema version 9, and this version reads 2",
         );
     }
+}
+
+#[cfg(all(test, feature = "search"))]
+mod search_tests {
+    use super::*;
+    use crate::Redlite;
+    use resp::Reply;
 
     /// Runs requests on a file, and opens it again; whether there are tables of search then, and what indexes there are.
     fn check_search(requests: &[&str], expected: (bool, &[&str])) {

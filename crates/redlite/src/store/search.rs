@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rusqlite::{ToSql, params};
 
 use super::{Key, Store, Type, bytes, schema};
+use crate::error::OpenError;
 use crate::failure::Failure;
 use crate::search::document::{self, Document, Posting};
 use crate::search::schema::Definition;
@@ -77,6 +78,11 @@ impl Store {
             })?;
             Ok(Arc::new(Index { id: row.get(0)?, name: bytes(row, 1)?, definition }))
         })?;
+        Ok(())
+    }
+
+    /// This build keeps indexes up to date, whatever there is.
+    pub(super) fn check_indexes(&self) -> Result<(), OpenError> {
         Ok(())
     }
 

@@ -614,7 +614,7 @@ pub(super) fn checksum(bytes: &[u8], offset: u64) -> u64 {
     (state ^ (state >> 32)).wrapping_mul(ODD) ^ (state >> 29)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::super::{Injection, SimulatedDisk};
     use super::*;

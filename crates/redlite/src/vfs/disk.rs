@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, fchown};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use std::{env, process, thread};
 
 use rustix::fs::{FlockOperation, fcntl_lock};
 
@@ -51,7 +52,20 @@ impl Storage for DiskStorage {
     }
 
     fn open_scratch(&self) -> io::Result<Box<dyn File>> {
-        Ok(Box::new(DiskFile::new(tempfile::tempfile()?, None)))
+        static OPENED: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let number = OPENED.fetch_add(1, Ordering::Relaxed);
+            let name = env::temp_dir().join(format!("redlite-{}-{number}", process::id()));
+            // Nobody else's file is opened, and nobody else may open this one in the moment that it has a name.
+            match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&name) {
+                Ok(file) => {
+                    fs::remove_file(&name)?;
+                    return Ok(Box::new(DiskFile::new(file, None)));
+                }
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {

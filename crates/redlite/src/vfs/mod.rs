@@ -9,28 +9,32 @@
 //! it a write-ahead log (`-wal`) and, while the store is made, a rollback journal (`-journal`). There is no shared
 //! memory: a store has its file for itself.
 //!
-//! SQLite's memory goes through `memory`, which lets it run out in tests. `shim` and `memory` are the only files with
+//! For tests, with the feature `testing`, SQLite's memory goes through `memory`, which lets it run out. `shim` and `memory` are the only files with
 //! `unsafe` code: both are interfaces in C.
 
 mod checksum;
 mod disk;
 mod log;
+#[cfg(feature = "testing")]
 mod memory;
 mod room;
 mod shim;
+#[cfg(feature = "testing")]
 mod simulated;
 
 use std::fmt::Debug;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 pub(super) use checksum::{Checks, Checksummed, RESERVED};
 pub use disk::DiskStorage;
+#[cfg(feature = "testing")]
 pub use memory::{AllocationGuard, AllocationPlan, AllocatorInUse, allocations, fail_allocations};
+#[cfg(feature = "testing")]
 pub(super) use memory::{expose as expose_allocations, install as wrap_allocator};
 pub(super) use shim::{Vfs, reserve, reserved};
+#[cfg(feature = "testing")]
 pub use simulated::{
     Call, CallKind, Counts, Fate, Hook, Image, Injection, InjectionKind, Pending, SECTOR, SimulatedDisk, draw_fates,
 };
@@ -39,7 +43,9 @@ pub use simulated::{
 pub(super) const COPY_ENDING: &str = "-migrating";
 
 /// True for the name of such a copy.
+#[cfg(feature = "testing")]
 pub fn is_copy(name: &Path) -> bool {
+    use std::os::unix::ffi::OsStrExt;
     name.as_os_str().as_bytes().ends_with(COPY_ENDING.as_bytes())
 }
 

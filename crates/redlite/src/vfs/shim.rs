@@ -75,6 +75,7 @@ impl Vfs {
     /// Where SQLite has no memory.
     pub fn register(storage: Arc<dyn Storage>) -> rusqlite::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        #[cfg(feature = "testing")]
         super::wrap_allocator();
         let name = format!("redlite-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let name = CString::new(name).map_err(rusqlite::Error::NulError)?;
@@ -124,6 +125,7 @@ impl Vfs {
     pub fn connect(&self, name: &Path) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let sqlite = Connection::open_with_flags_and_vfs(name, flags, self.name.as_c_str())?;
+        #[cfg(feature = "testing")]
         super::expose_allocations(&sqlite)?;
         Ok(sqlite)
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::thread;
 
-use redlite::env::{Clock, Env, Random};
+use redlite::env::{Clock, Random};
 use redlite::vfs::{AllocationPlan, Fate, Image, SimulatedDisk, allocations, fail_allocations};
-use redlite::{Client, FileOptions, OpenError, Redlite};
+use redlite::{Client, OpenError, Options, Redlite};
 use resp::Reply;
 
 const NO_MEMORY: &str = "ERR storage: out of memory";
@@ -46,12 +46,12 @@ const CASES: &[&str] = &[
     "FT.SEARCH idx hello SORTBY price",
 ];
 
-fn env() -> Env {
-    Env { clock: Clock::manual(1_700_000_000_000), random: Random::seeded(1) }
+fn options() -> Options {
+    Options::new().clock(Clock::manual(1_700_000_000_000)).random(Random::seeded(1))
 }
 
 fn open(disk: &SimulatedDisk) -> Result<Redlite, OpenError> {
-    Redlite::open_on(Arc::new(disk.clone()), "store.db", FileOptions::default(), env())
+    options().open_on(Arc::new(disk.clone()), "store.db")
 }
 
 fn run(client: &mut Client, line: &str) -> Reply {
@@ -266,7 +266,7 @@ fn a_store_that_cannot_be_opened_for_want_of_memory_can_be_opened_later() {
 
 #[test]
 fn a_plan_is_for_its_thread_and_ends_with_its_guard() {
-    let store = Redlite::open_in_memory_with(env()).expect("SQLite has memory");
+    let store = options().open_in_memory().expect("SQLite has memory");
     let set = |store: &Redlite| run(&mut store.client(), "SET string LARGE");
     let outer = fail_allocations(AllocationPlan { nth: 0, times: u64::MAX }).expect("the allocator is wrapped");
     assert_eq!(set(&store), Reply::error(NO_MEMORY));
@@ -287,7 +287,7 @@ fn who_queues_or_waits_while_there_is_no_memory_is_told() {
     let (mut aborted, mut ended) = (0, 0);
     for nth in 0.. {
         let all_count = fail_allocations(AllocationPlan::default()).expect("the allocator is wrapped");
-        let store = Redlite::open_in_memory_with(env()).expect("SQLite has memory");
+        let store = options().open_in_memory().expect("SQLite has memory");
         let [mut queueing, mut waiting, mut writing] = [store.client(), store.client(), store.client()];
         run(&mut queueing, "MULTI");
         run(&mut waiting, "BLPOP list 0");

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redlite::env::{Clock, Env, Random};
+use redlite::env::{Clock, Random};
 use redlite::vfs::{
     AllocationPlan, CallKind, Fate, FileKind, Image, Injection, SimulatedDisk, Storage, allocations, draw_fates,
     fail_allocations,
 };
-use redlite::{FileOptions, OpenError, Redlite};
+use redlite::{OpenError, Options, Redlite};
 use resp::Reply;
 
 use crate::older_store::{FILES, NAME, write_old_store};
@@ -43,8 +43,8 @@ fn disk_with(files: [(&str, Vec<u8>); 2]) -> Image {
 }
 
 fn open(disk: &SimulatedDisk) -> Result<Redlite, OpenError> {
-    let env = Env { clock: Clock::manual(1_700_000_000_000), random: Random::seeded(1) };
-    Redlite::open_on(Arc::new(disk.clone()), NAME, FileOptions::default(), env)
+    let options = Options::new().clock(Clock::manual(1_700_000_000_000)).random(Random::seeded(1));
+    options.open_on(Arc::new(disk.clone()), NAME)
 }
 
 /// What the old store holds.

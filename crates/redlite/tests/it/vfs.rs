@@ -5,20 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use redlite::env::{Clock, Env, Random};
+use redlite::env::{Clock, Random};
 use redlite::vfs::{CallKind, Fate, Image, Injection, InjectionKind, SimulatedDisk, draw_fates};
-use redlite::{Durability, FileOptions, OpenError, Redlite};
+use redlite::{Durability, OpenError, Options, Redlite};
 use resp::{Argv, Reply};
 
 pub const NAME: &str = "store.db";
 pub const WAL: &str = "store.db-wal";
 
-fn env() -> Env {
-    Env { clock: Clock::manual(1_700_000_000_000), random: Random::seeded(1) }
-}
-
-pub fn open(disk: &SimulatedDisk, options: FileOptions) -> Result<Redlite, OpenError> {
-    Redlite::open_on(Arc::new(disk.clone()), NAME, options, env())
+pub fn open(disk: &SimulatedDisk, options: &Options) -> Result<Redlite, OpenError> {
+    let options = options.clone().clock(Clock::manual(1_700_000_000_000)).random(Random::seeded(1));
+    options.open_on(Arc::new(disk.clone()), NAME)
 }
 
 pub fn call(store: &Redlite, line: &str) -> Reply {
@@ -26,18 +23,18 @@ pub fn call(store: &Redlite, line: &str) -> Reply {
     store.client().execute(&argv)
 }
 
-fn unverified() -> FileOptions {
-    FileOptions { verify: false, ..FileOptions::default() }
+fn unverified() -> Options {
+    Options::new().verify(false)
 }
 
-pub fn with(durability: Durability) -> FileOptions {
-    FileOptions { durability, ..FileOptions::default() }
+pub fn with(durability: Durability) -> Options {
+    Options::new().durability(durability)
 }
 
 /// A disk with an empty store, closed.
 pub fn empty() -> Image {
     let disk = SimulatedDisk::default();
-    drop(open(&disk, FileOptions::default()).expect("an empty disk"));
+    drop(open(&disk, &Options::new()).expect("an empty disk"));
     disk.image()
 }
 
@@ -101,7 +98,7 @@ pub fn run(store: &Redlite, random: &mut Random) -> Run {
 
 /// Runs writes, loses power at a call that the seed draws, opens the store again; whether what was acknowledged, and
 /// at most the write in flight, is there.
-pub fn keeps_promise(start: &Image, seed: u64, options: FileOptions) -> Result<(), String> {
+pub fn keeps_promise(start: &Image, seed: u64, options: &Options) -> Result<(), String> {
     let mut random = Random::seeded(seed);
     let disk = SimulatedDisk::from(start.clone());
     let at = random.below(150);
@@ -131,26 +128,25 @@ fn a_crash_at_any_call_loses_nothing_that_was_acknowledged() {
     let start = empty();
     let begun = Instant::now();
     let full: Vec<String> =
-        (0..400).filter_map(|seed| keeps_promise(&start, seed, with(Durability::Full)).err()).collect();
+        (0..400).filter_map(|seed| keeps_promise(&start, seed, &with(Durability::Full)).err()).collect();
     println!("{:.0} crash rounds a second", 400.0 / begun.elapsed().as_secs_f64());
     assert!(full.is_empty(), "{} of 400:\n{}", full.len(), full.join("\n"));
-    let off = (0..400).filter(|seed| keeps_promise(&start, *seed, with(Durability::Off)).is_err()).count();
+    let off = (0..400).filter(|seed| keeps_promise(&start, *seed, &with(Durability::Off)).is_err()).count();
     assert!(off > 20, "without syncs only {off} of 400 crashes lost something");
 }
 
 #[test]
 fn a_store_that_is_made_is_there_or_not_after_a_crash_at_any_call() {
     let counted = SimulatedDisk::default();
-    drop(open(&counted, FileOptions::default()).expect("an empty disk"));
+    drop(open(&counted, &Options::new()).expect("an empty disk"));
     for at in 0..counted.calls() {
         for seed in 0..4 {
             let disk = SimulatedDisk::default();
             disk.set_hook(move |call, _| if call.number == at { Injection::PowerLoss } else { Injection::None });
-            drop(open(&disk, FileOptions::default()));
+            drop(open(&disk, &Options::new()));
             disk.clear_hook();
             disk.crash(draw_fates(Random::seeded(at * 4 + seed)));
-            let store =
-                open(&disk, FileOptions::default()).unwrap_or_else(|error| panic!("call {at}, seed {seed}: {error}"));
+            let store = open(&disk, &Options::new()).unwrap_or_else(|error| panic!("call {at}, seed {seed}: {error}"));
             assert_eq!(call(&store, "SET k v"), Reply::ok(), "call {at}, seed {seed}");
         }
     }
@@ -159,19 +155,19 @@ fn a_store_that_is_made_is_there_or_not_after_a_crash_at_any_call() {
 #[test]
 fn a_store_that_is_made_while_a_call_fails_keeps_what_it_acknowledges() {
     let disk = SimulatedDisk::default();
-    drop(open(&disk, FileOptions::default()).expect("an empty disk"));
+    drop(open(&disk, &Options::new()).expect("an empty disk"));
     let calls = disk.calls();
     let mut opened = 0;
     for at in 0..calls {
         let disk = SimulatedDisk::default();
         disk.set_hook(move |call, _| if call.number == at { Injection::Io } else { Injection::None });
-        let Ok(store) = open(&disk, FileOptions::default()) else { continue };
+        let Ok(store) = open(&disk, &Options::new()) else { continue };
         disk.clear_hook();
         opened += 1;
         assert_eq!(call(&store, "SET k v"), Reply::ok(), "call {at} of {calls} failed");
         disk.crash(|_| Fate::Drop);
         drop(store);
-        let store = open(&disk, FileOptions::default()).expect("it was there");
+        let store = open(&disk, &Options::new()).expect("it was there");
         assert_eq!(brief(&call(&store, "GET k")), brief_value("v"), "call {at} of {calls} failed");
     }
     println!("{calls} calls, each failed once: {opened} times the store was there all the same");
@@ -184,7 +180,7 @@ fn every_call_may_fail_once_and_the_store_goes_on() {
     let counted = SimulatedDisk::from(start.clone());
     let run_on = |disk: &SimulatedDisk| {
         let mut failed = 0;
-        let Ok(store) = open(disk, FileOptions::default()) else { return (None, 1) };
+        let Ok(store) = open(disk, &Options::new()) else { return (None, 1) };
         let mut held = vec![NIL.to_owned(); 8];
         for step in 0..30_usize {
             let key = step % 8;
@@ -216,7 +212,7 @@ fn every_call_may_fail_once_and_the_store_goes_on() {
             answered += failed;
             disk.clear_hook();
             disk.crash(|_| Fate::Drop);
-            let store = open(&disk, FileOptions::default());
+            let store = open(&disk, &Options::new());
             let store = store.unwrap_or_else(|error| panic!("{injection:?} at call {at}: {error}"));
             if let Some(held) = held {
                 assert_eq!(dump(&store), held, "{injection:?} at call {at}");
@@ -230,7 +226,7 @@ fn every_call_may_fail_once_and_the_store_goes_on() {
 #[test]
 fn a_flipped_bit_is_never_served() {
     let disk = SimulatedDisk::default();
-    let store = open(&disk, FileOptions::default()).expect("an empty disk");
+    let store = open(&disk, &Options::new()).expect("an empty disk");
     for key in 0..400 {
         assert_eq!(call(&store, &format!("SET k{key} {}", "v".repeat(200))), Reply::ok());
     }
@@ -251,10 +247,11 @@ fn a_flipped_bit_is_never_served() {
         let wrong = replies.iter().any(|reply| !is_error(reply) && *reply != expected);
         (replies.iter().any(is_error) || !is_sound, wrong)
     };
-    let verified: Vec<_> = flips.iter().map(|bit| outcome(*bit, FileOptions::default())).collect();
+    let (verified, unverified) = (Options::new(), unverified());
+    let verified: Vec<_> = flips.iter().map(|bit| outcome(*bit, &verified)).collect();
     assert_eq!(verified.iter().filter(|(seen, _)| *seen).count(), 300, "every flip is seen");
     assert_eq!(verified.iter().filter(|(_, wrong)| *wrong).count(), 0, "no wrong value is served");
-    let wrong = flips.iter().filter(|bit| outcome(**bit, unverified()).1).count();
+    let wrong = flips.iter().filter(|bit| outcome(**bit, &unverified).1).count();
     println!("without checksums {wrong} of 300 flips gave wrong data");
     assert!(wrong > 30, "without checksums only {wrong} of 300 flips gave wrong data");
 }
@@ -271,13 +268,13 @@ fn misread(image: &Image, first: u64, bit: u64) -> bool {
     });
     let held = |store: &Redlite| -> Vec<Reply> { ["a", "b", "c"].map(|key| call(store, &format!("GET {key}"))).into() };
     let context = format!("bit {bit} of reads {first} and {}", first + 1);
-    match open(&disk, FileOptions::default()) {
+    match open(&disk, &Options::new()) {
         Err(error) => assert!(error.to_string().starts_with("the file is damaged: "), "{context}: {error}"),
         Ok(store) => {
             assert_eq!(held(&store), [1, 2, 3].map(|value| Reply::bulk(value.to_string())), "{context}");
             assert_eq!(call(&store, "SET d 4"), Reply::ok(), "{context}");
             disk.kill();
-            let store = open(&disk, FileOptions::default()).unwrap_or_else(|error| panic!("{context}: {error}"));
+            let store = open(&disk, &Options::new()).unwrap_or_else(|error| panic!("{context}: {error}"));
             assert_eq!(held(&store), [1, 2, 3].map(|value| Reply::bulk(value.to_string())), "{context}");
             assert_eq!(call(&store, "GET d"), Reply::bulk("4"), "{context}");
         }
@@ -289,7 +286,7 @@ fn misread(image: &Image, first: u64, bit: u64) -> bool {
 fn what_is_misread_as_a_store_is_opened_takes_nothing_away() {
     // Of one that was never closed the file has one page, and the log all else.
     for disk in [SimulatedDisk::from(empty()), SimulatedDisk::default()] {
-        let store = open(&disk, FileOptions::default()).expect("a store");
+        let store = open(&disk, &Options::new()).expect("a store");
         for line in ["SET a 1", "SET b 2", "SET c 3"] {
             assert_eq!(call(&store, line), Reply::ok());
         }
@@ -309,7 +306,7 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
         damage(&mut image);
         let before = image.bytes(Path::new(NAME));
         let disk = SimulatedDisk::from(image);
-        let error = open(&disk, FileOptions::default()).map(drop).expect_err("the file is refused");
+        let error = open(&disk, &Options::new()).map(drop).expect_err("the file is refused");
         assert_eq!(error.to_string(), expected);
         assert!(disk.image().bytes(Path::new(NAME)) == before, "a refused file stays as it is: {expected}");
     };
@@ -328,7 +325,7 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
 fn what_is_damaged_on_the_way_from_the_log_is_an_error() {
     let disk = SimulatedDisk::default();
     // More than SQLite keeps in its cache, and less than it keeps in the log.
-    let store = open(&disk, FileOptions::default()).expect("an empty disk");
+    let store = open(&disk, &Options::new()).expect("an empty disk");
     for key in 0..50 {
         assert_eq!(call(&store, &format!("SET k{key} {}", "v".repeat(60_000))), Reply::ok());
     }
@@ -355,7 +352,7 @@ fn what_is_damaged_on_the_way_from_the_log_is_an_error() {
 #[test]
 fn a_read_that_fails_once_is_tried_again_and_an_old_sector_is_no_new_one() {
     let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     let bulk = "v".repeat(60_000);
     for round in ["1", "2"] {
         for key in 0..50 {
@@ -385,7 +382,7 @@ fn a_read_that_fails_once_is_tried_again_and_an_old_sector_is_no_new_one() {
 #[test]
 fn a_full_disk_is_told_and_changes_nothing_until_there_is_room() {
     let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     assert_eq!(call(&store, "SET k0 before"), Reply::ok());
     disk.set_quota(Some(disk.image().size()));
     let refused = Reply::error("MISCONF Errors writing to the store: no space left on device (simulated)");
@@ -396,13 +393,13 @@ fn a_full_disk_is_told_and_changes_nothing_until_there_is_room() {
     disk.set_quota(None);
     assert_eq!(call(&store, "SET k0 after"), Reply::ok());
     disk.crash(|_| Fate::Drop);
-    assert_eq!(call(&open(&disk, FileOptions::default()).expect("a store"), "GET k0"), Reply::bulk("after"));
+    assert_eq!(call(&open(&disk, &Options::new()).expect("a store"), "GET k0"), Reply::bulk("after"));
 }
 
 #[test]
 fn a_commit_that_failed_at_its_sync_does_not_come_back() {
     let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     assert_eq!(call(&store, "SET k0 before"), Reply::ok());
     let armed = Mutex::new(true);
     disk.set_hook(move |call, _| {
@@ -412,14 +409,14 @@ fn a_commit_that_failed_at_its_sync_does_not_come_back() {
     let refused = Reply::error("MISCONF Errors writing to the store: input/output error (simulated)");
     assert_eq!(call(&store, "SET k0 after"), refused);
     disk.crash(|_| Fate::Keep);
-    assert_eq!(call(&open(&disk, FileOptions::default()).expect("a store"), "GET k0"), Reply::bulk("before"));
+    assert_eq!(call(&open(&disk, &Options::new()).expect("a store"), "GET k0"), Reply::bulk("before"));
 }
 
 #[test]
 fn a_store_survives_being_written_anew_and_other_page_sizes() {
     for page_bytes in [512, 1024, 8192, 65536] {
         let disk = SimulatedDisk::default();
-        let options = FileOptions { page_bytes, ..FileOptions::default() };
+        let options = &Options::new().page_bytes(page_bytes);
         let store = open(&disk, options).expect("an empty disk");
         for key in 0..200 {
             assert_eq!(call(&store, &format!("SET k{key} {key}{}", "v".repeat(500))), Reply::ok());
@@ -436,7 +433,7 @@ fn a_store_survives_being_written_anew_and_other_page_sizes() {
         drop(store);
         let after = disk.image().size();
         assert!(after + 50_000 < before, "pages of {page_bytes} bytes: {before} became {after}");
-        let store = open(&disk, FileOptions::default()).expect("a store");
+        let store = open(&disk, &Options::new()).expect("a store");
         assert_eq!(dump(&store), held, "pages of {page_bytes} bytes");
     }
 }
@@ -445,10 +442,10 @@ fn a_store_survives_being_written_anew_and_other_page_sizes() {
 fn a_file_is_open_once_only() {
     let in_use = "the store is open already, in this process or another";
     let disk = SimulatedDisk::default();
-    let first = open(&disk, FileOptions::default()).expect("an empty disk");
-    assert_eq!(open(&disk, FileOptions::default()).map(drop).expect_err("it is in use").to_string(), in_use);
+    let first = open(&disk, &Options::new()).expect("an empty disk");
+    assert_eq!(open(&disk, &Options::new()).map(drop).expect_err("it is in use").to_string(), in_use);
     drop(first);
-    drop(open(&disk, FileOptions::default()).expect("it is free again"));
+    drop(open(&disk, &Options::new()).expect("it is free again"));
 
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join(NAME);
@@ -462,7 +459,7 @@ fn a_file_is_open_once_only() {
 #[test]
 fn calls_are_counted_and_listed() {
     let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     disk.set_trace(true);
     disk.set_hook(|call, _| if call.kind == CallKind::Write { Injection::Delay { us: 7 } } else { Injection::None });
     assert_eq!(call(&store, "SET k v"), Reply::ok());
@@ -478,7 +475,7 @@ fn calls_are_counted_and_listed() {
 #[test]
 fn a_batch_may_be_larger_than_what_sqlite_keeps_in_memory() {
     let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     let client = store.client();
     let value = "v".repeat(60_000);
     let mut batch = store.batch();
@@ -490,7 +487,7 @@ fn a_batch_may_be_larger_than_what_sqlite_keeps_in_memory() {
     drop(batch);
     assert_eq!(store.find_damage().expect("it is read"), Vec::<String>::new());
     disk.crash(|_| Fate::Drop);
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     for key in 0..100 {
         assert_eq!(brief(&call(&store, &format!("GET k{key}"))), brief_value(&value), "k{key}");
     }

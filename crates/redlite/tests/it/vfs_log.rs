@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use redlite::env::Random;
 use redlite::vfs::{Call, CallKind, Fate, FileKind, Image, Injection, Pending, SimulatedDisk, Storage, draw_fates};
-use redlite::{Durability, FileOptions};
+use redlite::{Durability, Options};
 use resp::Reply;
 
 use super::vfs::{NAME, NIL, WAL, brief, brief_value, call, dump, empty, keeps_promise, open, run, with};
 
 /// A disk whose log holds `SET k0 0` to `SET k0 19`, a transaction each.
-fn with_twenty_transactions(options: FileOptions) -> Image {
+fn with_twenty_transactions(options: &Options) -> Image {
     let disk = SimulatedDisk::from(empty());
     let store = open(&disk, options).expect("a store");
     for value in 0..20 {
@@ -24,7 +24,7 @@ fn with_twenty_transactions(options: FileOptions) -> Image {
 
 #[test]
 fn damage_in_the_middle_of_the_log_is_not_its_end() {
-    let start = with_twenty_transactions(FileOptions::default());
+    let start = with_twenty_transactions(&Options::new());
     let log = Path::new(WAL);
     let bytes = start.bytes(log).expect("the log").len() as u64;
     let mut random = Random::seeded(3);
@@ -35,7 +35,7 @@ fn damage_in_the_middle_of_the_log_is_not_its_end() {
         assert!(image.flip_bit(log, at * 8 + random.below(8)));
         // SQLite cannot tell damage to the last transaction, of two frames, from one that was never finished.
         let is_last = at >= bytes - 2 * 4120;
-        match open(&SimulatedDisk::from(image), FileOptions::default()) {
+        match open(&SimulatedDisk::from(image), &Options::new()) {
             Ok(store) if !is_last => {
                 let reply = call(&store, "GET k0");
                 assert!(matches!(reply, Reply::Error(_)) || reply == Reply::bulk("19"), "byte {at}: {}", brief(&reply));
@@ -52,7 +52,7 @@ fn damage_in_the_middle_of_the_log_is_not_its_end() {
 /// A store whose log holds `writes` transactions, of one page or two each, and is not written back.
 fn logged(writes: u32) -> Image {
     let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     for value in 0..writes {
         assert_eq!(call(&store, &format!("SET k{} {value}", value % 2)), Reply::ok());
     }
@@ -66,7 +66,7 @@ fn damage_to_the_header_of_the_log_is_told() {
     let expected = "the file is damaged: the log's header, and transactions follow it that are not in the database";
     let check = |image: Image, what: &str| {
         let disk = SimulatedDisk::from(image.clone());
-        let error = open(&disk, FileOptions::default()).map(drop).expect_err(what);
+        let error = open(&disk, &Options::new()).map(drop).expect_err(what);
         assert_eq!(error.to_string(), expected, "{what}");
         assert!([name, log].iter().all(|it| disk.image().bytes(it) == image.bytes(it)), "files change: {what}");
     };
@@ -91,7 +91,7 @@ fn damage_to_the_header_of_a_frame_is_told() {
     let check = |bits: &[usize], what: &str| {
         let mut image = start.clone();
         assert!(bits.iter().all(|bit| image.flip_bit(log, *bit as u64)));
-        let error = open(&SimulatedDisk::from(image), FileOptions::default()).map(drop).expect_err(what);
+        let error = open(&SimulatedDisk::from(image), &Options::new()).map(drop).expect_err(what);
         assert!(error.to_string().starts_with("the file is damaged: a transaction in the log"), "{what}: {error}");
     };
     let is_end = |frame: &usize| bytes[32 + frame * 4120 + 4..][..4] != [0; 4];
@@ -111,7 +111,7 @@ fn damage_to_the_header_of_a_frame_is_told() {
 
 /// The disk of a store that loses power at the first write of a header of the log after `start`, and what the keys held
 /// then; with `cut` the log is written back and cut before.
-fn at_a_new_header(start: &Image, options: FileOptions, cut: bool) -> (Image, Vec<String>) {
+fn at_a_new_header(start: &Image, options: &Options, cut: bool) -> (Image, Vec<String>) {
     let disk = SimulatedDisk::from(start.clone());
     let store = open(&disk, options).expect("a store");
     if cut {
@@ -134,7 +134,7 @@ fn at_a_new_header(start: &Image, options: FileOptions, cut: bool) -> (Image, Ve
 
 #[test]
 fn a_header_that_is_torn_as_the_log_starts_anew_is_no_damage() {
-    let options = FileOptions { page_bytes: 512, ..FileOptions::default() };
+    let options = &Options::new().page_bytes(512);
     let check = |image: &Image, held: &[String], how: &str| {
         let heads = (1..32).chain([40, 60, 200, 500]).map(Fate::TornHead);
         let fates = heads.chain((481..512).map(Fate::TornTail)).chain([Fate::Drop, Fate::Keep]);
@@ -174,7 +174,7 @@ fn a_header_that_is_torn_as_the_log_starts_anew_is_no_damage() {
 
 #[test]
 fn a_crash_around_a_new_start_of_the_log_loses_nothing() {
-    let options = FileOptions { page_bytes: 512, ..FileOptions::default() };
+    let options = &Options::new().page_bytes(512);
     let disk = SimulatedDisk::default();
     let store = open(&disk, options).expect("an empty disk");
     assert_eq!(call(&store, &format!("SET long {}", "x".repeat(600_000))), Reply::ok());
@@ -200,12 +200,12 @@ fn a_crash_around_a_new_start_of_the_log_loses_nothing() {
 /// up where the one before has left it.
 fn go_through_crashes(seed: u64) -> Result<(), String> {
     let mut random = Random::seeded(seed);
-    let options =
-        |durability| FileOptions { page_bytes: if seed.is_multiple_of(2) { 512 } else { 4096 }, ..with(durability) };
+    let options = |durability| with(durability).page_bytes(if seed.is_multiple_of(2) { 512 } else { 4096 });
     let disk = SimulatedDisk::default();
     for round in 0..12 {
         let durability = if random.below(4) == 0 { Durability::Normal } else { Durability::Full };
-        let store = open(&disk, options(durability)).map_err(|error| format!("seed {seed}, round {round}: {error}"))?;
+        let store =
+            open(&disk, &options(durability)).map_err(|error| format!("seed {seed}, round {round}: {error}"))?;
         let (at, fails) = (disk.calls() + random.below(160), random.below(4) == 0);
         disk.set_hook(move |call, _| match call.number.checked_sub(at) {
             Some(0) if fails => Injection::Io,
@@ -244,7 +244,7 @@ fn lose_power_at_a_sync_of_the_log(disk: &SimulatedDisk) {
 
 #[test]
 fn a_sector_that_is_missing_of_the_last_transaction_is_no_damage() {
-    let options = FileOptions { page_bytes: 512, ..FileOptions::default() };
+    let options = &Options::new().page_bytes(512);
     let disk = SimulatedDisk::default();
     let _made = open(&disk, options).expect("an empty disk");
     disk.kill();
@@ -272,12 +272,12 @@ fn a_sector_that_is_missing_of_the_last_transaction_is_no_damage() {
 #[test]
 fn what_is_left_of_two_power_losses_is_no_damage() {
     let disk = SimulatedDisk::from(empty());
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     assert_eq!(call(&store, "SET k0 before"), Reply::ok());
     disk.kill();
     // Of each transaction all but the first frame gets to the disk; the second one ends within what is left of the first.
     for bytes in [60_000, 20_000] {
-        let store = open(&disk, FileOptions::default()).expect("a store");
+        let store = open(&disk, &Options::new()).expect("a store");
         let is_log = |call: &Call| *call.file == *Path::new(WAL);
         disk.set_hook(
             move |call, _| {
@@ -293,20 +293,20 @@ fn what_is_left_of_two_power_losses_is_no_damage() {
             _ => Fate::Keep,
         });
     }
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     assert_eq!(call(&store, "GET k0"), Reply::bulk("before"));
 }
 
 #[test]
 fn without_syncs_damage_in_the_log_ends_it() {
-    let start = with_twenty_transactions(with(Durability::Normal));
+    let start = with_twenty_transactions(&with(Durability::Normal));
     let log = Path::new(WAL);
     let bytes = start.bytes(log).expect("the log").len() as u64;
     let mut held = Vec::new();
     for at in (40..bytes).step_by(1777) {
         let mut image = start.clone();
         assert!(image.flip_bit(log, at * 8));
-        let store = open(&SimulatedDisk::from(image), with(Durability::Normal)).expect("the log ends there");
+        let store = open(&SimulatedDisk::from(image), &with(Durability::Normal)).expect("the log ends there");
         assert_eq!(store.find_damage().expect("it is read"), Vec::<String>::new());
         let reply = brief(&call(&store, "GET k0"));
         let value =
@@ -341,7 +341,7 @@ fn with_bytes(start: &Image, name: &str, bytes: &[u8], offset: usize) -> Simulat
 
 /// What opening says, or what the keys hold then.
 fn opened(disk: &SimulatedDisk) -> Result<Vec<String>, String> {
-    open(disk, FileOptions::default()).map(|store| dump(&store)).map_err(|error| error.to_string())
+    open(disk, &Options::new()).map(|store| dump(&store)).map_err(|error| error.to_string())
 }
 
 fn told(frame: usize) -> Result<Vec<String>, String> {
@@ -376,7 +376,7 @@ fn frames_that_are_gone_are_told_where_a_page_of_a_later_transaction_is_left() {
 #[test]
 fn a_page_that_is_written_twice_still_follows_what_was_synced() {
     let disk = SimulatedDisk::from(logged(2));
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     let client = store.client();
     let writes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&writes);
@@ -405,7 +405,7 @@ fn a_page_that_is_written_twice_still_follows_what_was_synced() {
 
 #[test]
 fn a_page_of_the_log_before_is_none_of_a_later_transaction() {
-    let options = FileOptions { page_bytes: 512, ..FileOptions::default() };
+    let options = &Options::new().page_bytes(512);
     let frame = 24 + 512;
     let disk = SimulatedDisk::default();
     let _made = open(&disk, options).expect("an empty disk");
@@ -439,11 +439,11 @@ fn a_log_that_is_cut_is_so_before_the_next_one_is_written() {
     for (durability, is_killed) in [Durability::Full, Durability::Normal].into_iter().zip([true, false]) {
         let disk = SimulatedDisk::from(logged(6));
         disk.crash(|_| Fate::Keep);
-        let mut store = open(&disk, with(durability)).expect("a store");
+        let mut store = open(&disk, &with(durability)).expect("a store");
         store.checkpoint().expect("the log is written back");
         if is_killed {
             disk.kill();
-            store = open(&disk, with(durability)).expect("a store");
+            store = open(&disk, &with(durability)).expect("a store");
         }
         let held = dump(&store);
         disk.set_hook(move |call, _| if at_header(call) { Injection::PowerLoss } else { Injection::None });
@@ -485,7 +485,7 @@ fn a_log_of_the_version_before_is_read_and_written_on() {
     assert_eq!(opened(&SimulatedDisk::from(image)), Err(header.to_owned()));
     // Behind them there are pages of this version, for whom they are synced.
     let disk = SimulatedDisk::from(start);
-    let store = open(&disk, FileOptions::default()).expect("a store");
+    let store = open(&disk, &Options::new()).expect("a store");
     assert_eq!(call(&store, "SET k0 6"), Reply::ok());
     disk.kill();
     for frame in 0..=of_old[6] {

@@ -4,6 +4,7 @@ use super::{check_offset, grow};
 use crate::commands::{Context, Outcome};
 use crate::failure::{Failure, refuse, texts};
 use crate::number;
+use crate::options::Limits;
 use resp::Reply;
 
 /// Some bits of a string as an integer.
@@ -44,7 +45,7 @@ const WINDOW_BYTES: usize = 9;
 
 impl Field {
     /// Reads a type (`u8`, `i16`) and an offset (in bits, or `#2` in widths of the type).
-    fn parse(kind: &[u8], offset: &[u8]) -> Result<Self, Failure> {
+    fn parse(limits: Limits, kind: &[u8], offset: &[u8]) -> Result<Self, Failure> {
         // Redis reads the type as a C string.
         let kind = kind.split(|&byte| byte == 0).next().unwrap_or_default();
         let (is_signed, bits_max) = if kind.first() == Some(&b'i') { (true, 64) } else { (false, 63) };
@@ -62,7 +63,7 @@ impl Field {
             Some(index) => number::parse_integer(index).map(|index| index.wrapping_mul(bits)),
             None => number::parse_integer(offset),
         };
-        Ok(Self { offset: check_offset(offset)?, bits: bits as u32, is_signed })
+        Ok(Self { offset: check_offset(limits, offset)?, bits: bits as u32, is_signed })
     }
 
     /// How many bytes a string must have to hold it.
@@ -146,7 +147,7 @@ impl Operation {
             if !is_get && !is_set && !has("INCRBY", 3) {
                 return refuse(texts::SYNTAX);
             }
-            let field = Field::parse(context.arg(at + 1), context.arg(at + 2))?;
+            let field = Field::parse(context.limits, context.arg(at + 1), context.arg(at + 2))?;
             let action = match (is_get, is_set) {
                 (true, _) => Action::Get,
                 (_, true) => Action::Set(context.integer(at + 3)?),

@@ -3,10 +3,10 @@
 mod field;
 mod range;
 
-use super::strings::STRING_BYTES_MAX;
 use super::{Context, Outcome, Row};
 use crate::failure::{Failure, refuse, texts};
 use crate::number;
+use crate::options::Limits;
 use resp::Reply;
 
 pub(super) const COMMANDS: &[Row] = &[
@@ -20,10 +20,9 @@ pub(super) const COMMANDS: &[Row] = &[
 ];
 
 /// The offset of a bit that the longest string can hold; Redis' error for any other number, and for none.
-fn check_offset(offset: Option<i64>) -> Result<u64, Failure> {
-    const OFFSET_END: u64 = STRING_BYTES_MAX as u64 * 8;
+fn check_offset(limits: Limits, offset: Option<i64>) -> Result<u64, Failure> {
     match offset.and_then(|offset| u64::try_from(offset).ok()) {
-        Some(offset) if offset < OFFSET_END => Ok(offset),
+        Some(offset) if offset / 8 < limits.string_bytes_max as u64 => Ok(offset),
         _ => refuse("ERR bit offset is not an integer or out of range"),
     }
 }
@@ -43,14 +42,14 @@ fn grow(value: &mut Vec<u8>, bytes: usize) -> bool {
 }
 
 fn getbit(context: &mut Context<'_>) -> Outcome {
-    let (at, mask) = locate(check_offset(number::parse_integer(context.arg(2)))?);
+    let (at, mask) = locate(check_offset(context.limits, number::parse_integer(context.arg(2)))?);
     let is_set = |value: &[u8]| value.get(at).is_some_and(|byte| byte & mask != 0);
     let found = context.store.find_string(context.db(), context.arg(1), is_set)?;
     Ok(Reply::Int(found.is_some_and(|(_, is_set)| is_set).into()))
 }
 
 fn setbit(context: &mut Context<'_>) -> Outcome {
-    let (at, mask) = locate(check_offset(number::parse_integer(context.arg(2)))?);
+    let (at, mask) = locate(check_offset(context.limits, number::parse_integer(context.arg(2)))?);
     let is_set = match context.arg(3) {
         b"0" => false,
         b"1" => true,

@@ -2,13 +2,13 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use redlite::env::{Env, Random};
+//! use redlite::env::Random;
 //! use redlite::vfs::{CallKind, Injection, SimulatedDisk, draw_fates};
-//! use redlite::{FileOptions, Redlite};
+//! use redlite::{Options, Redlite};
 //! use resp::{Argv, Reply};
 //!
 //! let disk = SimulatedDisk::default();
-//! let open = || Redlite::open_on(Arc::new(disk.clone()), "store.db", FileOptions::default(), Env::system());
+//! let open = || Options::new().open_on(Arc::new(disk.clone()), "store.db");
 //! let store = open()?;
 //! assert_eq!(store.client().execute(&Argv::from(["SET", "k", "v"])), Reply::ok());
 //!
