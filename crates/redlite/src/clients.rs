@@ -1,6 +1,7 @@
 //! The connections: what each remembers, and what waits to be sent to it.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::task::Waker;
 
 use super::channels::Channels;
 use super::config::Config;
@@ -48,6 +49,8 @@ pub(crate) struct Connection {
     pub subscriptions: Subscriptions,
     /// What it waits for, where it is blocked.
     pub wait: Option<Wait>,
+    /// Of whoever waits for something to arrive: woken when the connection is stirred.
+    pub waker: Option<Waker>,
     /// True where it is listed as stirred.
     is_stirred: bool,
     /// True where it is to be closed once its outbox is sent.
@@ -145,6 +148,7 @@ impl Connection {
             is_dirty: false,
             subscriptions: Subscriptions::default(),
             wait: None,
+            waker: None,
             is_stirred: false,
             is_closing: false,
             outbox: VecDeque::new(),
@@ -176,6 +180,9 @@ pub(crate) struct Clients {
     pub waits: Waits,
     /// Connections that were sent something by a command of another, or were closed by it, since this was last taken.
     stirred: Vec<Slot>,
+    /// Wakers of connections that were stirred: woken as soon as the engine's lock is free, as a task that goes away
+    /// when it is woken may end a connection.
+    pub woken: Vec<Waker>,
     /// Replies since the last commit, by connection and place in its outbox: they are errors where the commit fails.
     uncommitted: Vec<(Slot, usize)>,
     /// What connections that were told of changes since the last commit watched before: where the commit fails, nothing
@@ -280,9 +287,11 @@ impl Clients {
     /// Notes that there is something to do for a connection.
     pub fn stir(&mut self, slot: Slot) {
         let Some(connection) = self.get_mut(slot) else { return };
+        let waker = connection.waker.take();
         if !std::mem::replace(&mut connection.is_stirred, true) {
             self.stirred.push(slot);
         }
+        self.woken.extend(waker);
     }
 
     /// The connections that were stirred since this was last asked.

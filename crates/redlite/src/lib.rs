@@ -16,6 +16,7 @@
 //! | `clients` | what each connection remembers, and what waits to be sent to it |
 //! | `config` | the parameters that CONFIG tells and sets |
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
+//! | `waiting` | threads and tasks of a program that wait until something arrives for them |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
@@ -43,6 +44,7 @@ pub mod server;
 mod store;
 mod stream_id;
 pub mod vfs;
+mod waiting;
 mod waits;
 
 pub use client::{ClientError, RedliteClient};

@@ -240,6 +240,7 @@ impl Store {
     }
 
     /// True where a commit would write to a file.
+    #[cfg(feature = "server")]
     pub fn has_to_sync(&self) -> bool {
         self.vfs.is_some() && !self.sqlite.is_autocommit()
     }

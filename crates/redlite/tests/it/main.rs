@@ -5,3 +5,4 @@ mod migration;
 mod older_store;
 mod vfs;
 mod vfs_log;
+mod waiting;
