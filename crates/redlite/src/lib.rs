@@ -17,6 +17,7 @@
 //! | `config` | the parameters that CONFIG tells and sets |
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `waiting` | threads and tasks of a program that wait until something arrives for them |
+//! | `redis_client` | a client as a connection of the crate `redis`: only with the feature of that name |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
@@ -38,6 +39,8 @@ mod glob;
 mod long_double;
 mod number;
 mod qsort;
+#[cfg(feature = "redis")]
+mod redis_client;
 pub mod search;
 #[cfg(feature = "server")]
 pub mod server;
