@@ -211,6 +211,9 @@ impl Clients {
         let Some(mut connection) = self.take(slot) else { return };
         self.forget_interests(&mut connection);
         self.free.push(slot);
+        if connection.is_stirred {
+            self.stirred.retain(|stirred| *stirred != slot);
+        }
         self.uncommitted.retain(|(issued, _)| *issued != slot);
     }
 
@@ -378,5 +381,22 @@ impl Clients {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where nobody takes the stirred ones, as without a server, there are no more of them than connections.
+    #[test]
+    fn a_connection_that_is_gone_is_not_stirred() {
+        let mut clients = Clients::default();
+        for _ in 0..3 {
+            let slot = clients.add(0);
+            clients.stir(slot);
+            clients.remove(slot);
+        }
+        assert_eq!(clients.take_stirred(), []);
     }
 }
