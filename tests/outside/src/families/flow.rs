@@ -114,10 +114,7 @@ pub mod iterators {
         filled
     }
 
-    fn sorted<T: Ord>(found: RedisResult<Iter<'_, T>>) -> RedisResult<Vec<T>>
-    where
-        T: redis::FromRedisValue,
-    {
+    fn sorted<T: redis::FromRedisValue + Ord>(found: RedisResult<Iter<'_, T>>) -> RedisResult<Vec<T>> {
         let mut all = found?.collect::<RedisResult<Vec<T>>>()?;
         all.sort();
         Ok(all)
