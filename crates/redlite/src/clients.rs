@@ -1,6 +1,7 @@
 //! The connections: what each remembers, and what waits to be sent to it.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::task::Waker;
 
 use super::channels::Channels;
 use super::config::Config;
@@ -48,6 +49,8 @@ pub(crate) struct Connection {
     pub subscriptions: Subscriptions,
     /// What it waits for, where it is blocked.
     pub wait: Option<Wait>,
+    /// Of whoever waits for something to arrive: woken when the connection is stirred.
+    pub waker: Option<Waker>,
     /// True where it is listed as stirred.
     is_stirred: bool,
     /// True where it is to be closed once its outbox is sent.
@@ -145,6 +148,7 @@ impl Connection {
             is_dirty: false,
             subscriptions: Subscriptions::default(),
             wait: None,
+            waker: None,
             is_stirred: false,
             is_closing: false,
             outbox: VecDeque::new(),
@@ -176,6 +180,9 @@ pub(crate) struct Clients {
     pub waits: Waits,
     /// Connections that were sent something by a command of another, or were closed by it, since this was last taken.
     stirred: Vec<Slot>,
+    /// Wakers of connections that were stirred: woken as soon as the engine's lock is free, as a task that goes away
+    /// when it is woken may end a connection.
+    pub woken: Vec<Waker>,
     /// Replies since the last commit, by connection and place in its outbox: they are errors where the commit fails.
     uncommitted: Vec<(Slot, usize)>,
     /// What connections that were told of changes since the last commit watched before: where the commit fails, nothing
@@ -204,6 +211,9 @@ impl Clients {
         let Some(mut connection) = self.take(slot) else { return };
         self.forget_interests(&mut connection);
         self.free.push(slot);
+        if connection.is_stirred {
+            self.stirred.retain(|stirred| *stirred != slot);
+        }
         self.uncommitted.retain(|(issued, _)| *issued != slot);
     }
 
@@ -280,9 +290,11 @@ impl Clients {
     /// Notes that there is something to do for a connection.
     pub fn stir(&mut self, slot: Slot) {
         let Some(connection) = self.get_mut(slot) else { return };
+        let waker = connection.waker.take();
         if !std::mem::replace(&mut connection.is_stirred, true) {
             self.stirred.push(slot);
         }
+        self.woken.extend(waker);
     }
 
     /// The connections that were stirred since this was last asked.
@@ -370,5 +382,22 @@ impl Clients {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where nobody takes the stirred ones, as without a server, there are no more of them than connections.
+    #[test]
+    fn a_connection_that_is_gone_is_not_stirred() {
+        let mut clients = Clients::default();
+        for _ in 0..3 {
+            let slot = clients.add(0);
+            clients.stir(slot);
+            clients.remove(slot);
+        }
+        assert_eq!(clients.take_stirred(), []);
     }
 }

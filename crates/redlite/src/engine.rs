@@ -1,7 +1,9 @@
 //! One command from request to reply: found, run or queued, committed, and whoever it wakes served.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 use super::clients::{Addresses, Clients, Connection, Slot};
 use super::commands::{self, Command, Context};
@@ -10,6 +12,7 @@ use super::error::{Error, OpenError};
 use super::failure::{self, Failure};
 use super::options::{Limits, Options};
 use super::store::{Ready, Store, Type};
+use super::waiting::Alarm;
 use resp::{Argv, Reply};
 
 /// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
@@ -62,7 +65,7 @@ impl Redlite {
         let now_ms = engine.clock.now_ms();
         let slot = engine.clients.add(now_ms);
         drop(engine);
-        Client { engine: Arc::clone(&self.engine), slot }
+        Client { engine: Arc::clone(&self.engine), slot, alarm: None }
     }
 
     /// Demands this password of every connection from now on, those that are there apart: [`Redlite::client`] gives
@@ -157,7 +160,7 @@ impl Redlite {
 /// wait in the connections' outboxes: they are to be taken after [`Batch::commit`].
 #[derive(Debug)]
 pub struct Batch<'a> {
-    engine: MutexGuard<'a, Engine>,
+    engine: Locked<'a>,
 }
 
 /// What of a connection matters to whoever runs its commands.
@@ -236,15 +239,17 @@ impl Batch<'_> {
 /// A connection to a [`Redlite`]; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Client {
-    engine: Arc<Mutex<Engine>>,
-    slot: Slot,
+    pub(super) engine: Arc<Mutex<Engine>>,
+    pub(super) slot: Slot,
+    /// Wakes a task that waits until some time.
+    pub(super) alarm: Option<Alarm>,
 }
 
 impl Client {
     /// Runs one command and returns what Redis would answer: [`Reply::Pending`] where the client is blocked now, and
     /// [`Reply::Frames`] where not exactly one frame is there to take, as messages of channels come first.
     ///
-    /// While it is blocked, no command is run and the answer is [`Reply::Pending`].
+    /// While it is blocked, no command is run and the answer is [`Reply::Pending`]: [`Client::wait`] waits for the reply.
     pub fn execute(&mut self, argv: &Argv) -> Reply {
         self.run(argv)
     }
@@ -286,24 +291,63 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
+        self.forget_waker();
         lock(&self.engine).clients.remove(self.slot);
     }
 }
 
 /// The engine stays sound where a thread panicked with it: a command that did not end is rolled back by the next.
-pub(super) fn lock(engine: &Mutex<Engine>) -> MutexGuard<'_, Engine> {
-    engine.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
+pub(super) fn lock(engine: &Mutex<Engine>) -> Locked<'_> {
+    let guard = engine.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
         let mut guard = poisoned.into_inner();
         guard.undo(&Reply::Error(b"ERR a command of the same batch was cut short: nothing of it is kept".to_vec()));
         engine.clear_poison();
         guard
-    })
+    });
+    Locked { guard, woken: Woken(Vec::new()) }
+}
+
+/// The engine's lock. Whoever is to be woken by what was done under it is woken when it is free.
+#[derive(Debug)]
+pub(super) struct Locked<'a> {
+    // In this order they are dropped.
+    guard: MutexGuard<'a, Engine>,
+    woken: Woken,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.guard
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Engine {
+        &mut self.guard
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.woken.0 = std::mem::take(&mut self.guard.clients.woken);
+    }
+}
+
+#[derive(Debug)]
+struct Woken(Vec<Waker>);
+
+impl Drop for Woken {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Engine {
     pub store: Store,
-    clock: Clock,
+    pub clock: Clock,
     pub random: Random,
     limits: Limits,
     pub clients: Clients,
@@ -311,7 +355,7 @@ pub(super) struct Engine {
 
 impl Engine {
     /// Runs one command, and what it wakes.
-    fn run(&mut self, slot: Slot, argv: &Argv) {
+    pub(super) fn run(&mut self, slot: Slot, argv: &Argv) {
         if self.clients.get_mut(slot).is_none_or(|connection| connection.wait.is_some()) {
             return;
         }
@@ -384,7 +428,7 @@ impl Engine {
         self.clients.fail_batch(error);
     }
 
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         match self.store.commit() {
             Ok(()) => self.clients.note_commit(),
             Err(error) => self.fail(Failure::Storage(error)),
@@ -458,7 +502,7 @@ impl Engine {
         }
     }
 
-    fn expire_waits(&mut self) {
+    pub(super) fn expire_waits(&mut self) {
         let now_ms = self.clock.now_ms();
         while let Some(slot) = self.clients.waits.first_timed_out(now_ms) {
             let Some(mut connection) = self.clients.take(slot) else { break };
@@ -487,7 +531,7 @@ impl Engine {
     }
 
     /// What there is to take by an embedder: one frame as it is.
-    fn take_reply(&mut self, slot: Slot) -> Reply {
+    pub(super) fn take_reply(&mut self, slot: Slot) -> Reply {
         let Some(connection) = self.clients.get_mut(slot) else { return Reply::Closed };
         let is_blocked = connection.wait.is_some();
         match (connection.outbox.pop_front(), connection.outbox.is_empty()) {

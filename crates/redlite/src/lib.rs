@@ -16,6 +16,8 @@
 //! | `clients` | what each connection remembers, and what waits to be sent to it |
 //! | `config` | the parameters that CONFIG tells and sets |
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
+//! | `waiting` | threads and tasks of a program that wait until something arrives for them |
+//! | `redis_client` | a client as a connection of the crate `redis`: only with the feature of that name |
 //! | `commands/` | one file a family: a row and a function for each command |
 //! | [`search`] | indexes over hashes: the query language, the plan of a query, results and aggregations |
 //! | `store/` | SQL, and nothing but SQL: one file a data type |
@@ -39,6 +41,8 @@ mod long_double;
 mod number;
 mod options;
 mod qsort;
+#[cfg(feature = "redis")]
+mod redis_client;
 #[cfg(feature = "search")]
 pub mod search;
 #[cfg(feature = "server")]
@@ -51,6 +55,7 @@ mod testing;
 pub mod vfs;
 #[cfg(not(feature = "testing"))]
 mod vfs;
+mod waiting;
 mod waits;
 
 pub use client::RedliteClient;

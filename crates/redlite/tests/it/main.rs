@@ -3,5 +3,8 @@
 mod memory;
 mod migration;
 mod older_store;
+#[cfg(feature = "redis")]
+mod redis_crate;
 mod vfs;
 mod vfs_log;
+mod waiting;

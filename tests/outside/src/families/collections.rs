@@ -1,0 +1,195 @@
+//! Hashes, lists, sets, sorted sets, places on the earth. The order of fields and members is nobody's promise.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+
+use redis::geo::{Coord, RadiusOptions, RadiusOrder, RadiusSearchResult, Unit};
+use redis::{Direction, LposOptions, SortedSetAddOptions, Value};
+
+use super::family;
+
+family!(hashes {
+    hset("h", "f", "v") => usize;
+    hset("h", "f", "w") => bool;
+    hset_nx("h", "f", "v") => bool;
+    hset_multiple("h", &[("a", "1"), ("b", "2")]) => ();
+    hget("h", "f") => String;
+    hget("h", "missing") => Option<String>;
+    hmget("h", &["a", "missing", "b"]) => Vec<Option<i64>>;
+    hgetall("h") => BTreeMap<String, String>;
+    hset("one", "f", "v") => usize;
+    hgetall("one") => Vec<(String, String)>;
+    hgetall("one") => Vec<(i64, String)>;
+    hgetall("one") => Value;
+    hgetall("missing") => BTreeMap<String, String>;
+    hgetall("h") => BTreeMap<String, i64>;
+    hkeys("h") => BTreeSet<String>;
+    hvals("h") => BTreeSet<String>;
+    hlen("h") => usize;
+    hexists("h", "a") => bool;
+    hexists("h", "z") => bool;
+    hincr("h", "a", 5) => i64;
+    hincr("h", "a", 0.5) => f64;
+    hincr("h", "f", 1) => i64;
+    hdel("h", &["a", "z"]) => usize;
+    raw("HSTRLEN h f") => usize;
+    raw("HRANDFIELD h 0") => Value;
+    raw("HRANDFIELD missing") => Value;
+    raw("HRANDFIELD missing 2 WITHVALUES") => Value;
+    raw("HSCAN missing 0") => Value;
+    raw("HSET h f") => Value;
+    raw("HMSET h x y") => Value;
+    set("k", "v") => ();
+    hget("k", "f") => Option<String>;
+    hgetall("k") => BTreeMap<String, String>;
+});
+
+family!(lists {
+    rpush("l", &["a", "b", "c"]) => usize;
+    lpush("l", "z") => usize;
+    rpush_exists("missing", "x") => usize;
+    lpush_exists("l", "y") => usize;
+    lrange("l", 0, -1) => Vec<String>;
+    lrange("missing", 0, -1) => Vec<String>;
+    llen("l") => usize;
+    lindex("l", 0) => Option<String>;
+    lindex("l", 99) => Option<String>;
+    lset("l", 0, "x") => ();
+    lset("l", 99, "x") => ();
+    lset("missing", 0, "x") => ();
+    linsert_before("l", "b", "n") => isize;
+    linsert_after("l", "none", "n") => isize;
+    lpos("l", "b", LposOptions::default()) => Option<usize>;
+    lpos("l", "b", LposOptions::default().count(0)) => Vec<usize>;
+    lpos("l", "none", LposOptions::default()) => Option<usize>;
+    lrem("l", 0, "n") => usize;
+    ltrim("l", 0, 3) => ();
+    lpop("l", None) => Option<String>;
+    rpop("l", NonZeroUsize::new(2)) => Vec<String>;
+    lpop("missing", NonZeroUsize::new(2)) => Option<Vec<String>>;
+    lpop("missing", None) => Value;
+    rpush("m", &["1", "2", "3"]) => usize;
+    rpoplpush("m", "n") => Option<String>;
+    rpoplpush("missing", "n") => Option<String>;
+    lmove("m", "n", Direction::Left, Direction::Right) => Option<String>;
+    lmpop(2, &["missing", "n"], Direction::Left, 5) => Option<(String, Vec<String>)>;
+    lmpop(1, &["missing"], Direction::Left, 1) => Option<(String, Vec<String>)>;
+    lmpop(1, &["missing"], Direction::Left, 1) => Value;
+    raw("SORT m") => Vec<i64>;
+    raw("LPOP m -1") => Value;
+    set("k", "v") => ();
+    lpush("k", "x") => usize;
+    lrange("k", 0, -1) => Vec<String>;
+});
+
+family!(sets {
+    sadd("s", &["a", "b", "c"]) => usize;
+    sadd("s", "a") => usize;
+    sadd("t", &["b", "c", "d"]) => usize;
+    smembers("s") => BTreeSet<String>;
+    smembers("missing") => Vec<String>;
+    scard("s") => usize;
+    sismember("s", "a") => bool;
+    sismember("s", "z") => bool;
+    smismember("s", &["a", "z"]) => Vec<bool>;
+    sdiff(&["s", "t"]) => BTreeSet<String>;
+    sinter(&["s", "t"]) => BTreeSet<String>;
+    sunion(&["s", "t"]) => BTreeSet<String>;
+    sdiffstore("d", &["s", "t"]) => usize;
+    sinterstore("d", &["s", "t"]) => usize;
+    sunionstore("d", &["s", "t"]) => usize;
+    smove("s", "t", "a") => bool;
+    smove("s", "t", "a") => bool;
+    srem("s", &["b", "z"]) => usize;
+    spop("s") => Option<String>;
+    spop("s") => Option<String>;
+    srandmember("missing") => Option<String>;
+    srandmember_multiple("missing", 3) => Vec<String>;
+    sadd("ints", &[3, 1, 2]) => usize;
+    smembers("ints") => Vec<i64>;
+    smembers("ints") => Value;
+    raw("SINTERCARD 2 t d") => usize;
+    raw("SPOP missing 2") => Value;
+    raw("SPOP missing -2") => Value;
+    raw("SSCAN missing 0") => Value;
+    set("k", "v") => ();
+    sadd("k", "x") => usize;
+});
+
+family!(sorted_sets {
+    zadd("z", "a", 1) => usize;
+    zadd_multiple("z", &[(2.5, "b"), (3.0, "c")]) => usize;
+    zadd_options("z", "a", 9, &SortedSetAddOptions::add_only()) => usize;
+    zadd_multiple("y", &[(10, "a"), (20, "b")]) => usize;
+    zscore("z", "b") => f64;
+    zscore("z", "b") => Value;
+    zscore("z", "missing") => Option<f64>;
+    zscore_multiple("z", &["a", "missing"]) => Vec<Option<f64>>;
+    zincr("z", "a", 0.25) => f64;
+    zcard("z") => usize;
+    zcount("z", "(1", "+inf") => usize;
+    zlexcount("z", "-", "+") => usize;
+    zrank("z", "c") => Option<usize>;
+    zrevrank("z", "missing") => Option<usize>;
+    zrange("z", 0, -1) => Vec<String>;
+    zrange_withscores("z", 0, -1) => Vec<(String, f64)>;
+    zrange_withscores("z", 0, -1) => Value;
+    zrevrange_withscores("z", 0, 0) => Vec<(String, f64)>;
+    zrangebyscore("z", 2, "inf") => Vec<String>;
+    zrangebyscore_withscores("z", "-inf", 2) => Vec<(String, f64)>;
+    zrangebyscore_limit("z", 0, 9, 1, 1) => Vec<String>;
+    zrevrangebyscore("z", 9, 0) => Vec<String>;
+    zrangebylex("z", "-", "+") => Vec<String>;
+    zrangebylex("z", "x", "+") => Vec<String>;
+    zinterstore("d", &["z", "y"]) => usize;
+    zrange_withscores("d", 0, -1) => Vec<(String, f64)>;
+    zinterstore_max("d", &["z", "y"]) => usize;
+    zunionstore_weights("d", &[("z", 2), ("y", 3)]) => usize;
+    zrange_withscores("d", 0, -1) => Vec<(String, f64)>;
+    zpopmin("z", 1) => Vec<(String, f64)>;
+    zpopmin("z", 1) => Value;
+    zpopmax("missing", 1) => Vec<String>;
+    zmpop_max(&["missing", "y"], 1) => Option<(String, Vec<(String, f64)>)>;
+    zmpop_min(&["missing"], 1) => Option<(String, Vec<(String, f64)>)>;
+    zrem("y", &["a", "missing"]) => usize;
+    zadd("i", "m", "inf") => usize;
+    zscore("i", "m") => f64;
+    zincr("i", "m", "-inf") => f64;
+    zadd("i", "n", "x") => usize;
+    zremrangebyrank("d", 0, 0) => usize;
+    zrembyscore("d", 0, 5) => usize;
+    zrembylex("d", "[a", "[z") => usize;
+    zrandmember("missing", None) => Option<String>;
+    zrandmember("missing", Some(2)) => Vec<String>;
+    zrandmember_withscores("i", 1) => Value;
+    raw("ZADD z INCR 2 q") => Value;
+    raw("ZADD z NX INCR 2 q") => Value;
+    raw("ZADD z CH 3 q 4 r") => usize;
+    raw("ZRANGE z 0 -1 REV WITHSCORES") => Value;
+    raw("ZDIFF 2 z i WITHSCORES") => Value;
+    raw("ZINTERCARD 2 z i") => usize;
+    raw("ZSCAN z 0") => Value;
+    set("k", "v") => ();
+    zadd("k", "a", 1) => usize;
+});
+
+fn nearest() -> RadiusOptions {
+    RadiusOptions::default().order(RadiusOrder::Asc)
+}
+
+family!(geo {
+    geo_add("g", (Coord::lon_lat(13.361389, 38.115556), "Palermo")) => usize;
+    geo_add("g", &[(Coord::lon_lat(15.087269, 37.502669), "Catania")]) => usize;
+    geo_add("g", (Coord::lon_lat(200.0, 38.0), "nowhere")) => usize;
+    geo_dist("g", "Palermo", "Catania", Unit::Kilometers) => Option<f64>;
+    geo_dist("g", "Palermo", "missing", Unit::Meters) => Option<f64>;
+    geo_hash("g", &["Palermo", "missing"]) => Vec<Option<String>>;
+    geo_pos("g", &["Palermo", "missing"]) => Vec<Option<Coord<f64>>>;
+    geo_pos("g", "Palermo") => Value;
+    geo_radius("g", 15.0, 37.0, 200.0, Unit::Kilometers, nearest().with_dist().with_coord()) => Vec<RadiusSearchResult>;
+    geo_radius("g", 15.0, 37.0, 200.0, Unit::Kilometers, nearest()) => Vec<String>;
+    geo_radius_by_member("g", "Palermo", 100.0, Unit::Miles, nearest().limit(1)) => Vec<String>;
+    raw("GEOSEARCH g FROMLONLAT 15 37 BYBOX 400 400 km ASC WITHCOORD WITHDIST WITHHASH") => Value;
+    raw("GEOSEARCHSTORE d g FROMMEMBER Palermo BYRADIUS 300 km") => usize;
+    zrange_withscores("d", 0, -1) => Value;
+});

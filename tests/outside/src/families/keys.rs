@@ -1,0 +1,130 @@
+//! Keys, their time, errors, and scripts, which there are none of.
+
+use std::collections::BTreeSet;
+
+use redis::{CopyOptions, IntegerReplyOrNoOp, Script, Value, ValueType};
+
+use super::family;
+
+family!(keys {
+    mset(&[("a", "1"), ("b", "2"), ("c", "3")]) => ();
+    rpush("list", 1) => ();
+    exists("a") => bool;
+    exists(&["a", "b", "missing"]) => usize;
+    key_type("list") => ValueType;
+    key_type("list") => String;
+    key_type("missing") => ValueType;
+    rename("a", "d") => ();
+    rename("missing", "d") => ();
+    rename_nx("b", "d") => bool;
+    copy("d", "e", CopyOptions::default()) => bool;
+    copy("d", "e", CopyOptions::default()) => bool;
+    copy("d", "e", CopyOptions::default().replace(true).db("3")) => bool;
+    object_encoding("list") => Option<String>;
+    object_encoding("missing") => Option<String>;
+    object_encoding("d") => Value;
+    raw("OBJECT REFCOUNT list") => Value;
+    raw("DBSIZE") => usize;
+    raw("TOUCH b c missing") => usize;
+    raw("MOVE b 5") => bool;
+    raw("SELECT 3") => ();
+    keys("*") => BTreeSet<String>;
+    raw("SELECT 99") => ();
+    raw("SELECT 0") => Value;
+    raw("SWAPDB 0 5") => Value;
+    keys("*") => BTreeSet<String>;
+    raw("SWAPDB 0 5") => Value;
+    del(&["c", "missing"]) => usize;
+    unlink("d") => usize;
+    raw("ECHO hello") => String;
+    ping() => String;
+    ping_message("hi") => String;
+    raw("CLIENT SETNAME me") => ();
+    raw("CLIENT GETNAME") => Option<String>;
+    raw("CONFIG GET maxmemory-policy") => Value;
+    raw("COMMAND INFO none") => Value;
+    raw("COMMAND COUNT FOO") => Value;
+    raw("FLUSHDB") => Value;
+    raw("FLUSHALL ASYNC") => ();
+    raw("DBSIZE") => i64;
+    raw("RANDOMKEY") => Value;
+    raw("RESET") => Value;
+});
+
+family!(expiry {
+    set("k", "v") => ();
+    ttl("k") => IntegerReplyOrNoOp;
+    ttl("missing") => IntegerReplyOrNoOp;
+    expire("k", 100) => bool;
+    expire("missing", 100) => bool;
+    expire_at("k", 4_000_000_000) => bool;
+    expire_time("k") => IntegerReplyOrNoOp;
+    pexpire_time("k") => i64;
+    pexpire_at("k", 4_000_000_000_123) => bool;
+    pexpire_time("k") => i64;
+    persist("k") => bool;
+    persist("k") => bool;
+    pttl("k") => i64;
+    pexpire("k", 100_000) => bool;
+    expire("k", -1) => bool;
+    exists("k") => bool;
+    raw("EXPIRE k x") => Value;
+    raw("EXPIRE k 10 NX XX") => Value;
+    set("k", "v") => ();
+    raw("EXPIRE k 9223372036854775807") => Value;
+    raw("EXPIRE k 10 GT") => bool;
+    raw("GETEX k PX 0") => Value;
+    pexpire("k", 1) => bool;
+    raw("BLPOP missing 0.03") => Value;
+    get("k") => Option<String>;
+});
+
+family!(errors {
+    set("k", "v") => ();
+    lpush("k", 1) => ();
+    hget("k", "f") => Value;
+    raw("FOO") => Value;
+    raw("FOO a b c") => String;
+    raw("GET") => Value;
+    raw("get k k") => Value;
+    raw("CONFIG FOO") => Value;
+    raw("OBJECT ENCODING") => Value;
+    raw("OBJECT FOO k") => Value;
+    raw("EXEC") => Value;
+    raw("DISCARD") => Value;
+    raw("HELLO 9") => Value;
+    raw("HELLO x") => Value;
+    raw("AUTH x") => Value;
+    raw("AUTH default x") => Value;
+    raw("SELECT x") => Value;
+    raw("DEBUG") => Value;
+    raw("CLIENT FOO") => Value;
+    raw("CLIENT REPLY x") => Value;
+    raw("SETRANGE k -1 x") => Value;
+    raw("SETRANGE k 999999999999 x") => Value;
+    raw("LINSERT k MIDDLE a b") => Value;
+    raw("EXPIRE k 1 LT GT") => Value;
+    raw("SET k v EX") => Value;
+    raw("ZADD k NX GT 1 a") => Value;
+    raw("MULTI") => ();
+    raw("INCR k") => String;
+    raw("MULTI") => ();
+    raw("WATCH k") => ();
+    raw("FOO") => Value;
+    raw("EXEC") => Value;
+    raw("MULTI") => Value;
+    raw("INCR k") => Value;
+    raw("GET k") => Value;
+    raw("EXEC") => Vec<redis::RedisResult<Value>>;
+    get("k") => (String, i64);
+    get("k") => Vec<(i64, i64)>;
+    raw("é è") => Value;
+    raw("") => Value;
+});
+
+family!(scripts {
+    invoke_script(&Script::new("return 1").arg(1)) => i64;
+    load_script(&Script::new("return 1")) => String;
+    raw("EVAL x 0") => Value;
+    raw("EVALSHA x 0") => Value;
+});
