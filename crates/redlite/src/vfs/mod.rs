@@ -14,6 +14,7 @@
 
 mod checksum;
 mod disk;
+mod layer;
 mod log;
 mod memory;
 mod room;
@@ -28,6 +29,8 @@ use std::sync::{Arc, Mutex};
 
 pub(super) use checksum::{Checks, Checksummed, RESERVED};
 pub use disk::DiskStorage;
+#[cfg(feature = "testing")]
+pub use layer::Layer;
 pub use memory::{AllocationGuard, AllocationPlan, AllocatorInUse, allocations, fail_allocations};
 pub(super) use memory::{expose as expose_allocations, install as wrap_allocator};
 pub(super) use shim::{Vfs, reserve, reserved};
