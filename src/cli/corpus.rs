@@ -1,18 +1,17 @@
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::Subcommand;
 
 use super::inputs::Input;
-use super::options::{AgainstOrRecordedArgs, CorpusArgs, PairArgs, ReportArgs};
-use super::progress::Bar;
-use super::{Outcome, interrupt, output};
-use crate::campaign::replay::{self, Replays};
+use super::options::{AgainstOrRecordedArgs, CorpusArgs, PairArgs};
+use super::replays::{ReplaysArgs, Round};
+use super::{Outcome, output};
+use crate::campaign::replay::Replays;
 use crate::campaign::sessions::Sessions;
-use crate::campaign::{Pair, Progress, differential, files};
-use crate::corpus::{Added, Known, KnownEntry};
+use crate::campaign::{Pair, differential, files};
+use crate::corpus::{Added, Item, Known, KnownEntry};
 use crate::report::style::{FAINT, STRONG};
 use crate::trace::{Header, Limits, TargetInfo, Trace};
 
@@ -55,13 +54,7 @@ enum Command {
         against: AgainstOrRecordedArgs,
 
         #[command(flatten)]
-        pair: PairArgs,
-
-        #[command(flatten)]
-        corpus: CorpusArgs,
-
-        #[command(flatten)]
-        report: ReportArgs,
+        args: ReplaysArgs,
     },
 }
 
@@ -69,7 +62,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     match args.command {
         Command::List { corpus } => list(&corpus),
         Command::Add { trace, against, pair, corpus } => add(&Input::one(&trace), &against, &pair, &corpus),
-        Command::Test { against, pair, corpus, report } => test(&against.against, &pair, &corpus, &report),
+        Command::Test { against, args } => test(&against.against, &args),
     }
 }
 
@@ -125,35 +118,21 @@ fn record(trace: Trace, reference: TargetInfo, sessions: &mut Sessions) -> anyho
     Ok(Trace { header, replies: Some(replies), ..trace })
 }
 
-fn test(against: &[String], pair: &PairArgs, corpus: &CorpusArgs, report: &ReportArgs) -> anyhow::Result<Outcome> {
-    let subject = pair.subject()?;
-    let references = pair.references(against, subject.as_ref())?;
-    let known = corpus.known(subject.as_ref())?;
-    let progress = Arc::new(Progress::default());
-    let options = replay::Options {
-        settings: pair.settings(),
-        known: &known,
-        command: &pair.command(against),
-        progress: &progress,
-        stop: interrupt::flag(),
-    };
-    let items = corpus.store().list()?;
-    ensure!(!items.is_empty(), "{} holds no traces: there is nothing to test", corpus.corpus.display());
-    let mut out = report.open()?;
-    let mut replays = Replays::start(options, subject.as_ref(), &references)?;
-    progress.start("replaying", items.len() as u64);
-    let bar = Bar::follow(Arc::clone(&progress), "traces");
+fn test(against: &[String], args: &ReplaysArgs) -> anyhow::Result<Outcome> {
+    let stage = args.stage(against)?;
+    let items = args.corpus.store().list()?;
+    ensure!(!items.is_empty(), "{} holds no traces: there is nothing to test", args.corpus.corpus.display());
     let width = items.iter().map(|item| item.path.display().to_string().chars().count()).max().unwrap_or(0);
-    for item in &items {
+    let round = Round { verb: "replaying", count: items.len(), unit: "traces", width };
+    let replay = |replays: &mut Replays, item: &Item| {
         let name = item.path.display().to_string();
-        let Some(check) = replays.trace(&name, &name, files::open(&item.path)?)? else { break };
-        bar.suspend(|| report.format.check(&check, width, out.as_mut()).and_then(|()| out.flush()))?;
-    }
-    drop(bar);
-    let mut whole = replays.finish();
-    if !whole.interrupted {
-        let stale = |entry: &KnownEntry| format!("the known divergence {} no longer occurs: remove it", entry.class);
-        whole.failures.extend(known.unused().into_iter().map(stale));
-    }
-    report.finish(&whole, out.as_mut())
+        Ok(replays.trace(&name, &name, files::open(&item.path)?)?)
+    };
+    stage.run(&round, &items, replay, |whole, known| {
+        if !whole.interrupted {
+            let stale =
+                |entry: &KnownEntry| format!("the known divergence {} no longer occurs: remove it", entry.class);
+            whole.failures.extend(known.unused().into_iter().map(stale));
+        }
+    })
 }

@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod record;
 mod replay;
+mod replays;
 mod seeds;
 mod serve;
 mod share;

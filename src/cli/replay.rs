@@ -1,15 +1,13 @@
-use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, anyhow, ensure};
 
+use super::Outcome;
 use super::inputs::{Input, Spool, free_name};
-use super::options::{AgainstOrRecordedArgs, CorpusArgs, PairArgs, ReportArgs};
-use super::progress::Bar;
-use super::{Outcome, interrupt};
-use crate::campaign::replay::{self, Replays};
-use crate::campaign::{CampaignError, Progress, files};
+use super::options::AgainstOrRecordedArgs;
+use super::replays::{ReplaysArgs, Round};
+use crate::campaign::replay::Replays;
+use crate::campaign::{CampaignError, files};
 use crate::report::{Check, Verdict};
 use crate::targets::TargetError;
 
@@ -30,43 +28,19 @@ pub(super) struct Args {
     against: AgainstOrRecordedArgs,
 
     #[command(flatten)]
-    pair: PairArgs,
-
-    #[command(flatten)]
-    corpus: CorpusArgs,
-
-    #[command(flatten)]
-    report: ReportArgs,
+    replays: ReplaysArgs,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let inputs = Input::many(&args.traces)?;
     ensure!(
-        !args.report.output.as_ref().is_some_and(|output| args.traces.contains(output)),
+        !args.replays.report.output.as_ref().is_some_and(|output| args.traces.contains(output)),
         "the report would overwrite the trace that it is about: name another file after --output"
     );
-    let subject = args.pair.subject()?;
-    let references = args.pair.references(&args.against.against, subject.as_ref())?;
-    let known = args.corpus.known(subject.as_ref())?;
-    let progress = Arc::new(Progress::default());
-    let options = replay::Options {
-        settings: args.pair.settings(),
-        known: &known,
-        command: &args.pair.command(&args.against.against),
-        progress: &progress,
-        stop: interrupt::flag(),
-    };
-    let mut out = args.report.open()?;
-    let mut replays = Replays::start(options, subject.as_ref(), &references)?;
-    progress.start("replaying", inputs.len() as u64);
-    let bar = Bar::follow(Arc::clone(&progress), "traces");
+    let stage = args.replays.stage(&args.against.against)?;
     let width = inputs.iter().map(|input| input.name().chars().count()).max().unwrap_or(0);
-    for input in &inputs {
-        let Some(check) = replay_one(&mut replays, input)? else { break };
-        bar.suspend(|| args.report.format.check(&check, width, out.as_mut()).and_then(|()| out.flush()))?;
-    }
-    drop(bar);
-    args.report.finish(&replays.finish(), out.as_mut())
+    let round = Round { verb: "replaying", count: inputs.len(), unit: "traces", width };
+    stage.run(&round, &inputs, replay_one, |_, _| {})
 }
 
 /// Replays one trace. One from a pipe is kept in a file where it diverges, so that it can be replayed.

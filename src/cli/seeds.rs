@@ -1,14 +1,12 @@
 use std::io::Write;
-use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use clap::Subcommand;
 
-use super::options::{AgainstArgs, CorpusArgs, GroupArgs, PairArgs, ReportArgs};
-use super::progress::Bar;
-use super::{Outcome, interrupt, output};
-use crate::campaign::Progress;
-use crate::campaign::replay::{self, Replays};
+use super::options::{AgainstArgs, CorpusArgs, GroupArgs};
+use super::replays::{ReplaysArgs, Round};
+use super::{Outcome, output};
+use crate::campaign::replay::Replays;
 use crate::corpus::{SeedBank, SeedEntry};
 use crate::generate;
 use crate::report::style::{FAINT, STRONG};
@@ -53,18 +51,12 @@ enum Command {
         #[command(flatten)]
         against: AgainstArgs,
 
-        #[command(flatten)]
-        pair: PairArgs,
-
         /// Operations for each seed
         #[arg(long, value_name = "N", default_value_t = 100)]
         ops: u64,
 
         #[command(flatten)]
-        corpus: CorpusArgs,
-
-        #[command(flatten)]
-        report: ReportArgs,
+        args: ReplaysArgs,
     },
 }
 
@@ -74,7 +66,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         Command::Add { seed, description, group, corpus } => {
             add(SeedEntry { seed, group: group.group.name.to_owned(), description }, &corpus)
         }
-        Command::Test { against, pair, ops, corpus, report } => test(&against.against, &pair, ops, &corpus, &report),
+        Command::Test { against, ops, args } => test(&against.against, ops, &args),
     }
 }
 
@@ -100,37 +92,16 @@ fn add(entry: SeedEntry, corpus: &CorpusArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Agree)
 }
 
-fn test(
-    against: &[String],
-    pair: &PairArgs,
-    ops: u64,
-    corpus: &CorpusArgs,
-    report: &ReportArgs,
-) -> anyhow::Result<Outcome> {
-    let path = corpus.seeds();
+fn test(against: &[String], ops: u64, args: &ReplaysArgs) -> anyhow::Result<Outcome> {
+    let path = args.corpus.seeds();
     let bank = SeedBank::load(&path)?;
     ensure!(!bank.entries.is_empty(), "{} holds no seeds: `dst seeds add` adds one", path.display());
-    let subject = pair.subject()?;
-    let references = pair.references(against, subject.as_ref())?;
-    let known = corpus.known(subject.as_ref())?;
-    let progress = Arc::new(Progress::default());
-    let options = replay::Options {
-        settings: pair.settings(),
-        known: &known,
-        command: &pair.command(against),
-        progress: &progress,
-        stop: interrupt::flag(),
-    };
-    let mut out = report.open()?;
-    let mut replays = Replays::start(options, subject.as_ref(), &references)?;
-    progress.start("comparing", bank.entries.len() as u64);
-    let bar = Bar::follow(Arc::clone(&progress), "seeds");
-    for SeedEntry { seed, group, .. } in &bank.entries {
+    let stage = args.stage(against)?;
+    let round = Round { verb: "comparing", count: bank.entries.len(), unit: "seeds", width: NAME_WIDTH };
+    let replay = |replays: &mut Replays, SeedEntry { seed, group, .. }: &SeedEntry| {
         let group = generate::group(group)
             .with_context(|| format!("{}: there is no group {group:?} for seed {seed}", path.display()))?;
-        let Some(check) = replays.seed(*seed, group, ops)? else { break };
-        bar.suspend(|| report.format.check(&check, NAME_WIDTH, out.as_mut()).and_then(|()| out.flush()))?;
-    }
-    drop(bar);
-    report.finish(&replays.finish(), out.as_mut())
+        Ok(replays.seed(*seed, group, ops)?)
+    };
+    stage.run(&round, &bank.entries, replay, |_, _| {})
 }

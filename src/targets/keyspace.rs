@@ -204,16 +204,15 @@ fn take_expected<'a>(
     expected: &'a [(Name, &'static Kind)],
     mut replies: impl Iterator<Item = Reply>,
 ) -> BTreeMap<&'a Name, Told> {
-    let mut selected = None;
-    let take = |(name, kind): &'a (Name, &'static Kind)| {
-        if selected.replace(name.db) != Some(name.db) {
+    let take = |(is_other, (name, kind)): (bool, &'a (Name, &'static Kind))| {
+        if is_other {
             replies.next()?;
         }
         let told = Told::take(&mut replies)?;
         let (value, details) = kind.take(&mut replies);
         Some((name, Told { contents: Some((kind, value, details)), ..told }))
     };
-    expected.iter().map_while(take).collect()
+    by_database(expected, |(name, _)| name.db).map_while(take).collect()
 }
 
 /// What these keys hold, in their order. A key is told by its database, name, type and expiry.
@@ -388,9 +387,8 @@ pub(super) fn parse_info(reply: &Reply) -> Option<Vec<(u32, u64)>> {
 /// What is expected is asked for behind them.
 pub(super) fn listing(known: &Known) -> Vec<Argv> {
     let mut requests = listing_of(&known.dbs);
-    let mut selected = None;
-    for (name, kind) in &known.expected {
-        if selected.replace(name.db) != Some(name.db) {
+    for (is_other, (name, kind)) in by_database(&known.expected, |(name, _)| name.db) {
+        if is_other {
             requests.push(select(name.db));
         }
         ask_facts(name, &mut requests);
@@ -488,9 +486,8 @@ fn run_on_each<'a>(
 ) -> Result<Vec<Reply>, Failure> {
     let mut requests = Vec::new();
     let mut selects = Vec::new();
-    let mut selected = None;
-    for name in names {
-        if selected.replace(name.db) != Some(name.db) {
+    for (is_other, name) in by_database(names, |name| name.db) {
+        if is_other {
             selects.push(requests.len());
             requests.push(select(name.db));
         }
@@ -503,6 +500,15 @@ fn run_on_each<'a>(
     let mut selects = selects.into_iter().peekable();
     let keep = |&(at, _): &(usize, Reply)| selects.next_if_eq(&at).is_none();
     Ok(replies.into_iter().enumerate().filter(keep).map(|(_, reply)| reply).collect())
+}
+
+/// The items, each with whether a SELECT has to stand before it: its database is not that of the one before.
+fn by_database<'a, T: 'a>(
+    items: impl IntoIterator<Item = &'a T>,
+    db: impl Fn(&T) -> u32,
+) -> impl Iterator<Item = (bool, &'a T)> {
+    let mut selected = None;
+    items.into_iter().map(move |item| (selected.replace(db(item)) != Some(db(item)), item))
 }
 
 /// True where SELECT's reply says that there is such a database. A server without SELECT has database 0.

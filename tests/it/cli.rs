@@ -228,6 +228,11 @@ fn the_trace_that_the_oracle_keeps_shows_the_divergence_again() {
     run.check(0, &["1 op", "shrunk from seed"]);
     place.run(&format!("dst corpus test --subject {subject}")).check(1, &["1 divergence in 1 trace"]);
     place.run("dst corpus test --subject redis").check(0, &["all agree"]);
+    let known = ["command = \"GET\"", "rule = \"exact\"", "kind = \"null-bulk\"", "reason = \"old\""].join("\n");
+    place.write("corpus/known.toml", &format!("[[known]]\n{known}\n"));
+    place
+        .run("dst corpus test --subject redis")
+        .check(1, &["the known divergence GET exact null-bulk no longer occurs"]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub struct Argv {
 
 impl Argv {
     /// An empty request.
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
@@ -25,12 +26,14 @@ impl Argv {
     }
 
     /// Appends one argument. All arguments together stay below 4 GiB.
+    #[inline]
     pub fn push(&mut self, arg: &[u8]) {
         self.bytes.extend_from_slice(arg);
         self.end_arg();
     }
 
     /// Appends one argument that `write` writes at the end of the buffer.
+    #[inline]
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
         self.end_arg();
@@ -42,27 +45,32 @@ impl Argv {
     }
 
     /// Drops every argument and keeps the memory.
+    #[inline]
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }
 
     /// How many arguments there are, the command's name included.
+    #[inline]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// True for a request without even a command name.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
     /// The sum of the arguments' lengths, in bytes.
+    #[inline]
     pub fn bytes_len(&self) -> usize {
         self.bytes.len()
     }
 
     /// The argument at `at`; 0 is the command's name.
+    #[inline]
     pub fn get(&self, at: usize) -> Option<&[u8]> {
         let end = *self.ends.get(at)? as usize;
         let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
@@ -70,6 +78,7 @@ impl Argv {
     }
 
     /// The arguments in their order, the command's name first.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> + DoubleEndedIterator {
         (0..self.len()).map(|at| &self[at])
     }
@@ -89,6 +98,7 @@ impl Argv {
 impl Index<usize> for Argv {
     type Output = [u8];
 
+    #[inline]
     fn index(&self, at: usize) -> &[u8] {
         let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
         &self.bytes[start..self.ends[at] as usize]

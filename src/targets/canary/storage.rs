@@ -3,11 +3,11 @@
 //! A slip stands between Redlite and its files, or, as those of the other files, between a trace and Redlite.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{call, is_word};
-use redlite::vfs::{File, FileKind, Storage};
+use redlite::vfs::{File, FileKind, Layer, Storage};
 use redlite::{Client, OpenError, Options, Redlite};
 use resp::{Argv, Reply};
 
@@ -146,29 +146,13 @@ pub(in crate::targets) struct Slipping {
     pub slip: FileSlip,
 }
 
-impl Storage for Slipping {
-    fn open(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
+impl Layer for Slipping {
+    fn beneath(&self) -> &dyn Storage {
+        &*self.inner
+    }
+
+    fn open_through(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
         Ok(Box::new(SlippingFile { inner: self.inner.open(name, kind, create)?, kind, slip: self.slip }))
-    }
-
-    fn open_scratch(&self) -> io::Result<Box<dyn File>> {
-        self.inner.open_scratch()
-    }
-
-    fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
-        self.inner.delete(name, sync)
-    }
-
-    fn replace(&self, target: &Path, name: &Path) -> io::Result<()> {
-        self.inner.replace(target, name)
-    }
-
-    fn exists(&self, name: &Path) -> io::Result<bool> {
-        self.inner.exists(name)
-    }
-
-    fn resolve(&self, name: &Path) -> io::Result<PathBuf> {
-        self.inner.resolve(name)
     }
 }
 

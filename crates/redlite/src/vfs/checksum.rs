@@ -13,10 +13,11 @@
 //! the log, which looks like one that was never finished (for those before it, and for the log's header, see `log`).
 
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::layer::Layer;
 use super::{File, FileKind, SharedFile, Storage, log};
 
 /// How many bytes at the end of a page the checksum takes.
@@ -74,8 +75,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Storage for Checksummed {
-    fn open(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
+impl Layer for Checksummed {
+    fn beneath(&self) -> &dyn Storage {
+        &*self.inner
+    }
+
+    fn open_through(&self, name: &Path, kind: FileKind, create: bool) -> io::Result<Box<dyn File>> {
         let mut file = self.inner.open(name, kind, create)?;
         if kind == FileKind::Other {
             return Ok(file);
@@ -128,26 +133,6 @@ impl Storage for Checksummed {
             }
         }
         Ok(Box::new(file))
-    }
-
-    fn open_scratch(&self) -> io::Result<Box<dyn File>> {
-        self.inner.open_scratch()
-    }
-
-    fn delete(&self, name: &Path, sync: bool) -> io::Result<()> {
-        self.inner.delete(name, sync)
-    }
-
-    fn replace(&self, target: &Path, name: &Path) -> io::Result<()> {
-        self.inner.replace(target, name)
-    }
-
-    fn exists(&self, name: &Path) -> io::Result<bool> {
-        self.inner.exists(name)
-    }
-
-    fn resolve(&self, name: &Path) -> io::Result<PathBuf> {
-        self.inner.resolve(name)
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod checksum;
 mod disk;
+mod layer;
 mod log;
 #[cfg(feature = "testing")]
 mod memory;
@@ -29,6 +30,8 @@ use std::sync::{Arc, Mutex};
 
 pub(super) use checksum::{Checks, Checksummed, RESERVED};
 pub use disk::DiskStorage;
+#[cfg(feature = "testing")]
+pub use layer::Layer;
 #[cfg(feature = "testing")]
 pub use memory::{AllocationGuard, AllocationPlan, AllocatorInUse, allocations, fail_allocations};
 #[cfg(feature = "testing")]

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use redlite::env::{Clock, Random};
-use redlite::{Options, Argv, Client, Redlite, Reply};
+use redlite::{Argv, Client, Options, Redlite, Reply};
 
 /// Longer than anything takes that is not stuck.
 pub const LONG: Duration = Duration::from_secs(20);
