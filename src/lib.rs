@@ -44,8 +44,13 @@
 //! | [`report`] | formats of a campaign's results | a file, and a row in the table of formats | all above |
 //! | [`cli`] | arguments, exit codes, printing: one file a subcommand | a file, and a variant of the subcommands | all above |
 //!
+//! redlite's features decide what it brings: `search` (by default), `server`, `redis` (a client is a connection of the crate
+//! `redis`), and `testing`, behind which everything is that only a tester needs; this package asks for `server` and
+//! `testing`. Each crate's `lib.rs` is the map of its own rooms.
+//!
 //! Outside of `src/`: `tests/` and the `tests/` of each crate (one binary each, one file a subject), `benches/`, `traces/`
-//! (recorded by a real Redis), `corpus/` (minimal divergences), `fuzz/` (shims of a few lines), `tools/` (scripts).
+//! (recorded by a real Redis), `corpus/` (minimal divergences), `fuzz/` (shims of a few lines), `tools/` (scripts),
+//! `tests/outside` (a crate of its own, which depends on redlite as anyone would).
 //!
 //! # Invariants
 //!

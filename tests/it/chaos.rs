@@ -17,6 +17,8 @@ use redlite_dst::targets::faulty::{Settings, Sync};
 use redlite_dst::trace::{Act, Reader, Trace};
 use spec::{self, Family};
 
+use crate::is_full;
+
 /// `dst chaos --seeds SEEDS --ops OPS --group GROUPS --faults FAULTS --subject SUBJECT`
 struct Run<'a> {
     seeds: u64,
@@ -121,19 +123,21 @@ fn tell(report: &Report) -> String {
 #[test]
 fn under_every_fault_nothing_is_lost_and_nothing_wrong_is_served() {
     let all: Vec<&Fault> = faults::faults().collect();
-    let (report, _) = Run { seeds: 100, ops: 40, groups: &every_group(), faults: &all, ..Run::default() }.report();
+    let seeds = if is_full() { 100 } else { 50 };
+    let (report, _) = Run { seeds, ops: 40, groups: &every_group(), faults: &all, ..Run::default() }.report();
     assert!(report.agrees() && report.unchecked.is_empty(), "{}", tell(&report));
     let injections = report.injections.expect("a campaign of faults counts them");
     let struck: Vec<&str> = injections.faults.iter().map(|fault| fault.fault.as_str()).collect();
     assert_eq!(struck, all.iter().map(|fault| fault.name).collect::<Vec<_>>(), "every fault strikes");
-    assert!(injections.recoveries > 1000, "{injections:?}");
+    assert!(injections.recoveries > 10 * seeds, "{injections:?}");
 }
 
 #[test]
 fn a_store_that_may_lose_its_last_writes_loses_no_others() {
     let all: Vec<&Fault> = faults::faults().collect();
     let settings = Settings { sync: Sync::Normal, ..Settings::default() };
-    let run = Run { seeds: 500, groups: &[mixed()], faults: &all, settings, ..Run::default() };
+    let seeds = if is_full() { 500 } else { 250 };
+    let run = Run { seeds, groups: &[mixed()], faults: &all, settings, ..Run::default() };
     let (report, _) = run.report();
     assert!(report.agrees(), "{}", tell(&report));
     assert!(report.injections.is_some_and(|injections| injections.lost > 0), "some are lost");
@@ -142,23 +146,28 @@ fn a_store_that_may_lose_its_last_writes_loses_no_others() {
 #[test]
 fn every_point_at_which_a_short_trace_may_fail_is_recovered_from() {
     const OPS: u64 = 15;
-    let more: Vec<&Group> =
-        ["transactions", "blocking", "keys"].iter().filter_map(|name| generate::group(name)).collect();
+    let of = |names: &[&str]| -> Vec<&Group> { names.iter().filter_map(|name| generate::group(name)).collect() };
+    // Most of it is moving out of an older version's file, which is the same for each trace.
+    let plain = [(of(&["mixed", "transactions", "blocking"]), 1)];
+    let full = [(every_group(), 1), (of(&["transactions", "blocking", "keys"]), 3)];
     let mut ran: BTreeSet<&str> = BTreeSet::new();
-    for (groups, seeds) in [(every_group(), 1), (more, 3)] {
-        let run = Run { seeds, ops: OPS, groups: &groups, is_exhaustive: true, ..Run::default() };
+    for (groups, seeds) in if is_full() { &full[..] } else { &plain } {
+        let run = Run { seeds: *seeds, ops: OPS, groups, is_exhaustive: true, ..Run::default() };
         let (report, _) = run.report();
         assert!(report.agrees(), "{}", tell(&report));
         let exhausted = report.injections.and_then(|injections| injections.exhausted).expect("points are counted");
-        assert!(exhausted.losses > 5000 && exhausted.complete > 200 && exhausted.struck > 500, "{exhausted:?}");
-        let traces = groups.iter().flat_map(|group| (0..seeds).map(|seed| sequence(Seed(seed), group, OPS).1));
+        assert!(exhausted.losses > 3000 && exhausted.complete > 100 && exhausted.struck > 200, "{exhausted:?}");
+        let traces = groups.iter().flat_map(|group| (0..*seeds).map(|seed| sequence(Seed(seed), group, OPS).1));
         ran.extend(traces.flatten().filter_map(|op| Some(spec::lookup_request(op.argv()?)?.name)));
+    }
+    assert!(ran.contains("EXEC"), "transactions are, too");
+    if !is_full() {
+        return;
     }
     let family = |name: &&str| Some(spec::lookup(name.as_bytes())?.family);
     let families: BTreeSet<Family> = ran.iter().filter_map(family).collect();
     let of_spec: BTreeSet<Family> = spec::commands().map(|command| command.family).collect();
     assert_eq!(families, of_spec, "every family is in these traces");
-    assert!(ran.contains("EXEC"), "transactions are, too");
 }
 
 #[test]
@@ -179,10 +188,15 @@ fn a_damaged_header_of_the_log_makes_no_mixture_of_the_database() {
 #[test]
 fn without_checksums_wrong_data_are_served_and_without_syncs_writes_are_lost() {
     let check = |faults: &[&str], settings: Settings, expected: &str| {
-        let run = Run { seeds: 500, groups: &[mixed()], faults: &named(faults), settings, ..Run::default() };
-        let (report, _) = run.report();
-        let kinds: Vec<&str> = report.findings.iter().map(|finding| finding.class.kind.as_str()).collect();
-        assert!(kinds.contains(&expected), "{faults:?}: {kinds:?}");
+        let mut kinds = Vec::new();
+        for seeds in [100, 500] {
+            let run = Run { seeds, groups: &[mixed()], faults: &named(faults), settings, ..Run::default() };
+            kinds = run.report().0.findings.into_iter().map(|finding| finding.class.kind).collect();
+            if kinds.iter().any(|kind| kind.as_str() == expected) {
+                return;
+            }
+        }
+        panic!("{faults:?}: {kinds:?} and no {expected}");
     };
     check(&["corrupt_read", "corrupt_write"], Settings { verify: false, ..Settings::default() }, "wrong-data");
     check(&["crash_mid_write"], Settings { sync: Sync::Off, ..Settings::default() }, "lost-write");
@@ -199,14 +213,18 @@ fn every_canary_is_found_and_shrunk_to_a_few_ops_with_one_fault() {
     for canary in STORAGE_CANARIES {
         let subject = format!("canary:{}", canary.name);
         let faults = named(&[canary.fault]);
+        let is_short = |trace: &Trace| trace.ops.len() <= canary.ops_max && count(trace) <= 1;
         // Of an error in the last sync before a power loss there are few.
-        let mut found = [200, 2000].iter().map(|&seeds| {
-            let groups = &[strings];
-            let run = Run { seeds, ops: 10, groups, faults: &faults, subject: &subject, ..Run::default() };
-            run.report().1.into_iter().min_by_key(|trace| trace.ops.len())
-        });
-        match found.find_map(|shortest| shortest) {
-            Some(trace) if trace.ops.len() <= canary.ops_max && count(&trace) <= 1 => {}
+        let mut shortest: Option<Trace> = None;
+        for seeds in [50, 200, 2000] {
+            let run = Run { seeds, ops: 10, groups: &[strings], faults: &faults, subject: &subject, ..Run::default() };
+            shortest = run.report().1.into_iter().min_by_key(|trace| trace.ops.len());
+            if shortest.as_ref().is_some_and(is_short) {
+                break;
+            }
+        }
+        match shortest {
+            Some(trace) if is_short(&trace) => {}
             Some(trace) => wrong.push(format!("{}: {} ops, {} faults", canary.name, trace.ops.len(), count(&trace))),
             None => wrong.push(format!("{} is not found", canary.name)),
         }
@@ -271,7 +289,7 @@ fn all_that_an_older_file_held_must_outlast_its_migration() {
     let damaged = "!fault corrupt_write 2 0 0\nSET k v\n!fault io_error 0 1 0\n!fault older_file\nGET k\n";
     check(damaged, throws, Sync::Full, false, &["lost-write"]);
     // Clients are gone with the process.
-    check("@1 BLPOP l 0\nMULTI\n!fault older_file\nRPUSH l 2\n", "redlite", Sync::Full, true, &[]);
+    check("@1 BLPOP l 0\nMULTI\n!fault older_file\nRPUSH l 2\n", "redlite", Sync::Full, is_full(), &[]);
     let shown = check("SET k v\n", forgets, Sync::Full, true, &["failed-recovery"]);
     assert_eq!(shown.len(), 1, "the trace that is shown shows it");
 }

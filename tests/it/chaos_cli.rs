@@ -264,7 +264,7 @@ fn a_server_that_forgets_is_told_in_the_same_words() {
     let place = Place::new();
     let line = format!("dst chaos --seeds 2 --ops 30 --group lists --connections 4 --subject {FORGETFUL}");
     let run = place.run(&line);
-    run.check(1, &["kill chaos lost-write", "of violation in 2 seeds", "writes acknowledged", "when it was killed"]);
+    run.check(1, &["kill chaos lost-write", "violation in 2 seeds", "writes acknowledged", "when it was killed"]);
     run.check(1, &["lists, seeds 0 to 1, 30 ops each on 4 connections; kill, connection_drop", " against redlite "]);
     place.run(&format!("{line} --faults kill")).check(1, &["on 4 connections; kill\n"]);
 }
