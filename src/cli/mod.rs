@@ -1,7 +1,7 @@
 //! The command line: one file a subcommand, with its arguments, a thin call into the library, and its printing.
 //!
 //! stdout carries the result (or the trace), stderr the progress and the errors. Exit codes: [`Outcome`].
-//! To add a subcommand: a file here with `Args` and `run`, and its row in [`Command`].
+//! To add a subcommand: a file here with `Args` and `run`, and its row in `Command`.
 
 mod chaos;
 mod corpus;

@@ -8,7 +8,7 @@
 //! | EXEC: each reply by the rule of its command | [`transactions`] |
 //! | what two targets hold | [`keyspace`] |
 //! | the name of a difference | [`kind`] |
-//! | the difference, for people | [`render`] |
+//! | the difference, for people | [`mod@render`] |
 
 mod frames;
 pub mod keyspace;

@@ -1,6 +1,6 @@
 //! The table of faults that a trace may schedule: what each does, what its arguments mean, and what holds all the same.
 //!
-//! A trace holds a fault as [`Act::Fault`](crate::trace::Act::Fault): the row's name and its arguments. It is armed
+//! A trace holds a fault as [`Act::Fault`]: the row's name and its arguments. It is armed
 //! where it stands and strikes later, at the `nth` call of the store's files from there on: 0 is the next one. What
 //! the arguments come to is a [`Plan`]; the target that injects it knows plans, not names, so a row here is all that a
 //! new fault takes.

@@ -41,13 +41,15 @@
 //! LIBSQLITE3_FLAGS = "-USQLITE_ENABLE_MEMORY_MANAGEMENT -DSQLITE_DEFAULT_MEMSTATUS=0 -USQLITE_ENABLE_API_ARMOR -DSQLITE_OMIT_SHARED_CACHE -DSQLITE_OMIT_PROGRESS_CALLBACK -DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT_DECLTYPE -USQLITE_ENABLE_COLUMN_METADATA -USQLITE_ENABLE_FTS3 -USQLITE_ENABLE_FTS3_PARENTHESIS -USQLITE_ENABLE_FTS5 -USQLITE_ENABLE_RTREE -USQLITE_ENABLE_DBSTAT_VTAB -USQLITE_ENABLE_STAT4 -USQLITE_SOUNDEX"
 //! ```
 //!
-//! FLAGS_MEASURED
+//! Without them, in memory and on 2 cores (`cargo run --release -p redlite --example throughput`, here and from a folder
+//! outside, the best of three runs, 2026-11-30), SET does 95 % of what it does with them, GET 96 %, HSET 85 %, LPUSH and
+//! ZADD 92 %; a store takes 301 microseconds to open and close instead of 253, and the program is 4 MB larger.
 //!
 //! # The rooms
 //!
 //! | room | what it knows |
 //! |---|---|
-//! | [`env`] | the clock and the randomness: the only places where they come from |
+//! | [`mod@env`] | the clock and the randomness: the only places where they come from |
 //! | `engine` | one command from request to reply: look up, check arity, run, commit |
 //! | `clients` | what each connection remembers, and what waits to be sent to it |
 //! | `config` | the parameters that CONFIG tells and sets |

@@ -15,7 +15,7 @@ impl Redlite {
         lock(&self.engine).random = random;
     }
 
-    /// Forgets every connection, and what CONFIG has set, as a restart does. The [`Client`]s must be dropped before.
+    /// Forgets every connection, and what CONFIG has set, as a restart does. The [`Client`](crate::Client)s must be dropped before.
     pub fn forget_clients(&self) {
         let clients = &mut lock(&self.engine).clients;
         let password = clients.password.take();

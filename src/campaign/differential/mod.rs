@@ -97,7 +97,7 @@ pub struct Outcome {
     pub unsupported: Vec<(usize, Class)>,
     /// The first divergence that is not known.
     pub divergence: Option<Divergence>,
-    /// The ops and replies around the divergence, for [`crate::diff::render`].
+    /// The ops and replies around the divergence, for [`mod@crate::diff::render`].
     pub excerpt: Option<Excerpt>,
     /// What no reply can say, where something diverged: how a server died, with its last words.
     pub notes: Vec<String>,
@@ -174,7 +174,7 @@ pub fn reference_failure(want: &Reply) -> Option<&'static str> {
 /// The shortest trace found that still shows the divergence; `None` where `ops` do not show its class.
 ///
 /// It ends early, with a trace that may not be minimal, where the user asks to stop, and after
-/// [`HUNG_EVALUATIONS_MAX`] candidates that hung: each takes the deadline of a reply at least.
+/// `HUNG_EVALUATIONS_MAX` candidates that hung: each takes the deadline of a reply at least.
 ///
 /// # Errors
 /// Infrastructure only.

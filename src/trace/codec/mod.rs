@@ -9,8 +9,8 @@
 //! | 8 | the start of the SHA-256 of all before it |
 //!
 //! The first 11 bytes are the same in every format, so that any dst can say which dst a file needs. The msgpack
-//! values are an [`Opening`], then blocks, each a [`Record::Block`] and its columns as byte strings, then a
-//! [`Record::End`].
+//! values are an `Opening`, then blocks, each a `Record::Block` and its columns as byte strings, then a
+//! `Record::End`.
 //!
 //! A block keeps equal things together, which is what makes it small: ops are sorted by shape (act, number of
 //! arguments, name), and then all their first arguments stand together, all their second, and all their replies.

@@ -6,12 +6,12 @@
 //! | `tokenize` | from text to terms and their stems |
 //! | `document` | from a hash to what an index holds of it |
 //! | [`query`] | the query language: from text to tree |
-//! | [`plan`], [`explain`] | from a tree to what is looked up; how FT.EXPLAIN prints it |
+//! | `plan`, `explain` | from a tree to what is looked up; how FT.EXPLAIN prints it |
 //! | `evaluate`, `score` | which documents a plan finds, and how well each fits |
-//! | [`results`] | FT.SEARCH: the order of what was found, a window of it, the fields |
-//! | [`expression`] | the language of APPLY and FILTER |
-//! | [`aggregate`], `reduce` | FT.AGGREGATE: steps on rows, groups |
-//! | [`value`] | what a row holds |
+//! | `results` | FT.SEARCH: the order of what was found, a window of it, the fields |
+//! | `expression` | the language of APPLY and FILTER |
+//! | `aggregate`, `reduce` | FT.AGGREGATE: steps on rows, groups |
+//! | `value` | what a row holds |
 //!
 //! What an index holds is in `store/search.rs`.
 //!
