@@ -298,7 +298,7 @@ impl Clients {
     }
 
     /// The connections that were stirred since this was last asked.
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "server", test))]
     pub fn take_stirred(&mut self) -> Vec<Slot> {
         let stirred = std::mem::take(&mut self.stirred);
         stirred.iter().for_each(|&slot| self.get_mut(slot).into_iter().for_each(|it| it.is_stirred = false));

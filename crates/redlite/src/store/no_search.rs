@@ -69,13 +69,16 @@ mod tests {
         let made = crate::engine::lock(&store.engine).store.make_search_tables(index);
         made.expect("they are made");
         drop(store);
-        assert!(matches!(Redlite::open(&path), Err(OpenError::NeedsSearch)));
+        let opened = Redlite::open(&path).map(drop);
+        assert!(matches!(opened, Err(OpenError::NeedsSearch)), "{opened:?}");
     }
 
     impl Store {
         fn make_search_tables(&mut self, index: &'static str) -> rusqlite::Result<()> {
+            self.begin()?;
             schema::create_search(&self.sqlite)?;
-            self.sqlite.execute_batch(index)
+            self.sqlite.execute_batch(index)?;
+            self.commit()
         }
     }
 }
