@@ -8,6 +8,8 @@ mod cli;
 mod connections;
 mod coverage;
 mod deferral;
+#[path = "../../crates/redlite/tests/it/extent.rs"]
+mod extent;
 mod full_disk;
 mod generate;
 mod house;
@@ -22,8 +24,4 @@ mod targets;
 mod tools;
 mod trace;
 
-/// True where everything is run: `tools/test --full`. Otherwise the longest tests run a part of what they are for, in which
-/// every slip that they were seen to catch is still caught.
-pub fn is_full() -> bool {
-    std::env::var_os("DST_TEST_FULL").is_some()
-}
+pub use extent::is_full;

@@ -1,6 +1,6 @@
 //! Redlite as a library: a Redis-compatible store in a file, with no server.
 //!
-//! `cargo run --example embedded`
+//! `cargo run -p redlite --example embedded`
 
 use redlite::{Redlite, RedliteClient};
 use resp::Argv;

@@ -1,6 +1,6 @@
 //! Messages between threads of one program: a subscriber sleeps until there is one.
 //!
-//! `cargo run --example pubsub`
+//! `cargo run -p redlite --example pubsub`
 
 use std::thread;
 use std::time::Duration;

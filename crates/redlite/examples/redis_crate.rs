@@ -1,6 +1,6 @@
 //! The crate `redis` without a server: swap the line that opens the connection, and the rest of the program stays.
 //!
-//! `cargo run --example redis_crate --features redis`
+//! `cargo run -p redlite --example redis_crate --features redis`
 
 use redis::{Commands, RedisResult};
 use redlite::Redlite;
