@@ -1,6 +1,6 @@
 //! What has to be fast: generating, encoding, decoding, Redlite, replaying, comparing.
 //!
-//! `cargo bench --bench engine [-- FILTER]`. For ratios measured side by side in one run: `tools/bench`.
+//! `cargo bench -p benches --bench engine [-- FILTER]`. For ratios measured side by side in one run: `tools/bench`.
 
 use std::hint::black_box;
 use std::io::Cursor;

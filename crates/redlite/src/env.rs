@@ -76,10 +76,12 @@ impl Random {
     }
 
     /// A sequence that differs in every process.
+    ///
+    /// # Panics
+    ///
+    /// Where the system has no random numbers; the standard library's hash maps do so, too.
     pub fn from_system() -> Self {
-        use std::hash::{BuildHasher, RandomState};
-        // The standard library's only source of entropy.
-        Self::seeded(RandomState::new().hash_one("redlite"))
+        Self::seeded(getrandom::u64().expect("the system has random numbers"))
     }
 
     /// A number from 0 to `bound - 1`; `bound` 0 gives 0.

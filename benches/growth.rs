@@ -1,7 +1,7 @@
 //! What must not cost more where a key is large: one command each, on keys of 100, 10 k and 1 M elements.
 //!
-//! `cargo bench -p redlite --bench growth [-- FILTER]`. A cost that grows by more than a few times from the first to the last row
-//! of a command is a fault.
+//! `cargo bench -p benches --bench growth [-- FILTER]`. A cost that grows by more than a few times from the first to the
+//! last row of a command is a fault.
 
 use std::hint::black_box;
 
