@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::corpus::CorpusError;
 use crate::diff::Class;
 use crate::generate::{self, Generator, Group};
-use crate::report::Totals;
+use crate::report::{Finding, Totals};
 use crate::seed::Seed;
 use crate::targets::{Target, TargetError};
 use crate::trace::{Act, Header, Op, TraceError};
@@ -157,6 +157,8 @@ pub struct Progress {
     pub ops: AtomicU64,
     /// Seeds or traces that diverged.
     pub divergent: AtomicU64,
+    /// Lines about what was found since they were last taken.
+    pub told: Mutex<Vec<String>>,
 }
 
 impl Progress {
@@ -165,6 +167,13 @@ impl Progress {
         self.total.store(total, Ordering::Relaxed);
         self.done.store(0, Ordering::Relaxed);
         *self.phase.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = phase;
+    }
+
+    /// Tells a finding as soon as there is one.
+    pub fn tell(&self, finding: &Finding) {
+        let trace = finding.trace.as_deref().unwrap_or(&finding.found_in);
+        let line = format!("found  {}  {trace}", finding.class);
+        self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
     }
 
     /// Counts one step.

@@ -1,7 +1,7 @@
 //! A session on each side, and one such pair for each job of a campaign.
 
 use std::num::NonZeroUsize;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -55,6 +55,60 @@ impl Sessions {
     }
 }
 
+/// Sessions that are lent to one job after another: opening them may start servers.
+pub struct Pool<'a> {
+    pair: Pair<'a>,
+    free: Mutex<Vec<Sessions>>,
+}
+
+impl<'a> Pool<'a> {
+    /// None are open yet.
+    pub fn new(pair: Pair<'a>) -> Self {
+        Self { pair, free: Mutex::default() }
+    }
+
+    /// Lends sessions that are free, or opens some.
+    ///
+    /// # Errors
+    /// Where a target cannot be used.
+    pub fn take(&self) -> Result<Lease<'_>, CampaignError> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let sessions = free.map_or_else(|| Sessions::open(self.pair), Ok)?;
+        Ok(Lease { pool: self, sessions: Some(sessions) })
+    }
+}
+
+/// Sessions that go back to their pool.
+pub struct Lease<'a> {
+    pool: &'a Pool<'a>,
+    /// `None` only while they are opened anew.
+    sessions: Option<Sessions>,
+}
+
+impl Lease<'_> {
+    /// The sessions.
+    ///
+    /// # Errors
+    /// Where they had to be opened anew and a target cannot be used.
+    pub fn get(&mut self) -> Result<&mut Sessions, CampaignError> {
+        let sessions = self.sessions.take().map_or_else(|| Sessions::open(self.pool.pair), Ok)?;
+        Ok(self.sessions.insert(sessions))
+    }
+
+    /// Ends them: the next that are asked for are on stores, and servers, of their own.
+    pub fn end(&mut self) {
+        self.sessions = None;
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        if let Some(sessions) = self.sessions.take() {
+            self.pool.free.lock().unwrap_or_else(PoisonError::into_inner).push(sessions);
+        }
+    }
+}
+
 /// A session on each of the references behind the first.
 ///
 /// # Errors
@@ -89,7 +143,7 @@ pub fn in_parallel<S, T: Send>(
                 None => sessions.insert(open()?),
             };
             let result = step(at, sessions).inspect_err(|_| next.store(count, Ordering::Relaxed))?;
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, result));
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
         }
     };
     thread::scope(|scope| {
@@ -98,7 +152,7 @@ pub fn in_parallel<S, T: Send>(
             .into_iter()
             .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
-    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(at, _)| *at);
     Ok(done.into_iter().map(|(_, result)| result).collect())
 }

@@ -91,6 +91,8 @@ fn run_seeds(
         settings: options.settings,
         known: options.known,
         shrinks_max,
+        budget: None,
+        unfold: false,
         matrix: false,
         store: &Store::new(options.corpus),
         command: options.command,

@@ -153,7 +153,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let named: Vec<&Fault> = args.faults.iter().filter_map(Named::one).collect();
     let traces = read(&args.traces, args.exhaustive)?;
     let source = if args.traces.is_empty() {
-        let (first_seed, seeds, ops) = (args.seeds.first_seed, args.seeds.seeds, args.ops());
+        let (first_seed, seeds, ops) = (args.seeds.first_seed, args.seeds.seeds(false)?, args.ops());
         Source::Seeds { first_seed, seeds, ops, groups: &groups, faults: &faults, named: &named }
     } else {
         Source::Traces(&traces)
@@ -197,7 +197,7 @@ fn kill(args: &Args, command: &str, groups: &[&'static Group]) -> anyhow::Result
     }
     let options = kill::Options {
         first_seed: args.seeds.first_seed,
-        seeds: args.seeds.seeds,
+        seeds: args.seeds.seeds(false)?,
         ops: args.ops(),
         group,
         connections: args.connections.unwrap_or(kill::CONNECTIONS),

@@ -2,12 +2,18 @@
 //! Then the servers that dst started are killed, and their temporary directories stay.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::Notify;
 
 use super::EXIT_TROUBLE;
 use crate::targets;
+
+/// So long work may go on to its next step. Then the servers that it may wait for are killed: a report is due within
+/// two seconds.
+const PATIENCE: Duration = Duration::from_millis(1000);
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 /// Wakes the one task that waits for it.
@@ -22,6 +28,10 @@ pub(super) fn install() -> anyhow::Result<()> {
             std::process::exit(i32::from(EXIT_TROUBLE));
         }
         NOTICE.notify_one();
+        thread::spawn(|| {
+            thread::sleep(PATIENCE);
+            targets::end_all();
+        });
     })
     .context("cannot handle Ctrl-C")
 }

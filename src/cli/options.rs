@@ -28,6 +28,11 @@ const DEFAULT_REFERENCE: &str = "redis";
 /// How many operations a seed has unless the user says otherwise.
 pub(super) const DEFAULT_OPS: u64 = 100;
 
+/// How many seeds there are unless the user says otherwise.
+const DEFAULT_SEEDS: u64 = 1000;
+/// The most operations of a seed: it is held in memory. Longer traces are recorded, and replayed as they come.
+const SEED_OPS_MAX: u64 = 1_000_000;
+
 /// The variable that stands for `--redis`.
 const REDIS_URL: &str = "REDIS_URL";
 /// How long a reply may take unless the user says otherwise.
@@ -256,21 +261,39 @@ impl GroupsArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Seeds")]
 pub(super) struct SeedsArgs {
-    /// How many seeds of each group to run
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub seeds: u64,
+    /// How many seeds of each group to run [default: 1000, or as many as a --budget holds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: Option<u64>,
 
     /// The first of them: seeds M to M+N-1 are run, so ranges can be split over machines
     #[arg(long, value_name = "M", default_value = "0")]
     pub first_seed: Seed,
 
-    /// Operations for each seed [default: 100]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Operations for each seed, at most a million [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SEED_OPS_MAX))]
     pub ops: Option<u64>,
 
     /// Seeds run at a time [default: one for each core]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+impl SeedsArgs {
+    /// How many seeds to run: as many as there are where a budget of time ends the run.
+    ///
+    /// # Errors
+    /// Where they would go past the last seed.
+    pub fn seeds(&self, has_budget: bool) -> anyhow::Result<u64> {
+        let rest = (u64::MAX - self.first_seed.0).saturating_add(1);
+        match self.seeds {
+            None if has_budget => Ok(rest),
+            seeds => {
+                let seeds = seeds.unwrap_or(DEFAULT_SEEDS);
+                ensure!(seeds <= rest, "there are only {rest} seeds from --first-seed {} on", self.first_seed);
+                Ok(seeds)
+            }
+        }
+    }
 }
 
 impl ReportArgs {
@@ -373,6 +396,21 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(timeout) if !timeout.is_zero() => Ok(timeout),
+        _ => Err("must be above 0".to_owned()),
+    }
+}
+
+/// `90`, `30s`, `10m`, `1h`: a time above 0.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let (number, seconds) = match text.char_indices().next_back() {
+        Some((at, 's')) => (&text[..at], 1.0),
+        Some((at, 'm')) => (&text[..at], 60.0),
+        Some((at, 'h')) => (&text[..at], 3600.0),
+        _ => (text, 1.0),
+    };
+    let number: f64 = number.parse().map_err(|_| "not a time: say it as 30s, 10m or 1h".to_owned())?;
+    match Duration::try_from_secs_f64(number * seconds) {
+        Ok(time) if !time.is_zero() => Ok(time),
         _ => Err("must be above 0".to_owned()),
     }
 }

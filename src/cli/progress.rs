@@ -1,4 +1,4 @@
-//! The bar on stderr. Hidden where stderr is no terminal.
+//! The bar on stderr. Where stderr is no terminal, a line every ten seconds.
 
 use std::sync::Arc;
 use std::sync::PoisonError;
@@ -11,6 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::campaign::Progress;
 
 const REDRAW: Duration = Duration::from_millis(100);
+/// How often a line is said where there is no terminal.
+const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// A bar that follows a [`Progress`] until it is dropped.
 pub(super) struct Bar {
@@ -24,11 +26,11 @@ impl Bar {
     pub fn follow(progress: Arc<Progress>, unit: &'static str) -> Self {
         let bar = ProgressBar::new(0);
         let done = Arc::new(AtomicBool::new(false));
-        let painter = (!bar.is_hidden()).then(|| {
+        let painter = {
             let (bar, done) = (bar.clone(), Arc::clone(&done));
-            thread::spawn(move || paint(&bar, &progress, unit, &done))
-        });
-        Self { bar, done, painter }
+            thread::spawn(move || if bar.is_hidden() { say(&progress, unit, &done) } else { paint(&bar, &progress, unit, &done) })
+        };
+        Self { bar, done, painter: Some(painter) }
     }
 
     /// Takes the bar away while `print` writes to the terminal.
@@ -55,26 +57,83 @@ fn paint(bar: &ProgressBar, progress: &Progress, unit: &str, done: &AtomicBool) 
     let unbounded = ProgressStyle::with_template("{spinner:.cyan} {prefix} {msg}");
     let (Ok(bounded), Ok(unbounded)) = (bounded, unbounded) else { return };
     let bounded = bounded.progress_chars("━╸─");
-    let (mut phase, mut started) = ("", Instant::now());
+    let mut pace = Pace::new();
     while !done.load(Ordering::Relaxed) {
-        let now = *progress.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if now != phase {
-            (phase, started) = (now, Instant::now());
-            bar.set_prefix(phase);
+        pace.follow(progress);
+        bar.set_prefix(pace.phase);
+        for line in take_told(progress) {
+            bar.println(line);
         }
         let total = progress.total.load(Ordering::Relaxed);
-        let steps = progress.done.load(Ordering::Relaxed);
-        let seconds = started.elapsed().as_secs_f64().max(1e-3);
         bar.set_style(if total > 1 { bounded.clone() } else { unbounded.clone() });
         bar.set_length(total);
-        bar.set_position(steps);
-        let ops = progress.ops.load(Ordering::Relaxed) as f64 / seconds;
+        bar.set_position(progress.done.load(Ordering::Relaxed));
+        bar.set_message(pace.describe(progress, unit));
+        bar.tick();
+        thread::park_timeout(REDRAW);
+    }
+}
+
+/// Says how far it is, a line at a time.
+fn say(progress: &Progress, unit: &str, done: &AtomicBool) {
+    let mut pace = Pace::new();
+    let mut said = Instant::now();
+    loop {
+        pace.follow(progress);
+        for line in take_told(progress) {
+            eprintln!("{line}");
+        }
+        if done.load(Ordering::Relaxed) {
+            return;
+        }
+        if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            let steps = progress.done.load(Ordering::Relaxed);
+            let of = match progress.total.load(Ordering::Relaxed) {
+                0 | 1 => String::new(),
+                total => format!(" of {total}"),
+            };
+            eprintln!("{}  {steps}{of} {}", pace.phase, pace.describe(progress, unit));
+        }
+        thread::park_timeout(REDRAW);
+    }
+}
+
+/// The findings that were told since this was last asked.
+fn take_told(progress: &Progress) -> Vec<String> {
+    std::mem::take(&mut progress.told.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// How fast a phase goes.
+struct Pace {
+    phase: &'static str,
+    started: Instant,
+    /// The ops that earlier phases had run.
+    ops_before: u64,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self { phase: "", started: Instant::now(), ops_before: 0 }
+    }
+
+    /// Notices that another phase has begun.
+    fn follow(&mut self, progress: &Progress) {
+        let now = *progress.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if now != self.phase {
+            let ops_before = progress.ops.load(Ordering::Relaxed);
+            *self = Self { phase: now, started: Instant::now(), ops_before };
+        }
+    }
+
+    fn describe(&self, progress: &Progress, unit: &str) -> String {
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
+        let steps = progress.done.load(Ordering::Relaxed);
+        let ops = progress.ops.load(Ordering::Relaxed).saturating_sub(self.ops_before) as f64 / seconds;
         let failed = match progress.divergent.load(Ordering::Relaxed) {
             0 => String::new(),
             count => format!(" · {count} failed"),
         };
-        bar.set_message(format!("{unit} · {:.0}/s · {:.0} k ops/s{failed}", steps as f64 / seconds, ops / 1e3));
-        bar.tick();
-        thread::park_timeout(REDRAW);
+        format!("{unit} · {:.0}/s · {:.0} k ops/s{failed}", steps as f64 / seconds, ops / 1e3)
     }
 }

@@ -8,6 +8,7 @@
 //! | EXEC: each reply by the rule of its command | [`transactions`] |
 //! | what two targets hold | [`keyspace`] |
 //! | the name of a difference | [`kind`] |
+//! | what tells two bugs of one name apart | [`shape`] |
 //! | the difference, for people | [`mod@render`] |
 
 mod frames;
@@ -16,6 +17,7 @@ pub mod kind;
 pub mod random;
 pub mod render;
 pub mod rules;
+pub mod shape;
 pub mod transactions;
 
 use std::fmt;

@@ -14,6 +14,16 @@ pub struct Queues {
 }
 
 impl Queues {
+    /// True where this connection is between MULTI and what ends it.
+    pub fn is_open(&self, conn: u16) -> bool {
+        self.of.contains_key(&conn)
+    }
+
+    /// What this connection has queued since its MULTI.
+    pub fn queued(&self, conn: u16) -> &[Argv] {
+        self.of.get(&conn).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// Takes in an op with the reference's reply. Returns the commands that it has run, where it is an EXEC.
     pub fn note(&mut self, op: &Op, want: &Reply) -> Option<Vec<Argv>> {
         let Act::Call(argv) = &op.act else {

@@ -128,6 +128,10 @@ fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
         if let Some(trace) = &finding.trace {
             writeln!(out, "    {FAINT}{trace}{FAINT:#}")?;
         }
+        if finding.unshrunk > 0 {
+            let seeds = counted(finding.unshrunk, "seed");
+            writeln!(out, "    {FAINT}{seeds} showed this class in other ways, which were not shrunk{FAINT:#}")?;
+        }
         if !finding.also.is_empty() {
             let commands: Vec<&str> = finding.commands().collect();
             write_list(&commands, out)?;
@@ -231,8 +235,12 @@ fn write_uncompared(totals: &Totals, out: &mut dyn Write) -> io::Result<()> {
     if totals.drift > 0 {
         told.push(format!("{} times only another reference agreed (version drift)", group_digits(totals.drift)));
     }
+    if totals.skipped == 0 && totals.divergent > 0 {
+        told.push("every reply was compared".to_owned());
+    }
     if totals.skipped > 0 {
-        told.push(format!("{} replies after that were not compared", group_digits(totals.skipped)));
+        let (count, share) = (group_digits(totals.skipped), percent(totals.judged_share()));
+        told.push(format!("{count} replies were not compared: {share} were"));
     }
     if told.is_empty() { Ok(()) } else { writeln!(out, "{WARN}{}{WARN:#}", told.join("; ")) }
 }
@@ -262,6 +270,11 @@ pub(super) fn group_digits(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A share of one as `97.3 %`; only the whole is 100 %.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", (share * 1000.0).floor() / 10.0)
 }
 
 /// Ops per second with three digits that matter.

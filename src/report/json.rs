@@ -2,11 +2,22 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use super::{Check, Format, Report};
 
 /// `--format json`
 #[derive(Debug)]
 pub(super) struct Json;
+
+/// The report, and what follows from it.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// The share of the replies that were compared, from 0 to 1.
+    judged_share: f64,
+}
 
 impl Format for Json {
     fn name(&self) -> &'static str {
@@ -22,7 +33,8 @@ impl Format for Json {
     }
 
     fn finish(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, report)?;
+        let told = Told { report, judged_share: report.totals.judged_share() };
+        serde_json::to_writer_pretty(&mut *out, &told)?;
         writeln!(out)
     }
 }

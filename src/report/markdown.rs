@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::console::percent;
 use super::injections::{self, Injections};
 use super::matrix::{Cell, Matrix, Section, sections};
 use super::{Check, Finding, Format, Report, Verdict};
@@ -37,7 +38,7 @@ impl Format for Markdown {
         write!(out, "{subject} against {reference}, {scope}: {} ops", totals.ops)?;
         // Under faults it is what is stored that counts.
         if !is_of_faults {
-            write!(out, ", {} replies compared", totals.replies)?;
+            write!(out, ", {} replies compared ({})", totals.replies, percent(totals.judged_share()))?;
         }
         writeln!(out)?;
         if report.interrupted {

@@ -159,6 +159,12 @@ pub struct Finding {
     pub count: u64,
     /// Other commands that differ in the same way; such a systemic difference is one finding.
     pub also: Vec<String>,
+    /// Their traces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also_traces: Vec<String>,
+    /// How many seeds showed the class in other ways that were not shrunk.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unshrunk: u64,
     /// Index of the op that diverged, in `trace` where there is one.
     pub at: usize,
     /// What else there is to know.
@@ -197,6 +203,8 @@ impl Finding {
             first_seed: None,
             count: 1,
             also: Vec::new(),
+            also_traces: Vec::new(),
+            unshrunk: 0,
             at: divergence.at,
             note: divergence.note.clone(),
             notes: Vec::new(),
@@ -208,6 +216,10 @@ impl Finding {
             shrink: None,
         }
     }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What shrinking came to.
@@ -261,7 +273,7 @@ pub struct Totals {
     pub ops: u64,
     /// Replies that were compared.
     pub replies: u64,
-    /// Replies that were not compared, because a known divergence had left other data under their keys.
+    /// Replies that were not compared, because a divergence had left other data under their keys, or ended the trace.
     pub skipped: u64,
     /// How often known divergences occurred.
     pub known: u64,
@@ -269,6 +281,14 @@ pub struct Totals {
     pub drift: u64,
     /// How many seeds or traces diverged.
     pub divergent: u64,
+}
+
+impl Totals {
+    /// The share of the replies that were compared, from 0 to 1.
+    pub fn judged_share(&self) -> f64 {
+        let all = self.replies + self.skipped;
+        if all == 0 { 1.0 } else { self.replies as f64 / all as f64 }
+    }
 }
 
 /// How long a campaign took.

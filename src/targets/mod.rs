@@ -42,7 +42,7 @@ mod wire;
 
 pub use connection::Failure;
 pub use keyspace::reading_ops;
-pub use process::kill_all;
+pub use process::{end_all, kill_all};
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -270,6 +270,9 @@ pub enum TargetError {
         /// The end of what it printed.
         log: String,
     },
+    /// The user asked to stop.
+    #[error("interrupted: no server is started any more")]
+    Ending,
     /// An `exec:` command that cannot be run.
     #[error("exec:{command}: {why}")]
     BadCommand {

@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -129,6 +130,16 @@ pub fn kill_all() {
     }
 }
 
+/// Set where the user asked to stop: no server is started any more.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Kills every server that dst started, and lets none be started again: who waits for one goes on at once, with an
+/// error.
+pub fn end_all() {
+    ENDING.store(true, Ordering::SeqCst);
+    kill_all();
+}
+
 /// A running server. It is killed, with all that it started, and reaped when dropped.
 pub(super) struct Process {
     child: Child,
@@ -176,6 +187,9 @@ impl Process {
         launch: &Launch,
         dir: &ServerDir,
     ) -> Result<(Self, Endpoint), TargetError> {
+        if ENDING.load(Ordering::SeqCst) {
+            return Err(TargetError::Ending);
+        }
         let mut process = Self::spawn_at(&endpoint, port, launch, dir)?;
         process.await_ready(&endpoint, dir)?;
         Ok((process, endpoint))

@@ -39,6 +39,8 @@ fn hunt(canary: &Canary, group: &'static Group, first_seed: u64, seeds: u64) -> 
         settings: Settings::default(),
         known: &Known::default(),
         shrinks_max: usize::MAX,
+        budget: None,
+        unfold: false,
         matrix: false,
         store: &Store::new(corpus.path()),
         command: &CommandLine::default(),

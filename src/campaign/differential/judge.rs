@@ -6,7 +6,7 @@ use crate::diff::{Class, Divergence, Excerpt, rules, transactions};
 use crate::targets::{Session, TargetError};
 use crate::trace::text::{format_op, format_reply};
 use crate::trace::{Act, Op};
-use resp::Reply;
+use resp::{Argv, Reply};
 use spec::Fidelity;
 
 use super::taint::Taint;
@@ -191,6 +191,27 @@ impl<'a> Judge<'a> {
             }
             self.outcome.known += 1;
         }
+    }
+
+    /// Takes in what was done to a connection beside the trace.
+    pub(super) fn forget(&mut self, op: &Op) {
+        self.queues.note(op, &Reply::ok());
+    }
+
+    /// Takes in that both sides were emptied, and every connection closed.
+    pub(super) fn forget_all(&mut self) {
+        self.queues = transactions::Queues::default();
+        self.taint = Taint::default();
+    }
+
+    /// True where this connection is in a transaction.
+    pub(super) fn is_queueing(&self, conn: u16) -> bool {
+        self.queues.is_open(conn)
+    }
+
+    /// What this connection has queued.
+    pub(super) fn queued(&self, conn: u16) -> Vec<Argv> {
+        self.queues.queued(conn).to_vec()
     }
 
     pub(super) fn into_outcome(self) -> Outcome {

@@ -5,12 +5,14 @@
 //! what it picked are put at the right moment ([`crate::diff::random`]).
 
 mod attribution;
+mod healing;
 mod judge;
 mod references;
 mod taint;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use crate::corpus::Known;
 use crate::diff::keyspace::{self, Difference};
@@ -22,6 +24,7 @@ use resp::Reply;
 
 use judge::Judge;
 
+pub use healing::{Examination, Pace, Seen, examine};
 pub use references::{Drift, Other, Sides};
 
 /// From how many ops on a thread for the reference pays: below, starting it costs more than it saves.
@@ -59,6 +62,8 @@ pub struct Options<'a> {
     pub drift: &'a [Drift],
     /// Where the user asks to stop: shrinking then ends with the shortest trace so far.
     pub stop: Option<&'a AtomicBool>,
+    /// When shrinking ends in the same way.
+    pub until: Option<Instant>,
 }
 
 impl<'a> Options<'a> {
@@ -76,7 +81,14 @@ impl<'a> Options<'a> {
             judged_from: 0,
             drift: &[],
             stop: None,
+            until: None,
         }
+    }
+
+    /// True where shrinking is to end.
+    pub fn is_over(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+            || self.until.is_some_and(|until| Instant::now() >= until)
     }
 }
 
@@ -105,6 +117,16 @@ pub struct Outcome {
     pub flaky: bool,
     /// True where the keyspaces were compared in the end. Keys that a known divergence left different are passed over.
     pub keyspace_compared: bool,
+    /// True where something else than a reply differs in the end; see [`skim`].
+    pub differs_in_the_end: bool,
+}
+
+impl Outcome {
+    /// True where all of a trace of so many ops was judged, and agrees.
+    pub fn is_whole(&self, ops: usize) -> bool {
+        let differs = self.divergence.is_some() || self.differs_in_the_end || !self.unsupported.is_empty();
+        !differs && self.skipped == 0 && self.known == 0 && self.ops == ops as u64
+    }
 }
 
 /// How the replies to one op compare.
@@ -161,6 +183,24 @@ pub fn compare(
     Ok(outcome)
 }
 
+/// Runs a trace once, on the first reference: a divergence is not laid to its cause, nor is it confirmed.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn skim(
+    header: &Header,
+    ops: &[Op],
+    sides: &mut Sides,
+    options: &Options,
+    observer: Observer,
+) -> Result<Outcome, TargetError> {
+    let mut comparison = Comparison::start(header, sides.reference, sides.subject, options)?;
+    comparison.block(ops, observer)?;
+    comparison.compare_end()?;
+    let differs_in_the_end = comparison.end.is_some();
+    Ok(Outcome { differs_in_the_end, ..comparison.judge.into_outcome() })
+}
+
 /// The kind of a divergence where the reference gave no reply; `None` where it gave one. What it would have said is
 /// unknown, so nothing agrees with that, and it is no truth to record.
 pub fn reference_failure(want: &Reply) -> Option<&'static str> {
@@ -187,18 +227,47 @@ pub fn shrink(
     limits: &Limits,
 ) -> Result<Option<Shrunk>, TargetError> {
     let options = Options { confirm: false, parallel: false, ..*options };
+    shrink_with(ops, &divergence.class, &options, limits, &mut |candidate| {
+        Ok(references::run(header, candidate, sides, &options, &mut |_| {})?.divergence)
+    })
+}
+
+/// As [`shrink`], for a class that shows behind other divergences, which are healed. Those go as far as they can.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn shrink_past(
+    header: &Header,
+    ops: &[Op],
+    class: &Class,
+    sides: &mut Sides,
+    options: &Options,
+    limits: &Limits,
+) -> Result<Option<Shrunk>, TargetError> {
+    shrink_with(ops, class, options, limits, &mut |candidate| {
+        let seen = examine(header, candidate, sides, options, Pace::StepByStep, &mut |_| {})?.seen;
+        Ok(seen.into_iter().map(|seen| seen.divergence).find(|it| it.class == *class))
+    })
+}
+
+fn shrink_with(
+    ops: &[Op],
+    class: &Class,
+    options: &Options,
+    limits: &Limits,
+    run: &mut dyn FnMut(&[Op]) -> Result<Option<Divergence>, TargetError>,
+) -> Result<Option<Shrunk>, TargetError> {
     let (mut evaluations, mut hung, mut given_up) = (0, 0, false);
-    let shrunk = shrink::shrink(ops, &divergence.class, limits, &mut |candidate| {
-        let stopped = options.stop.is_some_and(|stop| stop.load(Ordering::Relaxed));
+    let shrunk = shrink::shrink(ops, class, limits, &mut |candidate| {
         // The first says that there is something to shrink. From where it gives up on, no candidate is better.
-        given_up |= evaluations > 0 && (stopped || hung >= HUNG_EVALUATIONS_MAX);
+        given_up |= evaluations > 0 && (options.is_over() || hung >= HUNG_EVALUATIONS_MAX);
         if given_up {
             return Ok(None);
         }
         evaluations += 1;
-        let outcome = references::run(header, candidate, sides, &options, &mut |_| {})?;
-        hung += usize::from(outcome.divergence.as_ref().is_some_and(|it| [&it.want, &it.got].contains(&&Reply::Hung)));
-        Ok(outcome.divergence.map(|found| Found { class: found.class, at: found.at }))
+        let divergence = run(candidate)?;
+        hung += usize::from(divergence.as_ref().is_some_and(|it| [&it.want, &it.got].contains(&&Reply::Hung)));
+        Ok(divergence.map(|found| Found { class: found.class, at: found.at }))
     })?;
     Ok(shrunk.map(|shrunk| Shrunk { evaluations, minimal: shrunk.minimal && !given_up, ..shrunk }))
 }

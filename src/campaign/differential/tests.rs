@@ -459,3 +459,64 @@ fn shrinking_that_the_user_stops_keeps_what_it_has() {
     let stop = AtomicBool::new(true);
     assert_eq!(shrink_long(Bug::ScardOffByOne, Some(&stop)), ((61, false), 1));
 }
+
+/// Runs past every divergence: `AT CLASS` of each, and how many replies were judged.
+#[track_caller]
+fn check_examined(bug: Bug, lines: &[&str], expected: &[&str], judged: u64) {
+    let (mut reference, mut subject) = (Fake::new(false, Bug::None), Fake::new(true, bug));
+    let (known, ops) = (Known::none(), parse(lines));
+    let mut sides = Sides::pair(&mut reference, &mut subject);
+    let options = Options::new(&known);
+    let examined = [Pace::StepByStep, Pace::Together].map(|pace| {
+        let examined = examine(&Header::default(), &ops, &mut sides, &options, pace, &mut |_| {});
+        examined.expect("a fake never fails")
+    });
+    assert_eq!(examined[0].seen.len(), examined[1].seen.len(), "{bug:?} {lines:?}: whatever the pace");
+    let examined = &examined[1];
+    let told = |seen: &Seen| format!("{} {}", seen.divergence.at, seen.divergence.class);
+    assert_eq!(examined.seen.iter().map(told).collect::<Vec<_>>(), expected, "{bug:?} {lines:?}");
+    assert_eq!((examined.outcome.replies, examined.outcome.skipped), (judged, 0), "{bug:?} {lines:?}");
+}
+
+#[test]
+fn every_divergence_of_a_trace_is_seen() {
+    let lines = ["SADD k a b c", "SCARD k", "SADD l a b c d", "SCARD l", "SCARD m"];
+    check_examined(Bug::ScardOffByOne, &lines, &["1 SCARD exact int-value", "3 SCARD exact int-value"], 5);
+    check_examined(Bug::None, &lines, &[], 5);
+}
+
+#[test]
+fn sides_that_deleting_does_not_heal_are_emptied() {
+    let lines = ["SADD k a", "SADD l a", "DEL k", "SADD k b", "SCARD k", "DEL l", "DEL k", "GET k"];
+    check_examined(Bug::DelKeeps, &lines, &["2 DEL keyspace extra-key", "6 DEL keyspace extra-key"], 8);
+}
+
+#[test]
+fn what_no_reply_shows_is_laid_to_the_op_that_wrote_it() {
+    let lines = ["SADD k a b", "SPOP k", "SMEMBERS k", "SADD l a b", "SPOP l"];
+    let expected = ["1 SPOP random-pop not-removed", "4 SPOP random-pop not-removed"];
+    check_examined(Bug::PopKeeps, &lines, &expected, 5);
+}
+
+#[test]
+fn a_reply_too_many_is_laid_to_the_op_that_sent_it() {
+    check_examined(Bug::LosesStep, &["SADD k x", "DEL k", "GET k"], &["2 GET step subject-out-of-step"], 3);
+}
+
+#[test]
+fn judging_goes_on_behind_a_death() {
+    let lines = ["SADD k a", "SCARD k", "SADD k a", "SRANDMEMBER k", "SCARD k"];
+    check_examined(Bug::Dies, &lines, &["1 SCARD exact int/closed", "4 SCARD exact int/closed"], 5);
+}
+
+#[test]
+fn a_command_that_is_lacking_leaves_the_rest_to_be_judged() {
+    let (mut reference, mut subject) = (Fake::new(false, Bug::None), Fake::new(true, Bug::LacksDel));
+    let (known, ops) = (Known::none(), parse(&["SADD k a b", "DEL k", "SCARD k", "SADD k c", "SMEMBERS k"]));
+    let options = Options { past_unsupported: true, ..Options::new(&known) };
+    let mut sides = Sides::pair(&mut reference, &mut subject);
+    let examined = examine(&Header::default(), &ops, &mut sides, &options, Pace::Together, &mut |_| {});
+    let examined = examined.expect("a fake never fails");
+    let Examination { seen, outcome } = examined;
+    assert_eq!((seen.len(), outcome.unsupported.len(), outcome.replies, outcome.skipped), (0, 1, 5, 0));
+}

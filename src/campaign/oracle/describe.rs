@@ -1,0 +1,142 @@
+//! Makes a finding of a bucket: runs its first cases again, shrinks them, and files the shortest.
+
+use std::sync::atomic::Ordering;
+
+use super::Options;
+use super::gather::{Bucket, Candidate, Occurrences};
+use crate::campaign::differential::{self, Pace};
+use crate::campaign::minimal::{Minimal, minimize};
+use crate::campaign::sessions::{Lease, Sessions};
+use crate::campaign::{CampaignError, files};
+use crate::diff::{Class, Divergence, shape};
+use crate::report::{Finding, Shrinking};
+use crate::shrink::Limits;
+use crate::trace::{Header, Op, TargetInfo};
+
+/// A trace as short as this is taken as it is: no other case is shrunk in the hope of a shorter one.
+const SHORT_OPS: usize = 2;
+
+/// A finding, and what tells it from the others of its class.
+pub(super) struct Described {
+    pub(super) finding: Finding,
+    pub(super) shape: String,
+    /// The size of its trace: ops, and bytes of arguments.
+    pub(super) size: (usize, usize),
+}
+
+/// What shows a class by itself.
+struct Shown {
+    header: Header,
+    ops: Vec<Op>,
+    divergence: Divergence,
+}
+
+/// Shrinks and files what the cases of a bucket show; `None` where none of them shows it again.
+pub(super) fn describe(
+    options: &Options,
+    (class, _): &Bucket,
+    seen: &Occurrences,
+    reference: &TargetInfo,
+    lease: &mut Lease,
+    settings: &differential::Options,
+) -> Result<Option<Described>, CampaignError> {
+    let sessions = lease.get()?;
+    let mut minimal: Option<(Minimal, &Candidate)> = None;
+    for candidate in &seen.candidates {
+        let is_over = options.stop.load(Ordering::Relaxed) || settings.is_over();
+        if minimal.as_ref().is_some_and(|(least, _)| least.trace.ops.len() <= SHORT_OPS || is_over) {
+            break;
+        }
+        let Some(shown) = show(options, class, candidate, sessions, settings)? else { continue };
+        let note = format!("{class}, shrunk from seed {} of {}", candidate.case.seed, options.group_name(candidate.case));
+        let Shown { header, ops, divergence } = &shown;
+        let shorter = minimize(header, ops, divergence, reference, sessions, settings, note)?;
+        if let Some(shorter) = shorter
+            && minimal.as_ref().is_none_or(|(least, _)| shorter.size() < least.size())
+        {
+            minimal = Some((shorter, candidate));
+        }
+    }
+    let Some((minimal, candidate)) = minimal else { return Ok(None) };
+    let shape = shape::of_trace(&minimal.trace.ops, &minimal.divergence);
+    let mut finding = file(&minimal, options.describe_case(candidate.case), options)?;
+    finding.first_seed = Some(seen.first_case().seed);
+    finding.count = seen.count;
+    if is_pipelined_only(&minimal, sessions, settings)? {
+        finding.notes.push("pipelined only: sent one by one, the replies agree".to_owned());
+    }
+    Ok(Some(Described { finding, shape, size: minimal.size() }))
+}
+
+/// A finding of a bucket that is not shrunk: as the first case showed it.
+pub(super) fn tell(options: &Options, (class, _): &Bucket, seen: &Occurrences) -> Option<Finding> {
+    let case = seen.first_case();
+    let sample = seen.sample.as_ref()?;
+    let mut finding = Finding::new(options.describe_case(case), &sample.divergence, sample.excerpt.as_ref());
+    finding.class = class.clone();
+    finding.notes.clone_from(&sample.notes);
+    finding.first_seed = Some(case.seed);
+    finding.count = seen.count;
+    finding.replay = options.command.seed(case.seed, options.groups[case.group], options.ops);
+    Some(finding)
+}
+
+/// What a candidate runs, where that shows the class by itself. Where it only shows behind what diverged before, that
+/// is left out as far as it can be.
+fn show(
+    options: &Options,
+    class: &Class,
+    candidate: &Candidate,
+    sessions: &mut Sessions,
+    settings: &differential::Options,
+) -> Result<Option<Shown>, CampaignError> {
+    let (header, all) = options.sequence(candidate.case);
+    let ops = candidate.ops(&all);
+    if let Some(divergence) = first_divergence(&header, &ops, sessions, settings)?.filter(|it| it.class == *class) {
+        return Ok(Some(Shown { header, ops, divergence }));
+    }
+    if !sessions.others.is_empty() {
+        return Ok(None);
+    }
+    let behind = &all[..all.len().min(candidate.at + 1)];
+    let shrunk = differential::shrink_past(&header, behind, class, &mut sessions.sides(), settings, &Limits::default())?;
+    let Some(shrunk) = shrunk else { return Ok(None) };
+    let divergence = first_divergence(&header, &shrunk.ops, sessions, settings)?.filter(|it| it.class == *class);
+    Ok(divergence.map(|divergence| Shown { header, ops: shrunk.ops, divergence }))
+}
+
+fn first_divergence(
+    header: &Header,
+    ops: &[Op],
+    sessions: &mut Sessions,
+    settings: &differential::Options,
+) -> Result<Option<Divergence>, CampaignError> {
+    let settings = differential::Options { confirm: false, past_unsupported: false, ..*settings };
+    Ok(sessions.compare(header, ops, &settings, &mut |_| {})?.divergence)
+}
+
+/// True where the trace, of two ops or more, agrees when each op waits for the reply to the one before.
+fn is_pipelined_only(
+    minimal: &Minimal,
+    sessions: &mut Sessions,
+    settings: &differential::Options,
+) -> Result<bool, CampaignError> {
+    if minimal.trace.ops.len() < 2 || !sessions.others.is_empty() {
+        return Ok(false);
+    }
+    let (header, ops) = (&minimal.trace.header, &minimal.trace.ops);
+    let sides = &mut sessions.sides();
+    Ok(differential::examine(header, ops, sides, settings, Pace::StepByStep, &mut |_| {})?.seen.is_empty())
+}
+
+/// Puts a minimal trace into the store, and tells it.
+fn file(minimal: &Minimal, found_in: String, options: &Options) -> Result<Finding, CampaignError> {
+    let added = options.store.add(&minimal.divergence.class, &minimal.trace)?;
+    let path = added.item().path.display().to_string();
+    let mut finding = Finding::new(found_in, &minimal.divergence, minimal.excerpt.as_ref());
+    finding.replay = options.command.with(&format!("replay {}", files::quote(&path)));
+    finding.notes.clone_from(&minimal.notes);
+    finding.trace = Some(path);
+    finding.shrunk = Some(Shrinking::from(&minimal.shrunk));
+    Ok(finding)
+}

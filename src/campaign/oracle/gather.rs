@@ -1,0 +1,138 @@
+//! What the cases showed so far, in buckets that each hold one suspected bug.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::judge::Judgement;
+use super::schedule::Case;
+use crate::campaign::coverage::Coverage;
+use crate::campaign::differential::Seen;
+use crate::diff::{Class, shape};
+use crate::report::Totals;
+use crate::trace::Op;
+
+/// So many cases of a bucket are kept: what one holds may not shrink as far as another.
+pub(super) const CANDIDATES_MAX: usize = 4;
+
+/// What shows a divergence: the ops of a case up to one, without those that diverged before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Candidate {
+    pub(super) case: Case,
+    /// Index of the op that diverges, in the whole case.
+    pub(super) at: usize,
+    /// The ops before it that diverged by themselves.
+    pub(super) left_out: Vec<usize>,
+}
+
+impl Candidate {
+    /// What is run to see the divergence: `ops` are all of the case.
+    pub(super) fn ops(&self, ops: &[Op]) -> Vec<Op> {
+        let kept = ops.iter().enumerate().take(self.at + 1).filter(|(at, _)| !self.left_out.contains(at));
+        kept.map(|(_, op)| op.clone()).collect()
+    }
+}
+
+/// What tells suspected bugs apart before anything is shrunk: the class, and the divergent op without its data.
+pub(super) type Bucket = (Class, String);
+
+/// How often something was seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Occurrences {
+    /// How many cases.
+    pub(super) count: u64,
+    /// The lowest, the first of all first; up to [`CANDIDATES_MAX`].
+    pub(super) candidates: Vec<Candidate>,
+    /// What the first of them showed.
+    pub(super) sample: Option<Seen>,
+}
+
+impl Occurrences {
+    pub(super) fn one(candidate: Candidate, sample: Option<Seen>) -> Self {
+        Self { count: 1, candidates: vec![candidate], sample }
+    }
+
+    pub(super) fn first_case(&self) -> Case {
+        self.candidates.first().map(|first| first.case).unwrap_or_default()
+    }
+
+    fn add(&mut self, more: Occurrences) {
+        self.count += more.count;
+        if self.candidates.first() > more.candidates.first() {
+            self.sample = more.sample;
+        }
+        self.candidates.extend(more.candidates);
+        self.candidates.sort();
+        self.candidates.truncate(CANDIDATES_MAX);
+    }
+}
+
+/// Adds what was seen of `what` to the rest.
+pub(super) fn count<K: Ord>(all: &mut BTreeMap<K, Occurrences>, what: K, more: Occurrences) {
+    match all.entry(what) {
+        Entry::Occupied(mut seen) => seen.get_mut().add(more),
+        Entry::Vacant(place) => drop(place.insert(more)),
+    }
+}
+
+/// What the seeds showed so far.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) totals: Totals,
+    pub(super) buckets: BTreeMap<Bucket, Occurrences>,
+    /// By the class and the reference that agrees with the subject.
+    pub(super) drift: BTreeMap<(Class, String), Occurrences>,
+    pub(super) coverage: Option<Coverage>,
+    pub(super) flaky: Vec<(Case, Class)>,
+    /// Why cases could not be run.
+    pub(super) failures: Vec<String>,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, case: Case, ops: &[Op], judgement: Judgement) {
+        let Judgement { outcome, found } = judgement;
+        self.totals.seeds += 1;
+        self.totals.add(&outcome);
+        let is_counted = outcome.divergence.is_some() || !outcome.unsupported.is_empty();
+        self.totals.divergent += u64::from(!found.is_empty() && !is_counted);
+        let at_case = |at| Candidate { case, at, left_out: Vec::new() };
+        for found in outcome.drift {
+            count(&mut self.drift, (found.class, found.agrees_with), Occurrences::one(at_case(found.at), None));
+        }
+        for (at, class) in outcome.unsupported {
+            let left_out = (0..at).collect();
+            let candidate = Candidate { case, at, left_out };
+            count(&mut self.buckets, (class, String::new()), Occurrences::one(candidate, None));
+        }
+        if outcome.flaky
+            && let Some(divergence) = outcome.divergence
+        {
+            self.flaky.push((case, divergence.class));
+        }
+        // A seed counts once for each bug.
+        let mut of_case: BTreeMap<Bucket, (Candidate, Seen)> = BTreeMap::new();
+        for (seen, candidate) in found {
+            let shape = ops.get(seen.divergence.at).map(|op| shape::of_divergent(op, &seen.divergence));
+            let bucket = (seen.divergence.class.clone(), shape.unwrap_or_default());
+            of_case.entry(bucket).or_insert((candidate, seen));
+        }
+        for (bucket, (candidate, seen)) in of_case {
+            count(&mut self.buckets, bucket, Occurrences::one(candidate, Some(seen)));
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Tally) {
+        self.totals.merge(&other.totals);
+        self.flaky.extend(other.flaky);
+        self.failures.extend(other.failures);
+        for (bucket, seen) in other.buckets {
+            count(&mut self.buckets, bucket, seen);
+        }
+        for (what, seen) in other.drift {
+            count(&mut self.drift, what, seen);
+        }
+        match (&mut self.coverage, other.coverage) {
+            (Some(coverage), Some(more)) => coverage.merge(more),
+            (coverage, more) => *coverage = coverage.take().or(more),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Random operations on two targets: finds, heals, confirms, shrinks and files what differs.
+//!
+//! A pipeline, one stage a file:
+//!
+//! | stage | file |
+//! |---|---|
+//! | which cases there are, and in which order | `schedule` |
+//! | one case: fast, then op by op past every divergence | `judge` |
+//! | what the cases showed, by suspected bug | `gather` |
+//! | which of these are shrunk next | `select` |
+//! | one of them: shown again, shrunk, filed | `describe` |
+//! | systemic differences, told as one | `fold` |
+//!
+//! Seeds are run by several jobs, each with sessions of its own that it resets between two seeds. Without a budget of
+//! time, what is reported does not depend on the number of jobs.
+
+mod describe;
+mod fold;
+mod gather;
+mod judge;
+mod schedule;
+mod select;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::coverage::Coverage;
+use super::differential;
+use super::sessions::{Lease, Pool, in_parallel};
+use super::{CampaignError, CommandLine, Pair, Progress, require_module};
+use crate::corpus::{Known, Store};
+use crate::diff::{Class, Settings};
+use crate::generate::Group;
+use crate::report::{Drift, Finding, Flaky, Report, Timing};
+use crate::seed::Seed;
+
+use gather::{Occurrences, Tally};
+use select::Selection;
+
+/// What to run.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The first seed.
+    pub first_seed: Seed,
+    /// How many seeds of each group; they end at the largest there is.
+    pub seeds: u64,
+    /// Operations a seed.
+    pub ops: u64,
+    /// What they are about; one group at least.
+    pub groups: &'a [&'static Group],
+    /// Seeds run at a time.
+    pub jobs: NonZeroUsize,
+    /// What counts as the same reply.
+    pub settings: Settings,
+    /// Divergences that do not fail the run.
+    pub known: &'a Known,
+    /// How many suspected bugs are shrunk at most.
+    pub shrinks_max: usize,
+    /// How long the run may take, shrinking included; the seeds may end before.
+    pub budget: Option<Duration>,
+    /// Tells every command of a systemic difference as a finding of its own.
+    pub unfold: bool,
+    /// Where minimal traces are kept.
+    pub store: &'a Store,
+    /// Counts what each command came to.
+    pub matrix: bool,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
+    /// Set where the user asks to stop.
+    pub stop: &'a AtomicBool,
+}
+
+impl Options<'_> {
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// The first slice of a budget that goes to seeds, and then to shrinking: the first finding is to be seen soon.
+const FIRST_SLICE: Duration = Duration::from_millis(500);
+/// The longest slice.
+const SLICE_MAX: Duration = Duration::from_secs(10);
+/// So often is a case tried on sessions that were opened anew.
+const ATTEMPTS_MAX: usize = 3;
+/// So many different reasons why cases could not be run are told.
+const FAILURES_MAX: usize = 8;
+
+/// Runs every seed, and shrinks what they show. Stops early where the user asks to, and reports what was done.
+///
+/// # Errors
+/// Infrastructure only, before anything was compared.
+pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report, CampaignError> {
+    for (group, reference) in options.groups.iter().flat_map(|group| pair.references().map(move |it| (group, it))) {
+        require_module(group, reference)?;
+    }
+    let started = Instant::now();
+    let pool = Pool::new(pair);
+    let mut campaign = Campaign {
+        options,
+        pair,
+        pool: &pool,
+        progress,
+        next: AtomicU64::new(0),
+        tally: Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() },
+        selection: Selection::default(),
+        comparing: Duration::ZERO,
+    };
+    match options.budget {
+        None => {
+            campaign.compare_seeds(None)?;
+            campaign.shrink_buckets(None)?;
+        }
+        Some(budget) => campaign.spend(started + budget)?,
+    }
+    campaign.into_report(started)
+}
+
+/// A run in progress.
+struct Campaign<'a> {
+    options: &'a Options<'a>,
+    pair: Pair<'a>,
+    pool: &'a Pool<'a>,
+    progress: &'a Progress,
+    /// The place of the next case.
+    next: AtomicU64,
+    tally: Tally,
+    selection: Selection,
+    /// How long cases were compared.
+    comparing: Duration,
+}
+
+impl Campaign<'_> {
+    /// Seeds and shrinking in turns until the time is over.
+    fn spend(&mut self, end: Instant) -> Result<(), CampaignError> {
+        let mut slice = FIRST_SLICE;
+        while Instant::now() < end && !self.options.is_stopped() {
+            let is_done = self.next.load(Ordering::Relaxed) >= self.options.cases();
+            if !is_done {
+                self.compare_seeds(Some((Instant::now() + slice).min(end)))?;
+            }
+            let shrunk = self.shrink_buckets(Some((Instant::now() + slice).min(end)))?;
+            if is_done && !shrunk {
+                break;
+            }
+            slice = (slice * 2).min(SLICE_MAX);
+        }
+        Ok(())
+    }
+
+    /// Runs cases until there are no more, or the time is over.
+    fn compare_seeds(&mut self, until: Option<Instant>) -> Result<(), CampaignError> {
+        let options = self.options;
+        self.progress.start("comparing", if options.budget.is_some() { 0 } else { options.cases() });
+        let started = Instant::now();
+        let asked = self.pair.jobs(options.jobs);
+        let jobs = usize::try_from(options.cases()).unwrap_or(usize::MAX).min(asked.get());
+        let (this, next) = (&*self, &self.next);
+        let tallies = in_parallel(
+            asked,
+            jobs,
+            || this.pool.take(),
+            |_, sessions| {
+                let mut tally = Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() };
+                while !options.is_stopped() && until.is_none_or(|until| Instant::now() < until) {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(case) = options.case(at) else { break };
+                    if !this.run_case(case, sessions, &mut tally)? {
+                        next.store(options.cases(), Ordering::Relaxed);
+                        break;
+                    }
+                }
+                Ok(tally)
+            },
+        )?;
+        self.comparing += started.elapsed();
+        tallies.into_iter().for_each(|tally| self.tally.merge(tally));
+        Ok(())
+    }
+
+    /// Runs a case, on sessions that are opened anew where they fail; false where that does not help.
+    fn run_case(&self, case: schedule::Case, sessions: &mut Lease, tally: &mut Tally) -> Result<bool, CampaignError> {
+        let (header, ops) = self.options.sequence(case);
+        let settings = self.differential_options(None);
+        let mut failure = None;
+        for _ in 0..ATTEMPTS_MAX {
+            let judged = sessions.get().and_then(|sessions| {
+                let coverage = &mut tally.coverage;
+                Ok(judge::judge(case, &header, &ops, sessions, &settings, coverage)?)
+            });
+            match judged {
+                Ok(judgement) => {
+                    let is_clean = judgement.found.is_empty() && judgement.outcome.unsupported.is_empty();
+                    self.progress.step(judgement.outcome.ops, !is_clean);
+                    tally.add(case, &ops, judgement);
+                    return Ok(true);
+                }
+                Err(_) if self.options.is_stopped() => return Ok(false),
+                Err(error) => {
+                    sessions.end();
+                    failure = Some(error);
+                }
+            }
+        }
+        let failure = failure.map(|error| error.to_string()).unwrap_or_default();
+        tally.failures.push(format!("{} could not be run: {failure}", self.options.describe_case(case)));
+        Ok(false)
+    }
+
+    /// Shrinks what was found, the most promising first; false where there was nothing left to shrink.
+    fn shrink_buckets(&mut self, until: Option<Instant>) -> Result<bool, CampaignError> {
+        let options = self.options;
+        let reference = self.pair.reference.info();
+        let mut any = false;
+        self.progress.start("shrinking", 0);
+        while !options.is_stopped() && until.is_none_or(|until| Instant::now() < until) {
+            let left = options.shrinks_max.saturating_sub(self.selection.shrinks());
+            let chosen = self.selection.choose(&self.tally.buckets, left);
+            if chosen.is_empty() {
+                break;
+            }
+            any = true;
+            let settings = self.differential_options(until);
+            let this = &*self;
+            let described = in_parallel(
+                this.pair.jobs(options.jobs),
+                chosen.len(),
+                || this.pool.take(),
+                |at, sessions| {
+                    let (bucket, seen) = &chosen[at];
+                    if options.is_stopped() || settings.is_over() {
+                        return Ok(None);
+                    }
+                    let described = describe::describe(options, bucket, seen, &reference, sessions, &settings);
+                    this.progress.step(0, false);
+                    match described {
+                        Err(CampaignError::Target(_) | CampaignError::NoTruth { .. }) => {
+                            sessions.end();
+                            Ok(Some(None))
+                        }
+                        other => other.map(Some),
+                    }
+                },
+            )?;
+            for ((bucket, seen), described) in chosen.into_iter().zip(described) {
+                if let Some(described) = described {
+                    self.selection.take(bucket, seen, described, self.progress);
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    fn differential_options(&self, until: Option<Instant>) -> differential::Options<'_> {
+        differential::Options {
+            settings: self.options.settings,
+            past_unsupported: true,
+            stop: Some(self.options.stop),
+            until,
+            ..differential::Options::new(self.options.known)
+        }
+    }
+
+    fn into_report(self, started: Instant) -> Result<Report, CampaignError> {
+        let Self { options, pair, tally, selection, next, comparing, .. } = self;
+        let compared = tally.totals.seeds;
+        let is_cut = options.is_stopped() && (compared < options.cases() || !tally.buckets.is_empty());
+        let (findings, shrunk_flaky) = selection.into_findings(options, &tally.buckets);
+        let mut flaky: Vec<_> = tally.flaky.into_iter().chain(shrunk_flaky).collect();
+        flaky.sort();
+        let findings = if options.unfold { findings } else { fold::fold_systemic(findings) };
+        let ran = options.budget.map_or(options.cases(), |_| next.into_inner().min(options.cases()));
+        let stale = if is_cut || options.budget.is_some() { Vec::new() } else { stale_entries(options) };
+        let mut failures = tally.failures;
+        failures.truncate(FAILURES_MAX);
+        failures.extend(stale);
+        Ok(Report {
+            campaign: "oracle",
+            subject: pair.subject.info().to_string(),
+            reference: pair.describe_references(),
+            scope: options.describe_scope(ran),
+            findings,
+            drift: tell_drift(options, tally.drift),
+            matrix: tally.coverage.map(Coverage::into_matrix),
+            flaky: flaky
+                .into_iter()
+                .map(|(case, class)| Flaky { found_in: options.describe_case(case), class })
+                .collect(),
+            totals: tally.totals,
+            failures,
+            interrupted: is_cut,
+            real_clock: pair.has_real_clock(),
+            timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds: comparing.as_secs_f64() },
+            ..Report::default()
+        })
+    }
+}
+
+/// Known divergences that did not occur although their commands did: the list must not rot.
+fn stale_entries(options: &Options) -> Vec<String> {
+    let unused = options.known.unused();
+    if unused.is_empty() {
+        return Vec::new();
+    }
+    let ops = (0..options.cases()).map_while(|at| options.case(at)).flat_map(|case| options.sequence(case).1);
+    let ran: BTreeSet<Vec<u8>> = ops.filter_map(|op| op.argv()?.get(0).map(<[u8]>::to_ascii_uppercase)).collect();
+    let stale = unused.into_iter().filter(|entry| ran.contains(entry.class.command.as_bytes()));
+    stale
+        .map(|entry| format!("{} is listed as known, and did not occur: delete it from known.toml", entry.class))
+        .collect()
+}
+
+/// Where the references differ, by class.
+fn tell_drift(options: &Options, drift: BTreeMap<(Class, String), Occurrences>) -> Vec<Drift> {
+    let tell = |((class, agrees_with), seen): ((Class, String), Occurrences)| {
+        let case = seen.first_case();
+        Drift { class, agrees_with, count: seen.count, found_in: options.describe_case(case) }
+    };
+    drift.into_iter().map(tell).collect()
+}
+
+/// In the order of their first seeds, and then of their classes.
+fn sort_findings(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| (a.first_seed, &a.class, &a.trace).cmp(&(b.first_seed, &b.class, &b.trace)));
+}
