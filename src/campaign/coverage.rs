@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::differential::{Judged, Observation, Outcome};
+use crate::diff::Class;
 use crate::diff::kind::UNSUPPORTED;
 use crate::report::matrix::{Counts, Matrix, Row};
 use crate::trace::Act;
@@ -155,17 +156,22 @@ impl Coverage {
 
     /// Counts what a whole trace came to.
     pub fn add(&mut self, outcome: &Outcome) {
-        if let Some(divergence) = outcome.divergence.as_ref().filter(|_| !outcome.flaky)
-            && let Some(counts) = self.counts_of(&divergence.class.command)
-        {
-            match divergence.class.kind == UNSUPPORTED {
-                true => counts.unsupported += 1,
-                false => counts.diverged += 1,
-            }
+        if let Some(divergence) = outcome.divergence.as_ref().filter(|_| !outcome.flaky) {
+            self.add_divergence(&divergence.class);
         }
         for found in &outcome.drift {
             if let Some(counts) = self.counts_of(&found.class.command) {
                 counts.drift += 1;
+            }
+        }
+    }
+
+    /// Counts a divergence, by the command that it is laid to.
+    pub fn add_divergence(&mut self, class: &Class) {
+        if let Some(counts) = self.counts_of(&class.command) {
+            match class.kind == UNSUPPORTED {
+                true => counts.unsupported += 1,
+                false => counts.diverged += 1,
             }
         }
     }

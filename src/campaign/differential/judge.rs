@@ -124,14 +124,18 @@ impl<'a> Judge<'a> {
         }
         if class.kind == UNSUPPORTED && self.options.past_unsupported {
             self.taint.add_parting(op, want, got);
-            let unsupported = &mut self.outcome.unsupported;
-            if !unsupported.iter().any(|(_, seen)| *seen == class) {
-                unsupported.push((self.outcome.ops as usize, class));
+            if !self.outcome.unsupported.iter().any(|seen| seen.class == class) {
+                let divergence = self.divergence(class, want, got, note);
+                self.outcome.unsupported.push(divergence);
             }
             return Ok(Judged::Unsupported);
         }
-        let divergence = Divergence { at: self.ops(), class, want: want.clone(), got: got.clone(), key: None, note };
+        let divergence = self.divergence(class, want, got, note);
         Ok(Judged::Diverges(Box::new(divergence)))
+    }
+
+    fn divergence(&self, class: Class, want: &Reply, got: &Reply, note: String) -> Divergence {
+        Divergence { at: self.ops(), class, want: want.clone(), got: got.clone(), key: None, note }
     }
 
     /// True where another reference was seen to answer this op as the subject does: what it wrote is not judged either.

@@ -105,8 +105,8 @@ pub struct Outcome {
     pub known: u64,
     /// Where the subject agrees with another reference and not with the first.
     pub drift: Vec<Drift>,
-    /// The first op, and the class, of each command that the subject does not have, where the run went on.
-    pub unsupported: Vec<(usize, Class)>,
+    /// The first of each command that the subject does not have, where the run went on.
+    pub unsupported: Vec<Divergence>,
     /// The first divergence that is not known.
     pub divergence: Option<Divergence>,
     /// The ops and replies around the divergence, for [`mod@crate::diff::render`].

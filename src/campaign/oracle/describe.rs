@@ -41,6 +41,7 @@ pub(super) fn describe(
     settings: &differential::Options,
 ) -> Result<Option<Described>, CampaignError> {
     let sessions = lease.get()?;
+    let settings = &differential::Options { confirm: false, past_unsupported: false, ..*settings };
     let mut minimal: Option<(Minimal, &Candidate)> = None;
     for candidate in &seen.candidates {
         let is_over = options.stop.load(Ordering::Relaxed) || settings.is_over();
@@ -111,8 +112,7 @@ fn first_divergence(
     sessions: &mut Sessions,
     settings: &differential::Options,
 ) -> Result<Option<Divergence>, CampaignError> {
-    let settings = differential::Options { confirm: false, past_unsupported: false, ..*settings };
-    Ok(sessions.compare(header, ops, &settings, &mut |_| {})?.divergence)
+    Ok(sessions.compare(header, ops, settings, &mut |_| {})?.divergence)
 }
 
 /// True where the trace, of two ops or more, agrees when each op waits for the reply to the one before.

@@ -7,7 +7,7 @@ use super::judge::Judgement;
 use super::schedule::Case;
 use crate::campaign::coverage::Coverage;
 use crate::campaign::differential::Seen;
-use crate::diff::{Class, shape};
+use crate::diff::{Class, Divergence, Excerpt, shape};
 use crate::report::Totals;
 use crate::trace::Op;
 
@@ -98,10 +98,11 @@ impl Tally {
         for found in outcome.drift {
             count(&mut self.drift, (found.class, found.agrees_with), Occurrences::one(at_case(found.at), None));
         }
-        for (at, class) in outcome.unsupported {
-            let left_out = (0..at).collect();
-            let candidate = Candidate { case, at, left_out };
-            count(&mut self.buckets, (class, String::new()), Occurrences::one(candidate, None));
+        for lacking in outcome.unsupported {
+            let Some(op) = ops.get(lacking.at) else { continue };
+            let candidate = Candidate { case, at: lacking.at, left_out: (0..lacking.at).collect() };
+            let bucket = (lacking.class.clone(), String::new());
+            count(&mut self.buckets, bucket, Occurrences::one(candidate, Some(see_alone(op, lacking))));
         }
         if outcome.flaky
             && let Some(divergence) = outcome.divergence
@@ -135,4 +136,11 @@ impl Tally {
             (coverage, more) => *coverage = coverage.take().or(more),
         }
     }
+}
+
+/// A divergence of an op by itself.
+fn see_alone(op: &Op, divergence: Divergence) -> Seen {
+    let (want, got) = (vec![divergence.want.clone()], vec![divergence.got.clone()]);
+    let excerpt = Excerpt { first: divergence.at, ops: vec![op.clone()], want, got };
+    Seen { divergence, excerpt: Some(excerpt), notes: Vec::new() }
 }

@@ -47,6 +47,9 @@ pub(super) fn judge(
         return judge_once(case, header, ops, sessions, options, coverage);
     }
     keep(coverage, scratch, &examined.outcome);
+    for coverage in coverage {
+        examined.seen.iter().for_each(|seen| coverage.add_divergence(&seen.divergence.class));
+    }
     let diverged: Vec<usize> = examined.seen.iter().map(|seen| seen.divergence.at).collect();
     let candidate = |seen: &Seen| {
         let at = seen.divergence.at;
