@@ -67,6 +67,11 @@ pub trait Target: Send + Sync {
         false
     }
 
+    /// True where each session has a server of its own that dst starts.
+    fn is_process(&self) -> bool {
+        false
+    }
+
     /// True where its clock is the machine's, and dst cannot move it.
     fn has_real_clock(&self) -> bool {
         false

@@ -59,14 +59,24 @@ pub(super) fn describe(
         }
     }
     let Some((minimal, candidate)) = minimal else { return Ok(None) };
-    let shape = shape::of_trace(&minimal.trace.ops, &minimal.divergence);
-    let mut finding = file(&minimal, options.describe_case(candidate.case), options)?;
+    let found_in = options.describe_case(candidate.case);
+    let Minimal { trace, divergence, .. } = &minimal;
+    let is_hidden = lease.restart_subject()?
+        && first_divergence(&trace.header, &trace.ops, lease.get()?, settings)?.is_none_or(|it| it.class != *class);
+    let mut finding = if is_hidden {
+        let mut finding = Finding::new(found_in, divergence, minimal.excerpt.as_ref());
+        finding.notes.push("a server that has just started does not show it: it needs what came before".to_owned());
+        finding.replay = options.command.seed(candidate.case.seed, options.groups[candidate.case.group], options.ops);
+        finding
+    } else {
+        file(&minimal, found_in, options)?
+    };
     finding.first_seed = Some(seen.first_case().seed);
     finding.count = seen.count;
-    if is_pipelined_only(&minimal, sessions, settings)? {
+    if is_pipelined_only(&minimal, lease.get()?, settings)? {
         finding.notes.push("pipelined only: sent one by one, the replies agree".to_owned());
     }
-    Ok(Some(Described { finding, shape, size: minimal.size() }))
+    Ok(Some(Described { finding, shape: shape::of_trace(&trace.ops, divergence), size: minimal.size() }))
 }
 
 /// A finding of a bucket that is not shrunk: as the first case showed it.
@@ -91,16 +101,16 @@ fn show(
     sessions: &mut Sessions,
     settings: &differential::Options,
 ) -> Result<Option<Shown>, CampaignError> {
-    let (header, all) = options.sequence(candidate.case);
-    let ops = candidate.ops(&all);
+    let header = options.header(candidate.case);
+    let ops = candidate.alone();
     if let Some(divergence) = first_divergence(&header, &ops, sessions, settings)?.filter(|it| it.class == *class) {
         return Ok(Some(Shown { header, ops, divergence }));
     }
     if !sessions.others.is_empty() {
         return Ok(None);
     }
-    let behind = &all[..all.len().min(candidate.at + 1)];
-    let shrunk = differential::shrink_past(&header, behind, class, &mut sessions.sides(), settings, &Limits::default())?;
+    let (behind, limits) = (candidate.behind(), Limits::default());
+    let shrunk = differential::shrink_past(&header, behind, class, &mut sessions.sides(), settings, &limits)?;
     let Some(shrunk) = shrunk else { return Ok(None) };
     let divergence = first_divergence(&header, &shrunk.ops, sessions, settings)?.filter(|it| it.class == *class);
     Ok(divergence.map(|divergence| Shown { header, ops: shrunk.ops, divergence }))

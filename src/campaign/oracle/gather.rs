@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 use super::judge::Judgement;
 use super::schedule::Case;
@@ -15,19 +16,26 @@ use crate::trace::Op;
 pub(super) const CANDIDATES_MAX: usize = 4;
 
 /// What shows a divergence: the ops of a case up to one, without those that diverged before.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub(super) case: Case,
     /// Index of the op that diverges, in the whole case.
     pub(super) at: usize,
     /// The ops before it that diverged by themselves.
     pub(super) left_out: Vec<usize>,
+    /// All ops of the case, as they were run.
+    pub(super) ops: Arc<[Op]>,
 }
 
 impl Candidate {
-    /// What is run to see the divergence: `ops` are all of the case.
-    pub(super) fn ops(&self, ops: &[Op]) -> Vec<Op> {
-        let kept = ops.iter().enumerate().take(self.at + 1).filter(|(at, _)| !self.left_out.contains(at));
+    /// The ops up to the one that diverges.
+    pub(super) fn behind(&self) -> &[Op] {
+        &self.ops[..self.ops.len().min(self.at + 1)]
+    }
+
+    /// The same without those that diverged before.
+    pub(super) fn alone(&self) -> Vec<Op> {
+        let kept = self.behind().iter().enumerate().filter(|(at, _)| !self.left_out.contains(at));
         kept.map(|(_, op)| op.clone()).collect()
     }
 }
@@ -57,11 +65,12 @@ impl Occurrences {
 
     fn add(&mut self, more: Occurrences) {
         self.count += more.count;
-        if self.candidates.first() > more.candidates.first() {
+        let place = |seen: &Occurrences| seen.candidates.first().map(|first| (first.case, first.at));
+        if place(self) > place(&more) {
             self.sample = more.sample;
         }
         self.candidates.extend(more.candidates);
-        self.candidates.sort();
+        self.candidates.sort_by_key(|candidate| (candidate.case, candidate.at));
         self.candidates.truncate(CANDIDATES_MAX);
     }
 }
@@ -88,19 +97,19 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, case: Case, ops: &[Op], judgement: Judgement) {
+    pub(super) fn add(&mut self, case: Case, ops: &Arc<[Op]>, judgement: Judgement) {
         let Judgement { outcome, found } = judgement;
         self.totals.seeds += 1;
         self.totals.add(&outcome);
         let is_counted = outcome.divergence.is_some() || !outcome.unsupported.is_empty();
         self.totals.divergent += u64::from(!found.is_empty() && !is_counted);
-        let at_case = |at| Candidate { case, at, left_out: Vec::new() };
+        let at_case = |at| Candidate { case, at, left_out: Vec::new(), ops: Arc::clone(ops) };
         for found in outcome.drift {
             count(&mut self.drift, (found.class, found.agrees_with), Occurrences::one(at_case(found.at), None));
         }
         for lacking in outcome.unsupported {
             let Some(op) = ops.get(lacking.at) else { continue };
-            let candidate = Candidate { case, at: lacking.at, left_out: (0..lacking.at).collect() };
+            let candidate = Candidate { left_out: (0..lacking.at).collect(), ..at_case(lacking.at) };
             let bucket = (lacking.class.clone(), String::new());
             count(&mut self.buckets, bucket, Occurrences::one(candidate, Some(see_alone(op, lacking))));
         }

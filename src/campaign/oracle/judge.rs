@@ -1,5 +1,7 @@
 //! One case: fast first, and where that does not agree whole, op by op past every divergence.
 
+use std::sync::Arc;
+
 use super::gather::Candidate;
 use super::schedule::Case;
 use crate::campaign::coverage::Coverage;
@@ -20,7 +22,7 @@ pub(super) struct Judgement {
 pub(super) fn judge(
     case: Case,
     header: &Header,
-    ops: &[Op],
+    ops: &Arc<[Op]>,
     sessions: &mut Sessions,
     options: &differential::Options,
     coverage: &mut Option<Coverage>,
@@ -47,13 +49,14 @@ pub(super) fn judge(
         return judge_once(case, header, ops, sessions, options, coverage);
     }
     keep(coverage, scratch, &examined.outcome);
-    for coverage in coverage {
+    if let Some(coverage) = coverage {
         examined.seen.iter().for_each(|seen| coverage.add_divergence(&seen.divergence.class));
     }
     let diverged: Vec<usize> = examined.seen.iter().map(|seen| seen.divergence.at).collect();
     let candidate = |seen: &Seen| {
         let at = seen.divergence.at;
-        Candidate { case, at, left_out: diverged.iter().copied().filter(|&before| before < at).collect() }
+        let left_out = diverged.iter().copied().filter(|&before| before < at).collect();
+        Candidate { case, at, left_out, ops: Arc::clone(ops) }
     };
     let found = examined.seen.into_iter().map(|seen| {
         let candidate = candidate(&seen);
@@ -66,7 +69,7 @@ pub(super) fn judge(
 fn judge_once(
     case: Case,
     header: &Header,
-    ops: &[Op],
+    ops: &Arc<[Op]>,
     sessions: &mut Sessions,
     options: &differential::Options,
     coverage: &mut Option<Coverage>,
@@ -78,7 +81,7 @@ fn judge_once(
     keep(coverage, scratch, &outcome);
     outcome.skipped += (ops.len() as u64).saturating_sub(outcome.ops);
     let found = outcome.divergence.clone().filter(|_| !outcome.flaky).map(|divergence| {
-        let candidate = Candidate { case, at: divergence.at, left_out: Vec::new() };
+        let candidate = Candidate { case, at: divergence.at, left_out: Vec::new(), ops: Arc::clone(ops) };
         (Seen { divergence, excerpt: outcome.excerpt.clone(), notes: outcome.notes.clone() }, candidate)
     });
     Ok(Judgement { found: found.into_iter().collect(), outcome })

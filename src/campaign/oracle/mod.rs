@@ -181,7 +181,8 @@ impl Campaign<'_> {
 
     /// Runs a case, on sessions that are opened anew where they fail; false where that does not help.
     fn run_case(&self, case: schedule::Case, sessions: &mut Lease, tally: &mut Tally) -> Result<bool, CampaignError> {
-        let (header, ops) = self.options.sequence(case);
+        let steering = self.options.budget.map(|_| self.selection.steering());
+        let (header, ops) = self.options.sequence(case, steering);
         let settings = self.differential_options(None);
         let mut failure = None;
         for _ in 0..ATTEMPTS_MAX {
@@ -303,7 +304,7 @@ fn stale_entries(options: &Options) -> Vec<String> {
     if unused.is_empty() {
         return Vec::new();
     }
-    let ops = (0..options.cases()).map_while(|at| options.case(at)).flat_map(|case| options.sequence(case).1);
+    let ops = (0..options.cases()).map_while(|at| options.case(at)).flat_map(|case| options.sequence(case, None).1.to_vec());
     let ran: BTreeSet<Vec<u8>> = ops.filter_map(|op| op.argv()?.get(0).map(<[u8]>::to_ascii_uppercase)).collect();
     let stale = unused.into_iter().filter(|entry| ran.contains(entry.class.command.as_bytes()));
     stale

@@ -1,9 +1,13 @@
 //! What is run, and in which order: seeds of groups, each case a pure function of its seed.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::Options;
 use crate::campaign::{describe_seeds, sequence};
+use crate::diff::shape;
 use crate::seed::Seed;
-use crate::trace::{Header, Op};
+use crate::trace::{Act, Header, Op};
 
 /// More groups than these are only counted where they are told.
 const GROUPS_NAMED_MAX: usize = 4;
@@ -29,8 +33,19 @@ impl Options<'_> {
         Some(Case { seed: Seed(seed), group })
     }
 
-    pub(super) fn sequence(&self, case: Case) -> (Header, Vec<Op>) {
-        sequence(case.seed, self.groups[case.group], self.ops)
+    /// The header and the ops of a case. Of a run with a budget, what leads to findings that are known by now comes
+    /// seldom; `None` where there is none.
+    pub(super) fn sequence(&self, case: Case, steering: Option<&Steering>) -> (Header, Arc<[Op]>) {
+        let (header, mut ops) = sequence(case.seed, self.groups[case.group], self.ops);
+        if let Some(steering) = steering {
+            steering.thin_out(case, &mut ops);
+        }
+        (header, ops.into())
+    }
+
+    /// The header of a case's trace.
+    pub(super) fn header(&self, case: Case) -> Header {
+        sequence(case.seed, self.groups[case.group], 0).0
     }
 
     /// A case for people.
@@ -52,5 +67,38 @@ impl Options<'_> {
         let groups = if names.len() > GROUPS_NAMED_MAX { format!("{} groups", names.len()) } else { names.join(", ") };
         let seeds = cases.div_ceil(self.groups.len().max(1) as u64);
         format!("{groups}, {}", describe_seeds(self.first_seed, seeds, self.ops))
+    }
+}
+
+/// What was found so far, so that later seeds look elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Steering {
+    /// Ops that diverge, without their data.
+    shapes: BTreeSet<String>,
+}
+
+/// Of so many reads that are known to diverge, one is run.
+const READS_KEPT_OF: u32 = 4;
+/// The same of writes: what others read has to come from somewhere.
+const WRITES_KEPT_OF: u32 = 2;
+
+impl Steering {
+    /// Takes in that such an op diverges.
+    pub(super) fn add(&mut self, op: &Op) {
+        self.shapes.insert(shape::of_op(op));
+    }
+
+    /// Leaves out most of the ops that are known to diverge.
+    fn thin_out(&self, case: Case, ops: &mut Vec<Op>) {
+        if self.shapes.is_empty() {
+            return;
+        }
+        let mut stream = case.seed.stream("steering");
+        ops.retain(|op| {
+            let Act::Call(argv) = &op.act else { return true };
+            let writes = spec::lookup_request(argv).is_some_and(|command| command.writes);
+            let kept_of = if writes { WRITES_KEPT_OF } else { READS_KEPT_OF };
+            !self.shapes.contains(&shape::of_op(op)) || stream.below(kept_of) == 0
+        });
     }
 }

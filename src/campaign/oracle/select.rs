@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::describe::{Described, tell};
 use super::gather::{Bucket, Occurrences};
-use super::schedule::Case;
+use super::schedule::{Case, Steering};
 use super::{Options, sort_findings};
 use crate::campaign::Progress;
 use crate::diff::Class;
@@ -32,9 +32,15 @@ pub(super) struct Selection {
     found: BTreeMap<(Class, String), Described>,
     flaky: Vec<(Case, Class)>,
     shrinks: usize,
+    steering: Steering,
 }
 
 impl Selection {
+    /// What later seeds of a run with a budget are to look away from.
+    pub(super) fn steering(&self) -> &Steering {
+        &self.steering
+    }
+
     /// How many buckets were shrunk.
     pub(super) fn shrinks(&self) -> usize {
         self.shrinks
@@ -77,6 +83,9 @@ impl Selection {
                 self.flaky.push((seen.first_case(), bucket.0.clone()));
             }
             Some(described) => {
+                // What is random, or depends on the connection, says nothing of an op with the same words.
+                let op = seen.candidates.first().and_then(|first| first.ops.get(first.at));
+                op.into_iter().for_each(|op| self.steering.add(op));
                 let key = (described.finding.class.clone(), described.shape.clone());
                 match self.found.get_mut(&key) {
                     None => {
