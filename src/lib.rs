@@ -14,6 +14,9 @@
 //! unless a fact about the command says what two correct servers may do differently ([`spec`]). The first
 //! difference is a [`diff::Divergence`]; what it is, without its data, is its [`diff::Class`]. The [`shrink`]er
 //! removes whatever the class does not need, and the [`corpus`] keeps what is left, to be replayed for ever.
+//! A divergence is not the end of a trace: the oracle brings both sides back to one state and judges on
+//! ([`campaign::differential::examine`]), and tells bugs of one class apart by the shape of their shortest traces
+//! ([`diff::shape`]).
 //! Where there are several references, a divergence from the first is one only if the others do not share it.
 //! Runs over many seeds are [`campaign`]s; their results are printed by [`report`]; the `dst` command is [`cli`].
 //!
@@ -45,8 +48,8 @@
 //! | [`cli`] | arguments, exit codes, printing: one file a subcommand | a file, and a variant of the subcommands | all above |
 //!
 //! redlite's features decide what it brings: `search` (by default), `server`, `redis` (a client is a connection of the crate
-//! `redis`), and `testing`, behind which everything is that only a tester needs; this package asks for `server` and
-//! `testing`. Each crate's `lib.rs` is the map of its own rooms.
+//! `redis`), and `testing`, behind which everything is that only a tester needs; this package asks for all of
+//! them, so that one build serves the program and its tests. Each crate's `lib.rs` is the map of its own rooms.
 //!
 //! Outside of `src/`: `tests/` and the `tests/` of each crate (one binary each, one file a subject), `benches/`, `traces/`
 //! (recorded by a real Redis), `corpus/` (minimal divergences), `fuzz/` (shims of a few lines), `tools/` (scripts),

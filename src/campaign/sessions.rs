@@ -1,8 +1,8 @@
 //! A session on each side, and one such pair for each job of a campaign.
 
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::differential::{self, Observer, Other, Outcome, Sides};

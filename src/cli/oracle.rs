@@ -1,7 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::options::{AgainstArgs, CorpusArgs, DEFAULT_OPS, GroupsArgs, PairArgs, ReportArgs, SeedsArgs, pair, parse_duration};
+use super::options::{
+    AgainstArgs, CorpusArgs, DEFAULT_OPS, GroupsArgs, PairArgs, ReportArgs, SeedsArgs, pair, parse_duration,
+};
 use super::progress::Bar;
 use super::{Outcome, interrupt};
 use crate::campaign::{Progress, oracle};

@@ -28,7 +28,9 @@ impl Bar {
         let done = Arc::new(AtomicBool::new(false));
         let painter = {
             let (bar, done) = (bar.clone(), Arc::clone(&done));
-            thread::spawn(move || if bar.is_hidden() { say(&progress, unit, &done) } else { paint(&bar, &progress, unit, &done) })
+            thread::spawn(move || {
+                if bar.is_hidden() { say(&progress, unit, &done) } else { paint(&bar, &progress, unit, &done) }
+            })
         };
         Self { bar, done, painter: Some(painter) }
     }

@@ -29,7 +29,10 @@ pub fn of_op(op: &Op) -> String {
     match &op.act {
         Act::Call(argv) => {
             let Some(command) = spec::lookup_request(argv) else {
-                return argv.get(0).map(|name| name.to_ascii_uppercase().escape_ascii().to_string()).unwrap_or_default();
+                return argv
+                    .get(0)
+                    .map(|name| name.to_ascii_uppercase().escape_ascii().to_string())
+                    .unwrap_or_default();
             };
             let words = spec::syntax::words(command.tree());
             let keys: BTreeSet<usize> = command.key_positions(argv).collect();

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 use super::{
     Comparison, End, Judged, NOTES_MAX, Observer, Options, Outcome, Sides, WHOLE_TRACE, keyspace_divergence,
@@ -137,10 +136,7 @@ impl<'a> Walk<'a> {
     fn run(mut self, ops: &[Op], observer: Observer) -> Result<Ran, TargetError> {
         let mut at = 0;
         while at < ops.len() {
-            if self.comparison.judge.options.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-                break;
-            }
-            if self.seen.len() >= DIVERGENCES_MAX {
+            if self.seen.len() >= DIVERGENCES_MAX || self.comparison.judge.options.is_over() {
                 self.comparison.judge.outcome.skipped += (ops.len() - at) as u64;
                 break;
             }
@@ -468,9 +464,7 @@ fn touched_keys(argv: &Argv) -> Vec<Vec<u8>> {
 /// True where what is stored may be another after `op`.
 fn may_write(op: &Op) -> bool {
     match &op.act {
-        Act::Call(argv) => {
-            spec::lookup_request(argv).is_none_or(|command| command.writes || command.name == "EXEC")
-        }
+        Act::Call(argv) => spec::lookup_request(argv).is_none_or(|command| command.writes || command.name == "EXEC"),
         Act::Raw(_) | Act::Advance { .. } | Act::Restart | Act::Crash => true,
         Act::Open | Act::Close | Act::Await | Act::Fault(_) => false,
     }

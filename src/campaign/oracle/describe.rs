@@ -49,7 +49,8 @@ pub(super) fn describe(
             break;
         }
         let Some(shown) = show(options, class, candidate, sessions, settings)? else { continue };
-        let note = format!("{class}, shrunk from seed {} of {}", candidate.case.seed, options.group_name(candidate.case));
+        let note =
+            format!("{class}, shrunk from seed {} of {}", candidate.case.seed, options.group_name(candidate.case));
         let Shown { header, ops, divergence } = &shown;
         let shorter = minimize(header, ops, divergence, reference, sessions, settings, note)?;
         if let Some(shorter) = shorter

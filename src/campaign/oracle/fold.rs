@@ -102,7 +102,8 @@ mod tests {
     #[test]
     fn several_findings_of_few_commands_are_not_systemic() {
         let classes = ["A exact ok/closed", "B exact ok/closed", "A exact ok/closed", "B exact ok/closed"];
-        let findings: Vec<_> = [&classes[..], &["C exact ok/closed"]].concat().into_iter().map(|it| (it, 1, 1)).collect();
+        let findings: Vec<_> =
+            [&classes[..], &["C exact ok/closed"]].concat().into_iter().map(|it| (it, 1, 1)).collect();
         let expected: Vec<String> = findings.iter().map(|(class, ..)| format!("{class} x1 from seed 1 []")).collect();
         check(&findings, &expected.iter().map(String::as_str).collect::<Vec<_>>());
     }

@@ -106,15 +106,18 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
         tally: Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() },
         selection: Selection::default(),
         comparing: Duration::ZERO,
+        end: options.budget.map(|budget| started + budget),
     };
-    match options.budget {
-        None => {
-            campaign.compare_seeds(None)?;
-            campaign.shrink_buckets(None)?;
-        }
-        Some(budget) => campaign.spend(started + budget)?,
+    let ran = match options.budget {
+        None => campaign.compare_seeds(None).and_then(|()| campaign.shrink_buckets(None)).map(drop),
+        Some(_) => campaign.spend(),
+    };
+    match ran {
+        // What was found until then is told all the same.
+        Err(error) if campaign.tally.totals.seeds > 0 => campaign.tally.failures.push(error.to_string()),
+        ran => ran?,
     }
-    campaign.into_report(started)
+    Ok(campaign.into_report(started))
 }
 
 /// A run in progress.
@@ -129,13 +132,15 @@ struct Campaign<'a> {
     selection: Selection,
     /// How long cases were compared.
     comparing: Duration,
+    /// When the budget of time is over.
+    end: Option<Instant>,
 }
 
 impl Campaign<'_> {
     /// Seeds and shrinking in turns until the time is over.
-    fn spend(&mut self, end: Instant) -> Result<(), CampaignError> {
+    fn spend(&mut self) -> Result<(), CampaignError> {
         let mut slice = FIRST_SLICE;
-        while Instant::now() < end && !self.options.is_stopped() {
+        while let Some(end) = self.end.filter(|&end| Instant::now() < end && !self.options.is_stopped()) {
             let is_done = self.next.load(Ordering::Relaxed) >= self.options.cases();
             if !is_done {
                 self.compare_seeds(Some((Instant::now() + slice).min(end)))?;
@@ -183,7 +188,7 @@ impl Campaign<'_> {
     fn run_case(&self, case: schedule::Case, sessions: &mut Lease, tally: &mut Tally) -> Result<bool, CampaignError> {
         let steering = self.options.budget.map(|_| self.selection.steering());
         let (header, ops) = self.options.sequence(case, steering);
-        let settings = self.differential_options(None);
+        let settings = self.differential_options(self.end);
         let mut failure = None;
         for _ in 0..ATTEMPTS_MAX {
             let judged = sessions.get().and_then(|sessions| {
@@ -235,18 +240,23 @@ impl Campaign<'_> {
                     }
                     let described = describe::describe(options, bucket, seen, &reference, sessions, &settings);
                     this.progress.step(0, false);
-                    match described {
+                    Ok(match described {
                         Err(CampaignError::Target(_) | CampaignError::NoTruth { .. }) => {
                             sessions.end();
-                            Ok(Some(None))
+                            Some(Ok(None))
                         }
-                        other => other.map(Some),
-                    }
+                        described => Some(described),
+                    })
                 },
             )?;
             for ((bucket, seen), described) in chosen.into_iter().zip(described) {
-                if let Some(described) = described {
-                    self.selection.take(bucket, seen, described, self.progress);
+                match described {
+                    None => {}
+                    Some(Ok(described)) => self.selection.take(bucket, seen, described, self.progress),
+                    Some(Err(error)) => {
+                        self.tally.failures.push(error.to_string());
+                        self.selection.pass_over(bucket);
+                    }
                 }
             }
         }
@@ -263,7 +273,7 @@ impl Campaign<'_> {
         }
     }
 
-    fn into_report(self, started: Instant) -> Result<Report, CampaignError> {
+    fn into_report(self, started: Instant) -> Report {
         let Self { options, pair, tally, selection, next, comparing, .. } = self;
         let compared = tally.totals.seeds;
         let is_cut = options.is_stopped() && (compared < options.cases() || !tally.buckets.is_empty());
@@ -276,7 +286,7 @@ impl Campaign<'_> {
         let mut failures = tally.failures;
         failures.truncate(FAILURES_MAX);
         failures.extend(stale);
-        Ok(Report {
+        Report {
             campaign: "oracle",
             subject: pair.subject.info().to_string(),
             reference: pair.describe_references(),
@@ -294,7 +304,7 @@ impl Campaign<'_> {
             real_clock: pair.has_real_clock(),
             timing: Timing { seconds: started.elapsed().as_secs_f64(), comparing_seconds: comparing.as_secs_f64() },
             ..Report::default()
-        })
+        }
     }
 }
 
@@ -304,7 +314,8 @@ fn stale_entries(options: &Options) -> Vec<String> {
     if unused.is_empty() {
         return Vec::new();
     }
-    let ops = (0..options.cases()).map_while(|at| options.case(at)).flat_map(|case| options.sequence(case, None).1.to_vec());
+    let ops =
+        (0..options.cases()).map_while(|at| options.case(at)).flat_map(|case| options.sequence(case, None).1.to_vec());
     let ran: BTreeSet<Vec<u8>> = ops.filter_map(|op| op.argv()?.get(0).map(<[u8]>::to_ascii_uppercase)).collect();
     let stale = unused.into_iter().filter(|entry| ran.contains(entry.class.command.as_bytes()));
     stale

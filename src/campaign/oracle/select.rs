@@ -27,6 +27,7 @@ struct Progressed {
 #[derive(Default)]
 pub(super) struct Selection {
     done: BTreeSet<Bucket>,
+    passed_over: BTreeSet<Bucket>,
     classes: BTreeMap<Class, Progressed>,
     /// By class and shape.
     found: BTreeMap<(Class, String), Described>,
@@ -51,7 +52,10 @@ impl Selection {
     pub(super) fn choose(&self, buckets: &BTreeMap<Bucket, Occurrences>, max: usize) -> Vec<(Bucket, Occurrences)> {
         let mut first_of_class: BTreeMap<&Class, (&Bucket, &Occurrences)> = BTreeMap::new();
         for (bucket, seen) in buckets {
-            if self.done.contains(bucket) || self.classes.get(&bucket.0).is_some_and(|class| class.idle >= IDLE_MAX) {
+            if self.done.contains(bucket)
+                || self.passed_over.contains(bucket)
+                || self.classes.get(&bucket.0).is_some_and(|class| class.idle >= IDLE_MAX)
+            {
                 continue;
             }
             let first = first_of_class.entry(&bucket.0).or_insert((bucket, seen));
@@ -101,6 +105,12 @@ impl Selection {
             }
         }
         self.done.insert(bucket);
+    }
+
+    /// Takes in that a bucket cannot be shrunk.
+    pub(super) fn pass_over(&mut self, bucket: Bucket) {
+        self.shrinks += 1;
+        self.passed_over.insert(bucket);
     }
 
     /// Every finding, in the order of their first seeds, and what no second run showed. What was not shrunk is told
