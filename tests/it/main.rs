@@ -12,6 +12,7 @@ mod deferral;
 mod extent;
 mod full_disk;
 mod generate;
+mod healing;
 mod house;
 #[path = "../../crates/redlite/tests/it/older_store.rs"]
 mod older_store;

@@ -82,6 +82,8 @@ impl Options<'_> {
 const FIRST_SLICE: Duration = Duration::from_millis(500);
 /// The longest slice.
 const SLICE_MAX: Duration = Duration::from_secs(10);
+/// So many suspected bugs are shrunk before the next are chosen, where there is no budget of time.
+const CHOSEN_MAX: usize = 16;
 /// So often is a case tried on sessions that were opened anew.
 const ATTEMPTS_MAX: usize = 3;
 /// So many different reasons why cases could not be run are told.
@@ -222,12 +224,13 @@ impl Campaign<'_> {
         self.progress.start("shrinking", 0);
         while !options.is_stopped() && until.is_none_or(|until| Instant::now() < until) {
             let left = options.shrinks_max.saturating_sub(self.selection.shrinks());
-            let chosen = self.selection.choose(&self.tally.buckets, left);
+            let at_once = if until.is_some() { self.pair.jobs(options.jobs).get() } else { CHOSEN_MAX };
+            let chosen = self.selection.choose(&self.tally.buckets, left.min(at_once));
             if chosen.is_empty() {
                 break;
             }
             any = true;
-            let settings = self.differential_options(until);
+            let settings = self.differential_options(self.end);
             let this = &*self;
             let described = in_parallel(
                 this.pair.jobs(options.jobs),

@@ -12,8 +12,6 @@ use crate::report::Finding;
 
 /// A class is done with where so many of its buckets in a row showed no shape that is new.
 const IDLE_MAX: usize = 4;
-/// So many buckets are shrunk before the next are chosen.
-const CHOSEN_MAX: usize = 16;
 
 /// How far a class is.
 #[derive(Default)]
@@ -66,7 +64,7 @@ impl Selection {
         let mut chosen: Vec<(&Bucket, &Occurrences)> = first_of_class.into_values().collect();
         let shrinks = |class: &Class| self.classes.get(class).map_or(0, |class| class.shrinks);
         chosen.sort_by_key(|(bucket, seen)| (shrinks(&bucket.0), seen.first_case()));
-        chosen.truncate(max.min(CHOSEN_MAX));
+        chosen.truncate(max);
         chosen.into_iter().map(|(bucket, seen)| (bucket.clone(), seen.clone())).collect()
     }
 
@@ -149,5 +147,79 @@ impl Described {
         }
         self.finding.count = count;
         self.finding.first_seed = first_seed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::oracle::gather::Candidate;
+    use crate::diff::Divergence;
+    use crate::seed::Seed;
+    use resp::Reply;
+
+    fn class(command: &str) -> Class {
+        Class { command: command.into(), rule: "exact".into(), kind: "int-value".into() }
+    }
+
+    fn seen(seed: u64) -> Occurrences {
+        let case = Case { seed: Seed(seed), group: 0 };
+        Occurrences::one(Candidate { case, at: 0, left_out: Vec::new(), ops: Vec::new().into() }, None)
+    }
+
+    fn described(command: &str, shape: &str, ops: usize) -> Described {
+        let (want, got) = (Reply::Null, Reply::Null);
+        let divergence = Divergence { at: 0, class: class(command), want, got, key: None, note: String::new() };
+        let finding = Finding::new(format!("{ops} ops"), &divergence, None);
+        Described { finding, shape: shape.into(), size: (ops, 0) }
+    }
+
+    /// Buckets as `COMMAND/SHAPE@SEED`; what they come to, as the shape and length of their shortest trace, in the order
+    /// in which they are chosen.
+    fn check(buckets: &[&str], come_to: &[(&str, usize)], chosen: &[&str]) -> Selection {
+        let parse = |text: &&str| {
+            let (name, seed) = text.split_once('@').expect("a seed");
+            let (command, shape) = name.split_once('/').expect("a shape");
+            ((class(command), shape.to_owned()), seen(seed.parse().expect("a number")))
+        };
+        let buckets: BTreeMap<Bucket, Occurrences> = buckets.iter().map(parse).collect();
+        let mut selection = Selection::default();
+        let mut order = Vec::new();
+        while let Some((bucket, seen)) = selection.choose(&buckets, 1).into_iter().next() {
+            let described = come_to.get(order.len()).map(|&(shape, ops)| described(&bucket.0.command, shape, ops));
+            order.push(format!("{}/{}", bucket.0.command, bucket.1));
+            selection.take(bucket, seen, described, &Progress::default());
+        }
+        assert_eq!(order, chosen);
+        selection
+    }
+
+    #[test]
+    fn classes_take_turns() {
+        let buckets = ["A/x@1", "A/y@2", "A/z@3", "B/x@4", "C/x@5"];
+        let each = [("one", 1), ("one", 1), ("one", 1), ("two", 1), ("three", 1)];
+        check(&buckets, &each, &["A/x", "B/x", "C/x", "A/y", "A/z"]);
+    }
+
+    #[test]
+    fn a_class_that_shows_nothing_new_is_done() {
+        let buckets = ["A/a@1", "A/b@2", "A/c@3", "A/d@4", "A/e@5", "A/f@6", "A/g@7"];
+        check(&buckets, &[("one", 1); 7], &["A/a", "A/b", "A/c", "A/d", "A/e"]);
+        let each = [("one", 1), ("one", 1), ("one", 1), ("two", 1), ("two", 1), ("one", 1), ("one", 1)];
+        check(&buckets, &each, &["A/a", "A/b", "A/c", "A/d", "A/e", "A/f", "A/g"]);
+    }
+
+    #[test]
+    fn of_two_traces_of_one_shape_the_shorter_is_told() {
+        let selection = check(&["A/x@1", "A/y@2"], &[("one", 3), ("one", 2)], &["A/x", "A/y"]);
+        let told: Vec<_> =
+            selection.found.values().map(|it| (it.finding.found_in.as_str(), it.finding.count)).collect();
+        assert_eq!(told, [("2 ops", 2)]);
+    }
+
+    #[test]
+    fn what_no_second_run_shows_is_flaky() {
+        let selection = check(&["A/x@1"], &[], &["A/x"]);
+        assert_eq!(selection.flaky.len(), 1);
     }
 }
