@@ -82,6 +82,67 @@ fn a_client_that_is_gone_takes_nothing_in_the_next_trace() {
 }
 
 #[test]
+fn a_password_is_demanded_until_the_trace_is_over() {
+    for spec in ["redis", "redlite"] {
+        let mut session = open(spec);
+        for _ in 0..2 {
+            check(
+                &mut *session,
+                &[
+                    "1> PING => +PONG",
+                    "CONFIG SET requirepass pw => +OK",
+                    "CONFIG GET requirepass => [\"requirepass\" \"pw\"]",
+                    "1> PING => +PONG",
+                    "2> PING => -NOAUTH Authentication required.",
+                    "2> AUTH other pw => -WRONGPASS invalid username-password pair or user is disabled.",
+                    "2> HELLO 3 AUTH default pw => Map",
+                    "2> SET k v => +OK",
+                    "RESET => +RESET",
+                    "GET k => -NOAUTH Authentication required.",
+                ],
+            );
+            assert_eq!(session.out_of_step().expect("it runs"), None, "{spec}: who is refused is in step");
+            let held = session.keyspace().expect("a keyspace").expect("it tells its keys");
+            assert_eq!(held.entries.len(), 1, "{spec} holds {held:?}");
+            session.reset(&header()).expect("a reset");
+            check(&mut *session, &["GET k => nil", "CONFIG GET requirepass => [\"requirepass\" \"\"]"]);
+            session.reset(&header()).expect("a reset");
+        }
+    }
+}
+
+#[test]
+fn what_a_trace_sets_is_as_it_was_for_the_next() {
+    for spec in ["redis", "redlite"] {
+        let mut session = open(spec);
+        for _ in 0..2 {
+            check(
+                &mut *session,
+                &[
+                    "CONFIG SET hash-max-listpack-entries 0 MaxMemory-Samples 64 => +OK",
+                    "raw *4\\r\\n$6\\r\\nCONFIG\\r\\n$3\\r\\nSET\\r\\n$7\\r\\ntimeout\\r\\n$1\\r\\n7\\r\\n => +OK",
+                    "1> MULTI => +OK",
+                    "1> CONFIG SET zset-max-listpack-value 0 => +QUEUED",
+                    "1> EXEC => [+OK]",
+                    "2> CONFIG GET hash-max-listpack-entries => [\"hash-max-listpack-entries\" \"0\"]",
+                ],
+            );
+            session.reset(&header()).expect("a reset");
+            check(
+                &mut *session,
+                &[
+                    "CONFIG GET hash-max-listpack-entries => [\"hash-max-listpack-entries\" \"512\"]",
+                    "CONFIG GET maxmemory-samples => [\"maxmemory-samples\" \"5\"]",
+                    "CONFIG GET timeout => [\"timeout\" \"0\"]",
+                    "CONFIG GET zset-max-listpack-value => [\"zset-max-listpack-value\" \"64\"]",
+                ],
+            );
+            session.reset(&header()).expect("a reset");
+        }
+    }
+}
+
+#[test]
 fn raw_bytes_are_answered_by_all_that_they_bring() {
     check_on_both(&[
         "raw PING\\r\\nPING\\r\\n => +PONG + +PONG",
