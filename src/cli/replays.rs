@@ -92,7 +92,7 @@ impl Stage<'_> {
             bar.suspend(|| report.format.check(&check, round.width, out.as_mut()).and_then(|()| out.flush()))?;
             if !goes_on {
                 let left = round.count - at - 1;
-                replays.leave_unchecked(format!("what comes behind {name}, as a target failed: {left} {}", round.unit));
+                replays.leave_unchecked(format!("the {left} {} behind {name}, where a target failed", round.unit));
                 break;
             }
         }

@@ -1,6 +1,9 @@
 //! Connections with more than one reply a request, or none: on a server, and embedded.
 
-use crate::targets::{check, header, open};
+use redlite_dst::targets::{self, TargetOptions};
+use resp::Reply;
+
+use crate::targets::{Foreign, check, header, op, open, options};
 
 /// What has more than one reply at once, or none, on a server and embedded alike.
 fn check_on_both(lines: &[&str]) {
@@ -140,6 +143,40 @@ fn what_a_trace_sets_is_as_it_was_for_the_next() {
             session.reset(&header()).expect("a reset");
         }
     }
+}
+
+/// What a trace does that leaves no connection of dst's own that may put the password back.
+const SHUTS_OUT: &[&str] = &["CONFIG SET requirepass pw", "CLIENT KILL TYPE normal"];
+
+#[test]
+fn a_server_that_takes_no_setting_back_is_started_again() {
+    let mut session = open("redis");
+    for _ in 0..2 {
+        session.replay(&SHUTS_OUT.iter().map(|line| op(line)).collect::<Vec<_>>(), &mut Vec::new()).expect("a replay");
+        session.reset(&header()).expect("a reset");
+        check(&mut *session, &["PING => +PONG", "CONFIG GET requirepass => [\"requirepass\" \"\"]"]);
+        session.reset(&header()).expect("a reset");
+    }
+}
+
+#[test]
+fn the_settings_of_a_server_that_was_given_over_are_put_back_or_it_says_which_are_not() {
+    let foreign = Foreign::start();
+    let options = TargetOptions { allow_flush: true, ..options() };
+    let target = targets::parse(&foreign.spec(), &options).expect("it is given over");
+    let mut session = target.open(&header()).expect("a session");
+    check(&mut *session, &["CONFIG SET timeout 7 => +OK"]);
+    session.reset(&header()).expect("a reset");
+    assert_eq!(
+        foreign.run(&["CONFIG", "GET", "timeout"]),
+        Reply::Array(vec![Reply::bulk("timeout"), Reply::bulk("0")])
+    );
+    session.replay(&SHUTS_OUT.iter().map(|line| op(line)).collect::<Vec<_>>(), &mut Vec::new()).expect("a replay");
+    let error = session.reset(&header()).expect_err("nobody may put it back").to_string();
+    assert!(
+        error.contains("does not take its setting requirepass back") && error.contains("set it to \"\""),
+        "{error}"
+    );
 }
 
 #[test]

@@ -113,6 +113,24 @@ fn a_recording_says_what_is_held_in_the_end() {
 }
 
 #[test]
+fn where_a_target_fails_what_was_found_until_then_is_told() {
+    let place = Place::new();
+    let flawed = format!("{}/tests/it/servers/flawed.py", env!("CARGO_MANIFEST_DIR"));
+    let ran = place.path().join("ran");
+    place.write("once.sh", &format!("[ -e {0} ] && exit 3\ntouch {0}\nexec python3 '{flawed}' $1\n", ran.display()));
+    fs::create_dir(place.path().join("traces")).expect("a directory");
+    place.write("traces/a.trace", "# dst trace 1\n\nSET k v\nGET k\n");
+    place.write("traces/b.trace", "# dst trace 1\n\nSET k v\nDIE\nGET k\n");
+    place.write("traces/c.trace", "# dst trace 1\n\nSET k v\n");
+    let once = format!("'exec:sh {}/once.sh {{port}}'", place.path().display());
+    let told =
+        ["agree  traces/a.trace", "FAILED  traces/b.trace", "does not start", "the 1 traces behind traces/b.trace"];
+    let run = place.run(&format!("dst replay traces --against redis --subject {once}"));
+    run.check_trouble(&told);
+    run.check_trouble(&["dst: 1 of 3 traces could not be replayed"]);
+}
+
+#[test]
 fn one_bad_file_among_several_is_a_check_that_failed() {
     const AGREES: &str = "# dst trace 1\nrecorded_by: redis 7.0.15\nreplies: yes\n\nPING\n  PONG\n";
     let place = Place::new();

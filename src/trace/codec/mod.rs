@@ -354,7 +354,9 @@ mod tests {
                 _ if at < bytes.len() => bytes[at] = byte,
                 _ => bytes.push(byte),
             }
-            let _ = BlockReader::default().read(trace.ops.len(), true, &columns, &Limits::default());
+            if let Ok(block) = BlockReader::default().read(trace.ops.len(), true, &columns, &Limits::default()) {
+                let _ = keyspace::read_items(block, &mut Keyspace::default());
+            }
         }
     }
 }
