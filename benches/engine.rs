@@ -26,7 +26,7 @@ fn recorded_trace() -> Trace {
     let ops: Vec<Op> = (0..OPS).map(|_| generator.next_op()).collect();
     let mut replies = Vec::new();
     session("redlite", &header).replay(&ops, &mut replies).expect("Redlite answers");
-    Trace { header, ops, replies: Some(replies) }
+    Trace { header, ops, replies: Some(replies), keyspace: None }
 }
 
 fn session(target: &str, header: &Header) -> Box<dyn Session> {

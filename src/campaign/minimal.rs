@@ -2,6 +2,7 @@
 
 use super::CampaignError;
 use super::differential::{self, Options};
+use super::recording;
 use super::sessions::Sessions;
 use crate::diff::{Divergence, Excerpt};
 use crate::shrink::{Limits, Shrunk};
@@ -10,7 +11,7 @@ use crate::trace::{Header, Op, TargetInfo, Trace};
 /// A shrunk trace, and what it shows.
 #[derive(Debug)]
 pub struct Minimal {
-    /// The ops that are left, with the replies of the reference.
+    /// The ops that are left, with the replies of the reference, and what it then holds.
     pub trace: Trace,
     /// What they show.
     pub divergence: Divergence,
@@ -30,8 +31,8 @@ impl Minimal {
     }
 }
 
-/// Shrinks `ops`, which show `divergence`, and records the reference's replies to what is left. `note` is for people,
-/// and goes into the trace. `None` where `ops` do not show the divergence again.
+/// Shrinks `ops`, which show `divergence`, and records what the reference answers to what is left and then holds. `note` is
+/// for people, and goes into the trace. `None` where `ops` do not show the divergence again.
 ///
 /// # Errors
 /// [`CampaignError::NoTruth`] where the divergence is that the reference gave no reply, and errors of the infrastructure.
@@ -49,15 +50,10 @@ pub fn minimize(
     }
     let shrunk = differential::shrink(header, ops, divergence, &mut sessions.sides(), options, &Limits::default())?;
     let Some(shrunk) = shrunk else { return Ok(None) };
-    let header = Header { seed: None, generator: 0, recorded_by: Some(reference.clone()), note, ..header.clone() };
+    let header = Header { seed: None, generator: 0, note, ..header.clone() };
     let outcome = sessions.compare(&header, &shrunk.ops, options, &mut |_| {})?;
     let Some(divergence) = outcome.divergence else { return Ok(None) };
-    let mut replies = Vec::with_capacity(shrunk.ops.len());
-    sessions.reference.reset(&header)?;
-    sessions.reference.replay(&shrunk.ops, &mut replies)?;
-    if replies.iter().any(|reply| differential::reference_failure(reply).is_some()) {
-        return Ok(None);
-    }
-    let trace = Trace { header, ops: shrunk.ops.clone(), replies: Some(replies) };
+    let recorded = recording::record(&header, &shrunk.ops, reference.clone(), sessions.reference.as_mut())?;
+    let Some(trace) = recorded else { return Ok(None) };
     Ok(Some(Minimal { trace, divergence, excerpt: outcome.excerpt, notes: outcome.notes, shrunk }))
 }

@@ -6,6 +6,7 @@ pub mod differential;
 pub mod files;
 pub mod minimal;
 pub mod oracle;
+pub mod recording;
 pub mod replay;
 pub mod sessions;
 pub mod smoke;
@@ -142,6 +143,20 @@ pub enum CampaignError {
         /// The trace's file.
         name: String,
     },
+}
+
+impl CampaignError {
+    /// True where it is due to the trace that was replayed: another one may still be.
+    pub fn is_of_trace(&self) -> bool {
+        use TargetError::{BadFault, Harmful, NoFaults, NotOurs, NotRecorded};
+        match self {
+            CampaignError::Trace { .. } | CampaignError::NoReference { .. } => true,
+            CampaignError::Target(error) => {
+                matches!(error, NoFaults { .. } | BadFault { .. } | Harmful { .. } | NotOurs { .. } | NotRecorded)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// How far a campaign is, for whoever watches it. Nothing in its results depends on this.

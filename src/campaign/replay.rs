@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use super::differential::{self, Comparison, Other, Outcome, Sides};
 use super::sessions::open_others;
-use super::{CampaignError, CommandLine, Progress, files, sequence};
+use super::{CampaignError, CommandLine, Progress, files, recording, sequence};
 use crate::corpus::Known;
-use crate::diff::Settings;
+use crate::diff::{Keyspace, Settings};
 use crate::generate::Group;
 use crate::report::{Check, Drift, Finding, Flaky, Report, Verdict};
 use crate::seed::Seed;
@@ -39,9 +39,12 @@ pub struct Options<'a> {
 pub struct Replays<'a> {
     options: Options<'a>,
     subject: Box<dyn Session>,
+    restarts: Restarts,
     reference: Option<Box<dyn Session>>,
     /// Of the references behind the first.
     others: Vec<Other>,
+    /// True where the last trace does not tell what is held in the end, and there is no reference to ask.
+    lacks_keyspace: bool,
     report: Report,
     started: Instant,
 }
@@ -69,7 +72,10 @@ impl<'a> Replays<'a> {
             real_clock: subject.has_real_clock() || references.iter().any(|it| it.has_real_clock()),
             ..Report::default()
         };
-        Ok(Self { options, subject: subject.open(&header)?, reference, others, report, started: Instant::now() })
+        let restarts = Restarts { lose_data: subject.loses_data(), durable: subject.durable(), session: None };
+        let subject = subject.open(&header)?;
+        let started = Instant::now();
+        Ok(Self { options, subject, restarts, reference, others, lacks_keyspace: false, report, started })
     }
 
     /// Replays one trace. `name` is for people, `file` is what a line to paste calls it.
@@ -117,6 +123,31 @@ impl<'a> Replays<'a> {
         self.report.totals.seeds += 1;
         let paste = (self.options.command.seed(seed, group, count), None);
         Ok(Some(self.note(name, &outcome, started, paste)))
+    }
+
+    /// Notes that a trace or a seed could not be replayed, and why, as a check of its own.
+    pub fn fail(&mut self, name: &str, why: &str) -> Check {
+        let check = Check {
+            name: name.to_owned(),
+            verdict: Verdict::Failed,
+            ops: 0,
+            seconds: 0.0,
+            detail: why.strip_prefix(name).and_then(|why| why.strip_prefix(": ")).unwrap_or(why).to_owned(),
+            diverged_at: None,
+        };
+        self.options.progress.step(0, false);
+        self.report.checks.push(check.clone());
+        check
+    }
+
+    /// Notes what was asked for and not checked.
+    pub fn leave_unchecked(&mut self, what: String) {
+        self.report.unchecked.push(what);
+    }
+
+    /// True where the last trace does not tell what is held in the end, so that only replies were compared.
+    pub fn lacks_keyspace(&self) -> bool {
+        self.lacks_keyspace
     }
 
     /// True where the user asked to stop, which the report then says.
@@ -195,17 +226,31 @@ impl<'a> Replays<'a> {
     fn compare(&mut self, name: &str, mut reader: Reader) -> Result<Option<Outcome>, CampaignError> {
         let header = reader.header().clone();
         let damaged = |source: TraceError| CampaignError::Trace { name: name.to_owned(), source };
-        let (held, whole) = hold(&mut reader).map_err(damaged)?;
+        let mut held = hold(&mut reader).map_err(damaged)?;
         let options =
             differential::Options { settings: self.options.settings, ..differential::Options::new(self.options.known) };
-        let subject = self.subject.as_mut();
-        let run = Run { name, header: &header, options, replays: &self.options };
+        let mut subject = self.subject.as_mut();
+        let loses_data = self.restarts.lose_data;
+        let run = Run { name, header: &header, options, replays: &self.options, loses_data };
+        self.lacks_keyspace = self.reference.is_none() && held.is_whole && held.keyspace.is_none();
         let Some(reference) = self.reference.as_mut() else {
-            let rest = (!whole).then_some(&mut reader);
+            if loses_data && held.keyspace.is_some() && held.has_restarts() {
+                match self.restarts.session()? {
+                    Some(durable) => subject = durable,
+                    None => {
+                        held.keyspace = None;
+                        self.report.unchecked.push(format!(
+                            "{name}: what is held after its restart, as {} keeps nothing over one; name a subject that does",
+                            self.report.subject
+                        ));
+                    }
+                }
+            }
+            let rest = (!held.is_whole).then_some(&mut reader);
             return run.compare_recorded(&held, rest, subject);
         };
-        if whole {
-            let ops: Vec<Op> = held.into_iter().flat_map(|block| block.ops).collect();
+        if held.is_whole {
+            let ops: Vec<Op> = held.blocks.into_iter().flat_map(|block| block.ops).collect();
             let sides = &mut Sides { reference: reference.as_mut(), others: &mut self.others, subject };
             let outcome = differential::compare(&header, &ops, sides, &run.options, &mut |_| {})?;
             self.options.progress.ops.fetch_add(outcome.ops, Ordering::Relaxed);
@@ -226,16 +271,56 @@ impl<'a> Replays<'a> {
     }
 }
 
-/// Reads until the end, or until a trace is too long to be held; true where that is all of it.
-fn hold(reader: &mut Reader) -> Result<(Vec<Block>, bool), TraceError> {
-    let (mut held, mut ops, mut bytes) = (Vec::new(), 0, 0);
+/// What a trace that restarts the subject is replayed on.
+struct Restarts {
+    /// True where the subject's data are gone then.
+    lose_data: bool,
+    /// The subject's store where they are not.
+    durable: Option<Box<dyn Target>>,
+    /// Open from the first trace on that needs it.
+    session: Option<Box<dyn Session>>,
+}
+
+impl Restarts {
+    /// A session in which restarts lose nothing; `None` where there is no such store.
+    fn session(&mut self) -> Result<Option<&mut (dyn Session + 'static)>, CampaignError> {
+        if let (None, Some(durable)) = (&self.session, &self.durable) {
+            self.session = Some(durable.open(&Header::default())?);
+        }
+        Ok(match &mut self.session {
+            Some(session) => Some(session.as_mut()),
+            None => None,
+        })
+    }
+}
+
+/// A trace as far as it was read.
+struct Held {
+    blocks: Vec<Block>,
+    /// False where more of it follows.
+    is_whole: bool,
+    /// What the reference held in the end, where that was read and recorded.
+    keyspace: Option<Keyspace>,
+}
+
+impl Held {
+    fn has_restarts(&self) -> bool {
+        self.blocks.iter().any(|block| recording::has_restarts(&block.ops))
+    }
+}
+
+/// Reads until the end, or until a trace is too long to be held.
+fn hold(reader: &mut Reader) -> Result<Held, TraceError> {
+    let (mut blocks, mut ops, mut bytes) = (Vec::new(), 0, 0);
     while ops < WHOLE_OPS_MAX && bytes < WHOLE_BYTES_MAX {
-        let Some(block) = reader.next_block()? else { return Ok((held, true)) };
+        let Some(block) = reader.next_block()? else {
+            return Ok(Held { blocks, is_whole: true, keyspace: reader.take_keyspace() });
+        };
         ops += block.ops.len();
         bytes += block.bytes();
-        held.push(block);
+        blocks.push(block);
     }
-    Ok((held, false))
+    Ok(Held { blocks, is_whole: false, keyspace: None })
 }
 
 /// The run of one trace.
@@ -244,13 +329,15 @@ struct Run<'a> {
     header: &'a Header,
     options: differential::Options<'a>,
     replays: &'a Options<'a>,
+    /// True where the subject's data are gone after a restart.
+    loses_data: bool,
 }
 
 impl Run<'_> {
     /// Compares with the replies in the trace. A divergence of a trace that is held whole is confirmed.
     fn compare_recorded(
         &self,
-        held: &[Block],
+        held: &Held,
         rest: Option<&mut Reader>,
         subject: &mut dyn Session,
     ) -> Result<Option<Outcome>, CampaignError> {
@@ -272,7 +359,7 @@ impl Run<'_> {
     /// before its end and nothing diverged until then.
     fn stream(
         &self,
-        held: &[Block],
+        held: &Held,
         rest: Option<&mut Reader>,
         reference: &mut dyn Session,
         subject: &mut dyn Session,
@@ -280,7 +367,8 @@ impl Run<'_> {
     ) -> Result<Option<Outcome>, CampaignError> {
         let mut comparison = Comparison::start(self.header, reference, subject, &self.options)?;
         let (mut goes_on, mut stopped) = (true, false);
-        for block in held {
+        let (mut keyspace, mut has_restarts) = (held.keyspace.clone(), held.has_restarts());
+        for block in &held.blocks {
             stopped |= goes_on && self.replays.stop.load(Ordering::Relaxed);
             goes_on = goes_on && !stopped && self.step(&mut comparison, block, recorded)?;
         }
@@ -289,11 +377,21 @@ impl Run<'_> {
                 let block = reader.next_block();
                 let block = block.map_err(|source| CampaignError::Trace { name: self.name.to_owned(), source })?;
                 let Some(block) = block else { break };
+                has_restarts |= recording::has_restarts(&block.ops);
                 stopped = self.replays.stop.load(Ordering::Relaxed);
                 goes_on = !stopped && self.step(&mut comparison, &block, recorded)?;
             }
+            keyspace = reader.take_keyspace().filter(|_| !(has_restarts && self.loses_data));
         }
-        let outcome = comparison.finish()?;
+        let outcome = match recorded {
+            // A trace that was stopped does not hold yet what it does in the end.
+            Some(recorded) => {
+                recorded.hold(keyspace.filter(|_| !stopped));
+                // One that a seed does not name was shrunk, or written by hand.
+                if self.header.seed.is_none() { comparison.finish_shrunk()? } else { comparison.finish()? }
+            }
+            None => comparison.finish()?,
+        };
         Ok(Some(outcome).filter(|outcome| !stopped || outcome.divergence.is_some()))
     }
 

@@ -181,8 +181,12 @@ fn replay_all(
     let mut replays = replay::Replays::start(replay_options, pair.subject, &[])?;
     for path in paths {
         let name = path.display().to_string();
-        if replays.trace(&name, &name, files::open(path)?)?.is_none() {
-            break;
+        let replayed = files::open(path).and_then(|reader| replays.trace(&name, &name, reader));
+        match replayed {
+            Ok(None) => break,
+            Ok(Some(_)) => {}
+            Err(error) if error.is_of_trace() => drop(replays.fail(&name, &error.to_string())),
+            Err(error) => return Err(error),
         }
     }
     push(replays.finish());

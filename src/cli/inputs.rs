@@ -90,7 +90,7 @@ impl Spool {
     pub fn save(mut self, path: &Path, last: usize) -> anyhow::Result<()> {
         self.copy.seek(SeekFrom::Start(0))?;
         let mut reader = Reader::open(Box::new(self.copy), Limits::default())?;
-        let mut left = last + 1;
+        let (mut left, mut is_whole) = (last + 1, true);
         let mut writer = None;
         while left > 0 {
             let Some(block) = reader.next_block()? else { break };
@@ -104,9 +104,14 @@ impl Spool {
             for (at, op) in block.ops.iter().take(left).enumerate() {
                 writer.write(op, block.replies.as_ref().map(|replies| &replies[at]))?;
             }
+            is_whole = block.ops.len() <= left;
             left = left.saturating_sub(block.ops.len());
         }
-        if let Some(writer) = writer {
+        if let Some(mut writer) = writer {
+            // Of a trace that was not read to its end, the copy is cut off.
+            if is_whole && matches!(reader.next_block(), Ok(None)) {
+                reader.take_keyspace().iter().try_for_each(|keyspace| writer.write_keyspace(keyspace))?;
+            }
             writer.finish()?.flush()?;
         }
         Ok(())

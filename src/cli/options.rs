@@ -359,7 +359,12 @@ impl CorpusArgs {
 
     /// The divergences of this subject that do not fail a run.
     pub fn known(&self, subject: &dyn Target) -> anyhow::Result<Known> {
-        Ok(Known::load(&self.corpus.join("known.toml"), &subject.info().name)?)
+        Ok(Known::load(&self.known_file(), &subject.info().name)?)
+    }
+
+    /// The file of the divergences that are known.
+    pub fn known_file(&self) -> PathBuf {
+        self.corpus.join("known.toml")
     }
 
     /// The file of the seed bank.

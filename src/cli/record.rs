@@ -7,6 +7,8 @@ use super::inputs::Input;
 use super::options::{AccessArgs, GroupArgs, redact};
 use super::{Outcome, interrupt, output};
 use crate::campaign::differential::reference_failure;
+use crate::campaign::recording;
+use crate::diff::Keyspace;
 use crate::generate::{self, Generator, Sequence};
 use crate::seed::Seed;
 use crate::targets::{self, Session};
@@ -84,22 +86,37 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     }
 
     let mut trace = Output::open(output::open_bytes(path)?, &header, session.is_some(), args.text)?;
-    let mut written = 0;
+    let (mut written, mut has_restarts) = (0, false);
     while let Some(ops) = source.next_block()? {
         interrupt::check()?;
+        has_restarts |= recording::has_restarts(&ops);
         trace.write(&ops, &ask(session.as_deref_mut(), &ops, written)?)?;
         written += ops.len() as u64;
     }
-    if let Some(session) = session.as_deref_mut()
-        && let Some(keyspace) = session.keyspace()?
-    {
-        let notes = session.take_notes();
-        ensure!(notes.is_empty(), "what the target holds in the end cannot be read: {}", notes.join("; "));
-        let ops = targets::reading_ops(&keyspace);
-        trace.write(&ops, &ask(Some(session), &ops, written)?)?;
+    if let Some(session) = session.as_deref_mut() {
+        write_keyspace(&mut trace, session, written, has_restarts)?;
     }
     trace.finish()?;
     Ok(Outcome::Agree)
+}
+
+/// Adds what the target holds in the end. Where its clock is real, or it was restarted, that is no truth for every other
+/// store: there it is what the target answers to commands that read it, whose replies are compared by their rules.
+fn write_keyspace(
+    trace: &mut Output,
+    session: &mut (dyn Session + 'static),
+    written: u64,
+    has_restarts: bool,
+) -> anyhow::Result<()> {
+    let Some(keyspace) = session.keyspace()? else { return Ok(()) };
+    let notes = session.take_notes();
+    ensure!(notes.is_empty(), "what the target holds in the end cannot be read: {}", notes.join("; "));
+    if session.exact_clock() && !has_restarts {
+        return Ok(trace.write_keyspace(&keyspace)?);
+    }
+    let ops = targets::reading_ops(&keyspace);
+    let replies = ask(Some(session), &ops, written)?;
+    Ok(trace.write(&ops, &replies)?)
 }
 
 /// Where the operations come from.
@@ -170,6 +187,13 @@ impl Output {
             }
         }
         Ok(())
+    }
+
+    fn write_keyspace(&mut self, keyspace: &Keyspace) -> Result<(), TraceError> {
+        match self {
+            Output::Binary(writer) => writer.write_keyspace(keyspace),
+            Output::Text(writer) => writer.write_keyspace(keyspace),
+        }
     }
 
     fn finish(self) -> Result<(), TraceError> {

@@ -40,7 +40,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let stage = args.replays.stage(&args.against.against)?;
     let width = inputs.iter().map(|input| input.name().chars().count()).max().unwrap_or(0);
     let round = Round { verb: "replaying", count: inputs.len(), unit: "traces", width };
-    stage.run(&round, &inputs, replay_one, |_, _| {})
+    stage.run(&round, &inputs, |input| input.name(), replay_one, |_, _| {})
 }
 
 /// Replays one trace. One from a pipe is kept in a file where it diverges, so that it can be replayed.

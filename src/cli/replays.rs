@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use anyhow::ensure;
+
 use super::options::{CorpusArgs, PairArgs, ReportArgs};
 use super::progress::Bar;
-use super::{Outcome, interrupt};
-use crate::campaign::Progress;
+use super::{Outcome, describe, interrupt};
 use crate::campaign::replay::{self, Replays};
+use crate::campaign::{CampaignError, Progress};
 use crate::corpus::Known;
 use crate::report::{Check, Report};
 use crate::targets::Target;
@@ -53,11 +55,16 @@ impl ReplaysArgs {
 
 impl Stage<'_> {
     /// Replays each of `items` and prints what it came to, until `replay` says that the user stopped. `end` sees the
-    /// report before it is printed.
+    /// report before it is printed. One of several that cannot be replayed is told in its place, by its `name`, and the
+    /// others are replayed; where a target fails, they are not.
+    ///
+    /// # Errors
+    /// Where something could not be replayed: when there is more, at the end of the report.
     pub fn run<T>(
         &self,
         round: &Round,
         items: impl IntoIterator<Item = T>,
+        name: impl Fn(&T) -> String,
         mut replay: impl FnMut(&mut Replays, T) -> anyhow::Result<Option<Check>>,
         end: impl FnOnce(&mut Report, &Known),
     ) -> anyhow::Result<Outcome> {
@@ -74,13 +81,32 @@ impl Stage<'_> {
         let mut replays = Replays::start(options, subject.as_ref(), references)?;
         progress.start(round.verb, round.count as u64);
         let bar = Bar::follow(Arc::clone(&progress), round.unit);
-        for item in items {
-            let Some(check) = replay(&mut replays, item)? else { break };
+        for (at, item) in items.into_iter().enumerate() {
+            let name = name(&item);
+            let (check, goes_on) = match replay(&mut replays, item) {
+                Ok(Some(check)) => (check, true),
+                Ok(None) => break,
+                Err(error) if round.count > 1 => (replays.fail(&name, &describe(&error)), is_of_item(&error)),
+                Err(error) => return Err(error),
+            };
             bar.suspend(|| report.format.check(&check, round.width, out.as_mut()).and_then(|()| out.flush()))?;
+            if !goes_on {
+                let left = round.count - at - 1;
+                replays.leave_unchecked(format!("the {left} {} behind {name}, where a target failed", round.unit));
+                break;
+            }
         }
         drop(bar);
         let mut whole = replays.finish();
         end(&mut whole, known);
-        report.finish(&whole, out.as_mut())
+        let (failed, count) = (whole.failed(), round.count);
+        let outcome = report.finish(&whole, out.as_mut())?;
+        ensure!(failed == 0, "{failed} of {count} {} could not be replayed", round.unit);
+        Ok(outcome)
     }
+}
+
+/// True where an error says nothing about what is replayed next.
+fn is_of_item(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<CampaignError>().is_none_or(CampaignError::is_of_trace)
 }

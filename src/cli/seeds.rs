@@ -103,5 +103,6 @@ fn test(against: &[String], ops: u64, args: &ReplaysArgs) -> anyhow::Result<Outc
             .with_context(|| format!("{}: there is no group {group:?} for seed {seed}", path.display()))?;
         Ok(replays.seed(*seed, group, ops)?)
     };
-    stage.run(&round, &bank.entries, replay, |_, _| {})
+    let name = |entry: &&SeedEntry| format!("seed {} of {}", entry.seed, entry.group);
+    stage.run(&round, &bank.entries, name, replay, |_, _| {})
 }

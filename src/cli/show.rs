@@ -15,7 +15,7 @@ pub(super) struct Args {
     #[arg(value_name = "TRACE", default_value = "-", hide_default_value = true)]
     trace: PathBuf,
 
-    /// Leave out the recorded replies, which stand under their operations
+    /// Leave out the recorded replies, which stand under their operations, and what was held in the end
     #[arg(long)]
     no_replies: bool,
 }
@@ -31,6 +31,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
             writer.write(op, block.replies.as_ref().filter(|_| replies).map(|all| &all[at]))?;
         }
         next = reader.next_block().with_context(|| input.name())?;
+    }
+    if let Some(keyspace) = reader.take_keyspace().filter(|_| !args.no_replies) {
+        writer.write_keyspace(&keyspace)?;
     }
     writer.finish()?.flush()?;
     Ok(Outcome::Agree)

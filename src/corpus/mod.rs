@@ -1,5 +1,7 @@
-//! What was found and must not be lost: shrunk traces, known divergences, and seeds.
+//! What was found and must not be lost: shrunk traces, known divergences, a baseline of them, and seeds.
 
+mod baseline;
+mod class;
 mod known;
 mod seeds;
 mod store;
@@ -7,7 +9,9 @@ mod store;
 use std::io::ErrorKind;
 use std::path::Path;
 
-pub use known::{Known, KnownEntry};
+pub use baseline::{Accepted, Baseline};
+pub use class::parse_class;
+pub use known::{Known, KnownAdded, KnownEntry};
 pub use seeds::{SeedBank, SeedEntry};
 pub use store::{Added, Item, Store};
 
@@ -40,11 +44,24 @@ pub enum CorpusError {
         /// What is wrong, and what should stand there.
         what: String,
     },
+    /// What was to be added cannot be.
+    #[error("{class}: {what}")]
+    Class {
+        /// The class, or what was given for one.
+        class: String,
+        /// What is wrong, and what to do.
+        what: String,
+    },
 }
 
 fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> CorpusError {
     let path = path.display().to_string();
     |source| CorpusError::Io { path, source }
+}
+
+/// The line of a text, from 1, that holds the byte at `offset`.
+fn line_at(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
 
 /// The text of a file; `None` where there is no such file.

@@ -7,9 +7,9 @@ use tempfile::NamedTempFile;
 
 use crate::diff::Class;
 use crate::trace::text::format_op;
-use crate::trace::{Limits, Reader, Trace, TraceError, Writer};
+use crate::trace::{Limits, Reader, Trace, TraceError};
 
-use super::{CorpusError, create_parent, io_error};
+use super::{CorpusError, create_parent, io_error, parse_class};
 
 /// The ending of a trace's file.
 const EXTENSION: &str = "trace";
@@ -31,6 +31,32 @@ pub struct Item {
     pub hash: String,
     /// Where it lies.
     pub path: PathBuf,
+}
+
+impl Item {
+    /// True where it is about what both sides hold in the end, and not about a reply.
+    pub fn is_of_keyspace(&self) -> bool {
+        self.class.split('.').nth(1) == Some("keyspace")
+    }
+
+    /// The class that the trace is of. A folder's name leaves out what no file may be called: what `note` of the trace
+    /// begins with is taken where it fits.
+    ///
+    /// # Errors
+    /// [`CorpusError::Class`] where it cannot be told.
+    pub fn class(&self, note: &str) -> Result<Class, CorpusError> {
+        let noted = note.split_once(", ").map_or(note, |(class, _)| class);
+        let parts: Vec<String> = self.class.split('.').map(|part| part.replace("-vs-", "/")).collect();
+        let named = match &parts[..] {
+            [command, rule, kind] => format!("{} {rule} {kind}", command.replace('_', " ")),
+            _ => self.class.clone(),
+        };
+        let fits = |text: &str| parse_class(text).ok().filter(|class| class.folder() == self.class);
+        fits(noted).or_else(|| fits(&named).filter(|class| !class.kind.contains('_'))).ok_or_else(|| {
+            let what = "the trace does not say its class: give it as COMMAND RULE KIND".into();
+            CorpusError::Class { class: self.class.clone(), what }
+        })
+    }
 }
 
 /// What adding a trace came to.
@@ -57,7 +83,8 @@ impl Store {
         Self { root: root.into() }
     }
 
-    /// Writes `trace` (with its replies, where it has them) under `class`, unless the same ops are there.
+    /// Writes `trace` (with its replies and what is held in the end, where it has them) under `class`, unless the same
+    /// ops are there.
     ///
     /// # Errors
     /// [`CorpusError`] where it cannot be written.
@@ -68,13 +95,30 @@ impl Store {
         if item.path.exists() {
             return Ok(Added::Known(item));
         }
+        self.write(&item, trace)?;
+        Ok(Added::New(item))
+    }
+
+    /// Writes `trace` in the place of a trace of the store, which has the same ops.
+    ///
+    /// # Errors
+    /// [`CorpusError`] where it cannot be written; the trace that was there stays then.
+    pub fn write(&self, item: &Item, trace: &Trace) -> Result<(), CorpusError> {
         create_parent(&item.path)?;
         // Written beside and renamed, so that a run that is stopped leaves no half trace.
         let folder = self.root.join(&item.class);
         let unfinished = NamedTempFile::new_in(&folder).map_err(io_error(&folder))?;
         write_trace(&item.path, unfinished.as_file(), trace)?;
         unfinished.persist(&item.path).map_err(|error| io_error(&item.path)(error.error))?;
-        Ok(Added::New(item))
+        Ok(())
+    }
+
+    /// The trace of a store that lies at `path`; `None` where that is no place of one.
+    pub fn item_at(path: &Path) -> Option<Item> {
+        let class = path.parent()?.file_name()?.to_str()?.to_owned();
+        let hash = path.file_stem()?.to_str()?.to_owned();
+        let is_trace = path.extension().is_some_and(|extension| extension == EXTENSION);
+        is_trace.then(|| Item { class, hash, path: path.to_owned() })
     }
 
     /// Every trace, by class, then by hash. No folder: none.
@@ -88,12 +132,7 @@ impl Store {
                 continue;
             }
             for path in entries(&folder)? {
-                let (class, hash) = (folder.file_name(), path.file_stem());
-                if let (Some(class), Some(hash)) = (class.and_then(|it| it.to_str()), hash.and_then(|it| it.to_str()))
-                    && path.extension().is_some_and(|extension| extension == EXTENSION)
-                {
-                    items.push(Item { class: class.into(), hash: hash.into(), path: path.clone() });
-                }
+                items.extend(Self::item_at(&path));
             }
         }
         items.sort();
@@ -140,19 +179,14 @@ fn content_hash(trace: &Trace) -> String {
 
 /// Writes `trace` to `file`, which errors call `path`.
 fn write_trace(path: &Path, file: &File, trace: &Trace) -> Result<(), CorpusError> {
-    let replies = trace.replies.as_deref();
-    let mut writer = Writer::new(BufWriter::new(file), &trace.header, replies.is_some()).map_err(trace_error(path))?;
-    for (at, op) in trace.ops.iter().enumerate() {
-        writer.write(op, replies.and_then(|replies| replies.get(at))).map_err(trace_error(path))?;
-    }
-    let mut out = writer.finish().map_err(trace_error(path))?;
+    let mut out = trace.write_binary(BufWriter::new(file)).map_err(trace_error(path))?;
     out.flush().map_err(io_error(path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Header, Op};
+    use crate::trace::Op;
     use resp::{Argv, Reply};
 
     fn class(kind: &str) -> Class {
@@ -161,7 +195,7 @@ mod tests {
 
     fn trace(lines: &[&str], replies: Option<Vec<Reply>>) -> Trace {
         let ops = lines.iter().map(|line| Op::call(0, line.split(' ').collect::<Argv>())).collect();
-        Trace { header: Header::default(), ops, replies }
+        Trace { ops, replies, ..Trace::default() }
     }
 
     /// Adds these traces in turn; what then lies in the store, without the hashes.
@@ -201,6 +235,21 @@ mod tests {
         assert_eq!(store.load(first.item(), Limits::default()).expect("it reads back"), answered);
         let second = store.add(&class("a"), &trace(&["GET k"], None)).expect("it is there");
         assert_eq!(second, Added::Known(first.item().clone()));
+    }
+
+    #[test]
+    fn a_trace_says_its_class_by_its_note_or_its_folder() {
+        let class = |folder: &str, note| {
+            let item = Store::item_at(&Path::new("corpus").join(folder).join("0.trace")).expect("a place of a trace");
+            item.class(note).map_or_else(|error| error.to_string(), |class| class.to_string())
+        };
+        let noted = "EXEC exact BLMPOP:error-text, shrunk from a.trace";
+        assert_eq!(class("EXEC.exact.BLMPOP_error-text", noted), "EXEC exact BLMPOP:error-text");
+        assert_eq!(class("OBJECT_ENCODING.exact.bulk-value", noted), "OBJECT ENCODING exact bulk-value");
+        assert_eq!(class("GET.exact.int-vs-bulk", ""), "GET exact int/bulk");
+        let untold = "EXEC.exact.BLMPOP_error-text: the trace does not say its class: give it as COMMAND RULE KIND";
+        assert_eq!(class("EXEC.exact.BLMPOP_error-text", "by hand"), untold);
+        assert!(Store::item_at(Path::new("a.trace")).is_none(), "it lies in no folder of a class");
     }
 
     #[test]

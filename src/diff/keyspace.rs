@@ -20,7 +20,7 @@ pub struct Difference {
 }
 
 /// The kind of difference where only one side tells what it holds, or both fail in different ways.
-pub const UNREADABLE: &str = super::UNREADABLE;
+pub const UNREADABLE: &str = crate::trace::keyspace::UNREADABLE;
 
 /// Every key that both sides do not hold alike, by database, then by key.
 pub fn differences(settings: &Settings, want: &Keyspace, got: &Keyspace) -> Vec<Difference> {

@@ -25,65 +25,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::trace::Op;
+pub use crate::trace::{Entry, Keyspace};
 use resp::Reply;
 
 pub use render::render;
 pub use rules::{ClockSkew, ErrorMode, Settings};
-
-/// Everything that a store holds, in canonical order: by database, then by key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keyspace {
-    /// One entry a key.
-    pub entries: Vec<Entry>,
-}
-
-/// The kind of the one entry of an unreadable keyspace; no store has a type of this name.
-const UNREADABLE: &str = "unreadable";
-
-impl Keyspace {
-    /// What stands for a keyspace that a store does not tell: it differs from every one that was read, also from
-    /// an empty one. `instead` is what came in its place.
-    pub fn unreadable(instead: Reply) -> Self {
-        let entry = Entry {
-            db: 0,
-            key: Vec::new(),
-            kind: UNREADABLE.to_owned(),
-            value: instead,
-            details: None,
-            expires_ms: None,
-        };
-        Self { entries: vec![entry] }
-    }
-
-    /// What came in place of the keyspace, where it could not be read.
-    pub fn instead(&self) -> Option<&Reply> {
-        match &self.entries[..] {
-            [entry] if entry.kind == UNREADABLE => Some(&entry.value),
-            _ => None,
-        }
-    }
-}
-
-/// One key with all that is known about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Its database.
-    pub db: u32,
-    /// Its name.
-    #[serde(with = "serde_bytes")]
-    pub key: Vec<u8>,
-    /// What TYPE answers: `string`, `list`, `hash`, `set`, `zset`, `stream`.
-    pub kind: String,
-    /// Its value: GET, LRANGE 0 -1, HGETALL sorted by field as pairs, SMEMBERS sorted, ZRANGE 0 -1 WITHSCORES,
-    /// XRANGE - +.
-    pub value: Reply,
-    /// What else it has, where the store tells it: of a stream its counters and its groups, as XINFO STREAM FULL has
-    /// them. It is compared where both stores tell it.
-    #[serde(default)]
-    pub details: Option<Reply>,
-    /// When it expires, in milliseconds since 1970.
-    pub expires_ms: Option<i64>,
-}
 
 /// What a divergence is, without its data: dedupes findings and guards shrinking.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

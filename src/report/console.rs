@@ -29,6 +29,7 @@ impl Format for Console {
             Verdict::Diverge => (BAD, "DIVERGE"),
             Verdict::Flaky => (WARN, "FLAKY"),
             Verdict::Missed => (BAD, "MISSED"),
+            Verdict::Failed => (BAD, "FAILED"),
         };
         let name = format!("{:name_width$}", check.name);
         let ops = group_digits(check.ops);

@@ -91,6 +91,7 @@ fn write_checks(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
             Verdict::Diverge => "**diverge**",
             Verdict::Flaky => "flaky",
             Verdict::Missed => "**missed**",
+            Verdict::Failed => "**failed**",
         };
         writeln!(out, "| {} | {verdict} | {} | {} |", check.name, check.ops, check.detail)?;
     }

@@ -92,6 +92,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// How many checks could not be made.
+    pub fn failed(&self) -> usize {
+        self.checks.iter().filter(|check| check.verdict == Verdict::Failed).count()
+    }
+
     /// True where nothing failed.
     pub fn agrees(&self) -> bool {
         self.findings.is_empty()
@@ -126,7 +131,7 @@ pub struct Check {
     pub ops: u64,
     /// How long that took, in seconds.
     pub seconds: f64,
-    /// What there is to know besides, such as the class of the divergence.
+    /// What there is to know besides, such as the class of the divergence, or why it could not be checked.
     pub detail: String,
     /// Index of the op that diverged first.
     pub diverged_at: Option<usize>,
@@ -144,6 +149,8 @@ pub enum Verdict {
     Flaky,
     /// A bug that was put in on purpose was not found.
     Missed,
+    /// It could not be checked.
+    Failed,
 }
 
 /// The divergences of one class, told by the first of them.

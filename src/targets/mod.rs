@@ -15,6 +15,7 @@
 //! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
 //! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
 //! | `guard` | what a trace may not do to a server that dst did not start |
+//! | `settings` | what a trace has set on a server, and its way back |
 //! | `clock`, `shim.c`, `real_time` | time: frozen by the shim, or as near as real time allows |
 //! | `keyspace`, `cursor` | what every session does the same way: read the store, drive an iteration |
 
@@ -36,6 +37,7 @@ mod real_time;
 pub mod recorded;
 mod remote;
 mod server;
+mod settings;
 pub mod spared;
 mod spawned;
 mod wire;
@@ -75,6 +77,17 @@ pub trait Target: Send + Sync {
     /// True where its clock is the machine's, and dst cannot move it.
     fn has_real_clock(&self) -> bool {
         false
+    }
+
+    /// True where its data are known to be gone after a restart or a crash.
+    fn loses_data(&self) -> bool {
+        false
+    }
+
+    /// The same store, where a restart and a crash take nothing of it: `None` where it is one of these already, and where
+    /// there is none.
+    fn durable(&self) -> Option<Box<dyn Target>> {
+        None
     }
 
     /// True where it injects the faults of a trace, and keeps its data when it is restarted.
@@ -335,6 +348,19 @@ pub enum TargetError {
         server: String,
         /// How many keys are left.
         keys: String,
+    },
+    /// A setting that a trace has changed.
+    #[error(
+        "{server} does not take its setting {name} back, which a trace has changed: set it to {setting:?} by CONFIG SET, or \
+         start it again"
+    )]
+    SettingsStay {
+        /// The server.
+        server: String,
+        /// The setting's name.
+        name: String,
+        /// What it was before.
+        setting: String,
     },
     /// Two sessions on one store.
     #[error("{store} serves one session at a time: run with --jobs 1, and compare it with another target")]

@@ -1,7 +1,7 @@
-//! The replies in a trace, as a target: what a server answered when the trace was recorded.
+//! The replies in a trace, as a target: what a server answered when the trace was recorded, and what it then held.
 //!
 //! A trace is streamed, so whoever reads it hands over the replies of each block with [`Recorded::feed`], and then
-//! replays the block's ops:
+//! replays the block's ops. What is held in the end is handed over behind the last of them, with [`Recorded::hold`]:
 //!
 //! ```
 //! use redlite_dst::resp::Reply;
@@ -29,23 +29,36 @@ use resp::Reply;
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
     info: TargetInfo,
-    replies: Arc<Mutex<VecDeque<Reply>>>,
+    tape: Arc<Mutex<Tape>>,
+}
+
+/// What is still to be told.
+#[derive(Debug, Default)]
+struct Tape {
+    replies: VecDeque<Reply>,
+    /// What was held once all of them were given, where that is known.
+    keyspace: Option<Keyspace>,
 }
 
 impl Recorded {
     /// An empty recording of the target that a header names in `recorded_by`.
     pub fn new(recorded_by: TargetInfo) -> Self {
-        Self { info: recorded_by, replies: Arc::default() }
+        Self { info: recorded_by, tape: Arc::default() }
     }
 
     /// Appends the replies to the ops that are replayed next.
     pub fn feed(&self, replies: Vec<Reply>) {
-        self.queue().extend(replies);
+        self.tape().replies.extend(replies);
     }
 
-    fn queue(&self) -> MutexGuard<'_, VecDeque<Reply>> {
-        // A queue is sound after every one of its calls.
-        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Says what is held once all the replies are given, where that is known.
+    pub fn hold(&self, keyspace: Option<Keyspace>) {
+        self.tape().keyspace = keyspace;
+    }
+
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        // It is sound after every one of its calls.
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,20 +78,22 @@ struct RecordedSession {
 
 impl Session for RecordedSession {
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
-        let mut recorded = self.recording.queue();
-        if recorded.len() < ops.len() {
+        let mut tape = self.recording.tape();
+        if tape.replies.len() < ops.len() {
             return Err(TargetError::NotRecorded);
         }
-        replies.extend(recorded.drain(..ops.len()));
+        replies.extend(tape.replies.drain(..ops.len()));
         Ok(())
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
-        Ok(None)
+        Ok(self.recording.tape().keyspace.clone())
     }
 
+    /// Only behind the last op, and where it was recorded.
     fn holds_data(&self) -> bool {
-        false
+        let tape = self.recording.tape();
+        tape.replies.is_empty() && tape.keyspace.is_some()
     }
 
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
@@ -87,7 +102,7 @@ impl Session for RecordedSession {
 
     /// Drops what is left of the trace before.
     fn reset(&mut self, _: &Header) -> Result<(), TargetError> {
-        self.recording.queue().clear();
+        *self.recording.tape() = Tape::default();
         Ok(())
     }
 }
@@ -105,6 +120,20 @@ mod tests {
         let outcome = session.replay(&vec![Op::call(0, ["PING"]); ops], &mut replies);
         let outcome = outcome.map(|()| replies.len()).map_err(|error| error.to_string());
         assert_eq!(outcome, expected.map_err(str::to_owned), "{ops} ops on {fed} replies");
+    }
+
+    #[test]
+    fn what_is_held_is_told_behind_the_last_op() {
+        let recorded = Recorded::new(TargetInfo::default());
+        let mut session = recorded.open(&Header::default()).expect("a recording opens");
+        recorded.feed(vec![Reply::ok()]);
+        recorded.hold(Some(Keyspace::default()));
+        assert!(!session.holds_data(), "its only op is still to come");
+        session.replay(&[Op::call(0, ["PING"])], &mut Vec::new()).expect("it is recorded");
+        assert!(session.holds_data());
+        assert_eq!(session.keyspace().expect("it is recorded"), Some(Keyspace::default()));
+        session.reset(&Header::default()).expect("a reset");
+        assert!(!session.holds_data(), "that was of the trace before");
     }
 
     #[test]

@@ -155,6 +155,11 @@ impl Target for Spawned {
         self.info.clone()
     }
 
+    /// It is started without snapshots and without a log.
+    fn loses_data(&self) -> bool {
+        true
+    }
+
     fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
         let dir = ServerDir::new()?;
         let mut launch = self.launch.clone();

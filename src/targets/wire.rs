@@ -18,6 +18,7 @@ use super::keyspace::{self, Known};
 use super::link::{Arrival, Link};
 use super::pipeline::{Run, Time, notices_requests, ops_at_start};
 use super::server::Server;
+use super::settings::{Settings, is_locked_out};
 use super::{Session, TargetError, clients, cursor, describe_count};
 use crate::diff::Keyspace;
 use crate::trace::{Act, Header, Op};
@@ -33,6 +34,7 @@ pub(super) struct WireSession {
     clock: Clock,
     links: BTreeMap<u16, Link>,
     known: Known,
+    settings: Settings,
     /// The names of all keys and what is expected, where nothing has been sent since they were asked for.
     listed: Option<Vec<Reply>>,
     start_ms: i64,
@@ -77,6 +79,7 @@ impl WireSession {
             clock,
             links: BTreeMap::new(),
             known: Known::new(),
+            settings: Settings::default(),
             listed: None,
             start_ms: header.start_ms,
             untouched: true,
@@ -379,6 +382,7 @@ impl WireSession {
 impl Session for WireSession {
     fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
         self.guard.check(&mut self.server, ops)?;
+        self.settings.watch(&mut self.server, ops);
         self.listed = None;
         let start = replies.len();
         let untouched = self.untouched;
@@ -463,7 +467,7 @@ impl Session for WireSession {
                 true
             });
             failed = failed.or(taken.err().map(|failure| (*conn, failure)));
-            instead = instead.or(reply.filter(|reply| *reply != Reply::bulk(nonce.as_str())));
+            instead = instead.or(reply.filter(|it| *it != Reply::bulk(nonce.as_str()) && !is_locked_out(it)));
         }
         if is_listed {
             self.listed = self.server.take_replies(listing.len()).ok();
@@ -482,6 +486,10 @@ impl Session for WireSession {
         self.listed = None;
         self.untouched = true;
         self.set_clock(header.start_ms)?;
+        if self.settings.restore(&mut self.server)? {
+            self.links.clear();
+            self.is_to_empty = false;
+        }
         let closed = self.links.extract_if(.., |&conn, link| conn != 0 || !link.is_plain());
         let closed: Vec<Link> = closed.map(|(_, link)| link).collect();
         let gone = self.await_gone(closed).is_ok();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use resp::{Argv, Reply};
 
-use super::{Act, FaultSpec, Header, Op, TargetInfo, Trace};
+use super::{Act, Entry, FaultSpec, Header, Keyspace, Op, TargetInfo, Trace};
 use crate::seed::Seed;
 
 // The strategies that `resp` tests itself with, compiled for these tests too. Behind a feature of `resp` they would have
@@ -56,11 +56,21 @@ fn header() -> impl Strategy<Value = Header> {
     )
 }
 
+fn entry() -> impl Strategy<Value = Entry> {
+    let kind = prop_oneof![4 => "(string|list|stream)", 1 => "\\PC{0,3}"];
+    let optional = (proptest::option::of(replies::reply()), proptest::option::of(any::<i64>()));
+    (0..20u32, replies::bytes(), kind, replies::reply(), optional)
+        .prop_map(|(db, key, kind, value, (details, expires_ms))| Entry { db, key, kind, value, details, expires_ms })
+}
+
 /// Any trace of a few ops.
 pub fn trace() -> impl Strategy<Value = Trace> {
     let op = (prop_oneof![3 => Just(0u16), 1 => any::<u16>()], act()).prop_map(|(conn, act)| Op { conn, act });
-    (header(), vec((op, outcome()), 0..12), any::<bool>()).prop_map(|(header, ops, with_replies)| {
-        let (ops, replies): (Vec<_>, Vec<_>) = ops.into_iter().unzip();
-        Trace { header, ops, replies: with_replies.then_some(replies) }
-    })
+    let keyspace = proptest::option::of(vec(entry(), 0..4).prop_map(|entries| Keyspace { entries }));
+    (header(), vec((op, outcome()), 0..12), any::<bool>(), keyspace).prop_map(
+        |(header, ops, with_replies, keyspace)| {
+            let (ops, replies): (Vec<_>, Vec<_>) = ops.into_iter().unzip();
+            Trace { header, ops, replies: with_replies.then_some(replies), keyspace }
+        },
+    )
 }

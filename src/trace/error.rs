@@ -8,7 +8,7 @@ pub struct Limits {
     /// The most bytes of one argument.
     pub arg_bytes_max: usize,
     /// The most bytes of the ops and replies that are held at once: one block of a binary trace, one op of a
-    /// text with its reply.
+    /// text with its reply; and the most of what is held in the end.
     pub block_bytes_max: usize,
     /// The most bytes of a trace that is read whole, as `block_bytes_max` counts them.
     pub whole_bytes_max: usize,

@@ -1,5 +1,5 @@
-//! A trace: the operations, who sent them on which connection, the clock, the faults, and the replies that a
-//! target gave. A trace file holds all that is needed to replay it.
+//! A trace: the operations, who sent them on which connection, the clock, the faults, the replies that a target gave,
+//! and what it then held. A trace file holds all that is needed to replay it.
 //!
 //! | form | for | module |
 //! |---|---|---|
@@ -14,6 +14,7 @@ mod arbitrary;
 pub mod armor;
 pub mod codec;
 mod error;
+pub mod keyspace;
 mod reader;
 pub mod text;
 
@@ -28,6 +29,7 @@ use resp::{Argv, Reply};
 
 pub use codec::Writer;
 pub use error::{Limits, TraceError};
+pub use keyspace::{Entry, Keyspace};
 pub use reader::{Block, Reader};
 
 /// Where a trace's clock starts unless it says otherwise: 2023-11-14 22:13:20 UTC, in milliseconds since 1970.
@@ -42,6 +44,8 @@ pub struct Trace {
     pub ops: Vec<Op>,
     /// One reply for each op, where a target has answered.
     pub replies: Option<Vec<Reply>>,
+    /// What that target held in the end, where it was asked.
+    pub keyspace: Option<Keyspace>,
 }
 
 impl Trace {
@@ -60,6 +64,7 @@ impl Trace {
     pub fn write_binary<W: Write>(&self, out: W) -> Result<W, TraceError> {
         let mut writer = Writer::new(out, &self.header, self.replies.is_some())?;
         self.each(|op, reply| writer.write(op, reply))?;
+        self.keyspace.iter().try_for_each(|keyspace| writer.write_keyspace(keyspace))?;
         writer.finish()
     }
 
@@ -70,6 +75,7 @@ impl Trace {
     pub fn write_text<W: Write>(&self, out: W) -> Result<W, TraceError> {
         let mut writer = text::Writer::new(out, &self.header, self.replies.is_some())?;
         self.each(|op, reply| writer.write(op, reply))?;
+        self.keyspace.iter().try_for_each(|keyspace| writer.write_keyspace(keyspace))?;
         writer.finish()
     }
 
@@ -85,7 +91,7 @@ impl Trace {
     }
 
     /// What the trace does, as 64 hexadecimal digits: the SHA-256 of the clock's start and of the ops as lines of
-    /// text. It does not depend on the replies, the rest of the header, or the form of the file.
+    /// text. It does not depend on the replies, what is held in the end, the rest of the header, or the form of the file.
     pub fn content_hash(&self) -> String {
         let mut hash = Sha256::new();
         let mut line = Vec::new();

@@ -1,7 +1,7 @@
 use std::io::{self, BufReader, Cursor, Read};
 
 use super::armor::{self, Unarmored};
-use super::{Header, Limits, Op, Trace, TraceError, codec, text};
+use super::{Header, Keyspace, Limits, Op, Trace, TraceError, codec, text};
 use resp::Reply;
 
 /// How far into a text the armored block may begin, in bytes.
@@ -98,6 +98,16 @@ impl Reader {
         }
     }
 
+    /// What the target that gave the replies held in the end, where the trace says so: once [`Reader::next_block`] has
+    /// said that there are no more ops, and once.
+    pub fn take_keyspace(&mut self) -> Option<Keyspace> {
+        match &mut self.form {
+            Form::Binary(reader) => reader.take_keyspace(),
+            Form::Armor(reader) => reader.take_keyspace(),
+            Form::Text(reader) => reader.take_keyspace(),
+        }
+    }
+
     /// Reads all that is left into memory.
     ///
     /// # Errors
@@ -106,17 +116,21 @@ impl Reader {
         let mut ops = Vec::new();
         let mut replies = self.has_replies().then(Vec::new);
         let (mut bytes, bytes_max) = (0, self.limits.whole_bytes_max);
+        let mut hold = |more: usize| {
+            bytes += more;
+            let too_large = || TraceError::TooLarge(format!("it takes more than {bytes_max} bytes of memory"));
+            if bytes > bytes_max { Err(too_large()) } else { Ok(()) }
+        };
         while let Some(block) = self.next_block()? {
-            bytes += block.bytes();
-            if bytes > bytes_max {
-                return Err(TraceError::TooLarge(format!("it takes more than {bytes_max} bytes of memory")));
-            }
+            hold(block.bytes())?;
             ops.extend(block.ops);
             if let (Some(all), Some(more)) = (&mut replies, block.replies) {
                 all.extend(more);
             }
         }
-        Ok(Trace { header: self.header().clone(), ops, replies })
+        let keyspace = self.take_keyspace();
+        hold(keyspace.iter().flat_map(|keyspace| &keyspace.entries).map(codec::entry_bytes).sum())?;
+        Ok(Trace { header: self.header().clone(), ops, replies, keyspace })
     }
 }
 
@@ -190,7 +204,7 @@ mod tests {
             b"Hello,\n\nLRANGE is wrong.\n",
             &format!(
                 "this is no trace: line 1: `Hello,` is no command of Redis (a text of other commands begins with the \
-                 line `# dst trace 2`). {ADVICE}"
+                 line `# dst trace 3`). {ADVICE}"
             ),
         );
     }

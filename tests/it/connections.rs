@@ -1,6 +1,9 @@
 //! Connections with more than one reply a request, or none: on a server, and embedded.
 
-use crate::targets::{check, header, open};
+use redlite_dst::targets::{self, TargetOptions};
+use resp::Reply;
+
+use crate::targets::{Foreign, check, header, op, open, options};
 
 /// What has more than one reply at once, or none, on a server and embedded alike.
 fn check_on_both(lines: &[&str]) {
@@ -79,6 +82,101 @@ fn a_client_that_is_gone_takes_nothing_in_the_next_trace() {
             session.reset(&header()).expect("a reset");
         }
     }
+}
+
+#[test]
+fn a_password_is_demanded_until_the_trace_is_over() {
+    for spec in ["redis", "redlite"] {
+        let mut session = open(spec);
+        for _ in 0..2 {
+            check(
+                &mut *session,
+                &[
+                    "1> PING => +PONG",
+                    "CONFIG SET requirepass pw => +OK",
+                    "CONFIG GET requirepass => [\"requirepass\" \"pw\"]",
+                    "1> PING => +PONG",
+                    "2> PING => -NOAUTH Authentication required.",
+                    "2> AUTH other pw => -WRONGPASS invalid username-password pair or user is disabled.",
+                    "2> HELLO 3 AUTH default pw => Map",
+                    "2> SET k v => +OK",
+                    "RESET => +RESET",
+                    "GET k => -NOAUTH Authentication required.",
+                ],
+            );
+            assert_eq!(session.out_of_step().expect("it runs"), None, "{spec}: who is refused is in step");
+            let held = session.keyspace().expect("a keyspace").expect("it tells its keys");
+            assert_eq!(held.entries.len(), 1, "{spec} holds {held:?}");
+            session.reset(&header()).expect("a reset");
+            check(&mut *session, &["GET k => nil", "CONFIG GET requirepass => [\"requirepass\" \"\"]"]);
+            session.reset(&header()).expect("a reset");
+        }
+    }
+}
+
+#[test]
+fn what_a_trace_sets_is_as_it_was_for_the_next() {
+    for spec in ["redis", "redlite"] {
+        let mut session = open(spec);
+        for _ in 0..2 {
+            check(
+                &mut *session,
+                &[
+                    "CONFIG SET hash-max-listpack-entries 0 MaxMemory-Samples 64 => +OK",
+                    "raw *4\\r\\n$6\\r\\nCONFIG\\r\\n$3\\r\\nSET\\r\\n$7\\r\\ntimeout\\r\\n$1\\r\\n7\\r\\n => +OK",
+                    "1> MULTI => +OK",
+                    "1> CONFIG SET zset-max-listpack-value 0 => +QUEUED",
+                    "1> EXEC => [+OK]",
+                    "2> CONFIG GET hash-max-listpack-entries => [\"hash-max-listpack-entries\" \"0\"]",
+                ],
+            );
+            session.reset(&header()).expect("a reset");
+            check(
+                &mut *session,
+                &[
+                    "CONFIG GET hash-max-listpack-entries => [\"hash-max-listpack-entries\" \"512\"]",
+                    "CONFIG GET maxmemory-samples => [\"maxmemory-samples\" \"5\"]",
+                    "CONFIG GET timeout => [\"timeout\" \"0\"]",
+                    "CONFIG GET zset-max-listpack-value => [\"zset-max-listpack-value\" \"64\"]",
+                ],
+            );
+            session.reset(&header()).expect("a reset");
+        }
+    }
+}
+
+/// What a trace does that leaves no connection of dst's own that may put the password back.
+const SHUTS_OUT: &[&str] = &["CONFIG SET requirepass pw", "CLIENT KILL TYPE normal"];
+
+#[test]
+fn a_server_that_takes_no_setting_back_is_started_again() {
+    let mut session = open("redis");
+    for _ in 0..2 {
+        session.replay(&SHUTS_OUT.iter().map(|line| op(line)).collect::<Vec<_>>(), &mut Vec::new()).expect("a replay");
+        session.reset(&header()).expect("a reset");
+        check(&mut *session, &["PING => +PONG", "CONFIG GET requirepass => [\"requirepass\" \"\"]"]);
+        session.reset(&header()).expect("a reset");
+    }
+}
+
+#[test]
+fn the_settings_of_a_server_that_was_given_over_are_put_back_or_it_says_which_are_not() {
+    let foreign = Foreign::start();
+    let options = TargetOptions { allow_flush: true, ..options() };
+    let target = targets::parse(&foreign.spec(), &options).expect("it is given over");
+    let mut session = target.open(&header()).expect("a session");
+    check(&mut *session, &["CONFIG SET timeout 7 => +OK"]);
+    session.reset(&header()).expect("a reset");
+    assert_eq!(
+        foreign.run(&["CONFIG", "GET", "timeout"]),
+        Reply::Array(vec![Reply::bulk("timeout"), Reply::bulk("0")])
+    );
+    session.replay(&SHUTS_OUT.iter().map(|line| op(line)).collect::<Vec<_>>(), &mut Vec::new()).expect("a replay");
+    let error = session.reset(&header()).expect_err("nobody may put it back").to_string();
+    assert!(
+        error.contains("does not take its setting requirepass back") && error.contains("set it to \"\""),
+        "{error}"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod chaos_cli;
 mod chaos_kill;
 mod cli;
 mod connections;
+mod corpus;
 mod coverage;
 mod deferral;
 #[path = "../../crates/redlite/tests/it/extent.rs"]

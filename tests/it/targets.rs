@@ -17,7 +17,7 @@ pub fn header() -> Header {
     Header { start_ms: START_MS, ..Header::default() }
 }
 
-fn options() -> TargetOptions {
+pub fn options() -> TargetOptions {
     TargetOptions { reply_deadline: Duration::from_secs(2), ..TargetOptions::default() }
 }
 
@@ -37,7 +37,7 @@ fn error_of(spec: &str, options: &TargetOptions) -> String {
 }
 
 /// `SET k v` on connection 0, `2> GET k` on connection 2, `advance 5`, `open 1>`, `close 1>`, `restart`.
-fn op(line: &str) -> Op {
+pub fn op(line: &str) -> Op {
     let (conn, words) = line.split_once("> ").map_or((0, line), |(conn, rest)| (conn.parse().expect("a number"), rest));
     let words: Vec<&str> = words.split(' ').collect();
     let act = match words[..] {
@@ -81,13 +81,13 @@ pub fn check(session: &mut dyn Session, lines: &[&str]) {
 }
 
 /// A redis-server that dst knows nothing of.
-struct Foreign {
+pub struct Foreign {
     child: Child,
     dir: tempfile::TempDir,
 }
 
 impl Foreign {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let mut command = Command::new("redis-server");
         command.args(["--port", "0", "--save", "", "--unixsocket"]).arg(dir.path().join("socket"));
@@ -102,11 +102,11 @@ impl Foreign {
         foreign
     }
 
-    fn spec(&self) -> String {
+    pub fn spec(&self) -> String {
         format!("unix:{}", self.dir.path().join("socket").display())
     }
 
-    fn run(&self, words: &[&str]) -> Reply {
+    pub fn run(&self, words: &[&str]) -> Reply {
         use std::io::Write;
         let mut stream = std::os::unix::net::UnixStream::connect(self.dir.path().join("socket")).expect("a socket");
         let mut request = Vec::new();

@@ -23,7 +23,8 @@ pub(crate) struct Connection {
     pub db: u32,
     /// 2 or 3: the protocol of its replies.
     pub protocol: u8,
-    /// False where it has to send AUTH or HELLO with the password first.
+    /// True where it came or sent RESET while there was no password, or has said the one that there was. One that has
+    /// not has to send AUTH or HELLO first, as long as there is a password.
     pub is_authenticated: bool,
     /// What CLIENT SETNAME gave it; empty without.
     pub name: Vec<u8>,
@@ -170,10 +171,8 @@ pub(crate) struct Clients {
     pub last_id: i64,
     /// How many commands were run.
     pub commands_run: u64,
-    /// The parameters that CONFIG tells.
+    /// The parameters that CONFIG tells; the password is one of them.
     pub config: Config,
-    /// What AUTH has to say; without it, nothing needs to be said.
-    pub password: Option<Vec<u8>>,
     /// Who is subscribed to what.
     pub channels: Channels,
     /// Who waits for what.
@@ -201,7 +200,7 @@ impl Clients {
             self.slots.len() - 1
         });
         let mut connection = Connection::new(slot, self.last_id, now_ms);
-        connection.is_authenticated = self.password.is_none();
+        connection.is_authenticated = self.config.password().is_none();
         self.slots[slot] = Some(Box::new(connection));
         slot
     }
@@ -237,6 +236,11 @@ impl Clients {
     pub fn put_back(&mut self, connection: Box<Connection>) {
         let slot = connection.slot;
         self.slots[slot] = Some(connection);
+    }
+
+    /// True where the connection has to say the password before anything else.
+    pub fn is_stranger(&self, connection: &Connection) -> bool {
+        !connection.is_authenticated && self.config.password().is_some()
     }
 
     /// A connection other than the one whose command runs.

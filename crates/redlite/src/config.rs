@@ -1,9 +1,10 @@
 //! The parameters that CONFIG tells and sets, with Redis' defaults.
 //!
-//! Clients and benchmarks read them; what is set is kept and told again, and changes nothing else: the store has no
-//! eviction, no snapshots and no compact forms of its own. Names, defaults, ranges and error texts: redis-server 7.0.15,
-//! probed.
+//! Clients and benchmarks read them; what is set is kept and told again. `requirepass` is demanded of connections; no other
+//! changes anything: the store has no eviction, no snapshots and no compact forms of its own. Names, defaults, ranges and
+//! error texts: redis-server 7.0.15, probed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::failure::{Failure, refuse, texts};
@@ -29,6 +30,9 @@ enum Form {
 
 /// One parameter: its name, its default and its form.
 type Parameter = (&'static str, &'static str, Form);
+
+/// The parameter that is the password.
+const REQUIREPASS: &str = "requirepass";
 
 const INT_MAX: i64 = i32::MAX as i64;
 
@@ -87,7 +91,7 @@ const PARAMETERS: &[Parameter] = &[
     ("proto-max-bulk-len", "536870912", Form::Memory(1 << 20)),
     ("repl-backlog-size", "1048576", Form::Memory(1)),
     ("replica-read-only", "yes", Form::Switch),
-    ("requirepass", "", Form::Text),
+    (REQUIREPASS, "", Form::Text),
     ("save", "3600 1 300 100 60 10000", Form::Save),
     ("set-max-intset-entries", "512", Form::Integer(0, i64::MAX)),
     ("slowlog-log-slower-than", "10000", Form::Integer(-1, i64::MAX)),
@@ -109,29 +113,53 @@ fn find(name: &[u8]) -> Option<&'static Parameter> {
 /// The parameters that are not at their defaults.
 #[derive(Debug, Default)]
 pub(super) struct Config {
-    set: BTreeMap<&'static str, String>,
+    set: BTreeMap<&'static str, Vec<u8>>,
+    /// The password that whoever opened the store demands, until CONFIG SET gives another; empty for none.
+    password: Vec<u8>,
 }
 
 impl Config {
-    fn setting(&self, (name, default, _): &Parameter) -> &str {
-        self.set.get(name).map_or(default, String::as_str)
+    fn setting(&self, &(name, default, _): &Parameter) -> &[u8] {
+        match self.set.get(name) {
+            Some(setting) => setting,
+            None if name == REQUIREPASS => &self.password,
+            None => default.as_bytes(),
+        }
     }
 
-    /// The setting of the parameter `name`; empty where there is none of this name.
-    pub fn get(&self, name: &str) -> &str {
-        find(name.as_bytes()).map_or("", |parameter| self.setting(parameter))
+    /// The setting of the parameter `name`, for people; empty where there is none of this name.
+    pub fn get(&self, name: &str) -> Cow<'_, str> {
+        find(name.as_bytes()).map_or_else(Cow::default, |parameter| String::from_utf8_lossy(self.setting(parameter)))
+    }
+
+    /// What a connection has to say before anything else, where it has to say something.
+    pub fn password(&self) -> Option<&[u8]> {
+        let password = self.set.get(REQUIREPASS).unwrap_or(&self.password);
+        Some(password.as_slice()).filter(|password| !password.is_empty())
+    }
+
+    /// Demands this password from now on, or none, whatever CONFIG SET has said before.
+    pub fn set_password(&mut self, password: Option<Vec<u8>>) {
+        self.set.remove(REQUIREPASS);
+        self.password = password.unwrap_or_default();
+    }
+
+    /// Every parameter as it was before CONFIG SET.
+    #[cfg(any(feature = "testing", test))]
+    pub fn restored(self) -> Self {
+        Self { set: BTreeMap::new(), ..self }
     }
 
     /// The parameters that any of `patterns` names, each once, with their settings. A name comes as it was written.
-    pub fn select<'a>(&self, patterns: impl Iterator<Item = &'a [u8]>) -> Vec<(Vec<u8>, String)> {
-        let mut found: Vec<(Vec<u8>, String)> = Vec::new();
+    pub fn select<'a>(&self, patterns: impl Iterator<Item = &'a [u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut found: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
         for pattern in patterns {
             let is_name = !pattern.iter().any(|byte| b"[*?".contains(byte));
             let lower = pattern.to_ascii_lowercase();
             for parameter in PARAMETERS.iter().filter(|(name, ..)| glob::matches(&lower, name.as_bytes())) {
                 let name = if is_name { pattern } else { parameter.0.as_bytes() };
                 if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
-                    found.push((name.to_vec(), self.setting(parameter).to_owned()));
+                    found.push((name.to_vec(), self.setting(parameter).to_vec()));
                 }
             }
         }
@@ -175,34 +203,33 @@ fn refuse_setting<T>(name: &[u8], reason: &str) -> Result<T, Failure> {
 
 impl Form {
     /// `text` as CONFIG GET tells it; otherwise why it cannot be.
-    fn read(&self, text: &[u8]) -> Result<String, String> {
-        let as_written = String::from_utf8_lossy(text);
+    fn read(&self, text: &[u8]) -> Result<Vec<u8>, String> {
         match self {
             Form::Switch => match text.to_ascii_lowercase().as_slice() {
-                b"yes" => Ok("yes".to_owned()),
-                b"no" => Ok("no".to_owned()),
+                switch @ (b"yes" | b"no") => Ok(switch.to_vec()),
                 _ => Err("argument must be 'yes' or 'no'".to_owned()),
             },
             Form::Integer(low, high) => match number::parse_integer(text) {
                 None => Err("argument couldn't be parsed into an integer".to_owned()),
                 Some(value) if !(*low..=*high).contains(&value) => Err(range_text(low, high)),
-                Some(value) => Ok(value.to_string()),
+                Some(value) => Ok(value.to_string().into_bytes()),
             },
             Form::Memory(low) => match parse_memory(text) {
                 None => Err("argument must be a memory value".to_owned()),
                 Some(bytes) if bytes < *low => Err(range_text(low, &i64::MAX)),
-                Some(bytes) => Ok(bytes.to_string()),
+                Some(bytes) => Ok(bytes.to_string().into_bytes()),
             },
             Form::Word(words) => match words.iter().find(|word| word.as_bytes().eq_ignore_ascii_case(text)) {
-                Some(word) => Ok((*word).to_owned()),
+                Some(word) => Ok(word.as_bytes().to_vec()),
                 None => Err(format!("argument(s) must be one of the following: {}", words.join(", "))),
             },
             Form::Save => {
+                let as_written = String::from_utf8_lossy(text);
                 let numbers: Vec<Option<u32>> = as_written.split_whitespace().map(|word| word.parse().ok()).collect();
                 let is_right = numbers.len().is_multiple_of(2) && numbers.iter().all(Option::is_some);
-                is_right.then(|| as_written.into_owned()).ok_or_else(|| "Invalid save parameters".to_owned())
+                is_right.then(|| text.to_vec()).ok_or_else(|| "Invalid save parameters".to_owned())
             }
-            Form::Text | Form::Fixed => Ok(as_written.into_owned()),
+            Form::Text | Form::Fixed => Ok(text.to_vec()),
         }
     }
 }

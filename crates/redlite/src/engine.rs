@@ -54,7 +54,7 @@ impl Redlite {
     pub(super) fn new(store: Store, options: Options) -> Self {
         let Options { clock, random, password, limits, .. } = options;
         let mut clients = Clients::default();
-        clients.password = password;
+        clients.config.set_password(password);
         let random = random.unwrap_or_else(Random::from_system);
         Self { engine: Arc::new(Mutex::new(Engine { store, clock, random, limits, clients })) }
     }
@@ -69,9 +69,10 @@ impl Redlite {
     }
 
     /// Demands this password of every connection from now on, those that are there apart: [`Redlite::client`] gives
-    /// one that has to send AUTH or HELLO first.
+    /// one that has to send AUTH or HELLO first. None, or an empty one, lets everybody in. CONFIG GET `requirepass` tells
+    /// it, and CONFIG SET changes it.
     pub fn set_password(&self, password: Option<Vec<u8>>) {
-        lock(&self.engine).clients.password = password;
+        lock(&self.engine).clients.config.set_password(password);
     }
 
     /// Empties every database, fast: what FLUSHALL does.
@@ -217,7 +218,7 @@ impl Batch<'_> {
             Some(connection) => State {
                 is_blocked: connection.wait.is_some(),
                 is_closing: connection.is_closing,
-                is_stranger: !connection.is_authenticated,
+                is_stranger: self.engine.clients.is_stranger(connection),
                 is_subscriber: connection.subscriptions.is_any(),
             },
         }
@@ -373,7 +374,8 @@ impl Engine {
     fn dispatch(&mut self, connection: &mut Connection, argv: &Argv, now_ms: i64) -> Result<Reply, Failure> {
         let recovered = self.store.recover().map_err(Failure::from).and_then(|()| commands::find(argv));
         let recovered = recovered.and_then(|command| self.limits.check(argv).map(|()| command));
-        let checked = recovered.and_then(|command| commands::check_state(connection, command).map(|()| command));
+        let checked =
+            recovered.and_then(|command| commands::check_state(&self.clients, connection, command).map(|()| command));
         self.clients.commands_run += 1;
         connection.active_ms = now_ms;
         let command = match checked {

@@ -91,7 +91,8 @@ impl Options {
         self
     }
 
-    /// Demands this password of every connection: it has to send AUTH or HELLO first.
+    /// Demands this password of every connection, until CONFIG SET `requirepass` says another: it has to send AUTH or
+    /// HELLO first. An empty one demands nothing.
     pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
         self.password = Some(password.into());
         self

@@ -421,7 +421,7 @@ fn describe(
     }
     let note = format!("{class}, shrunk from {}", case.name);
     let header = Header { seed: None, generator: 0, note, ..case.header };
-    let trace = Trace { header, ops, replies: None };
+    let trace = Trace { header, ops, ..Trace::default() };
     let added = options.store.add(&class, &trace)?;
     let path = added.item().path.display().to_string();
     let mut finding = Finding::new(case.name, &divergence, Some(&excerpt(&trace.ops, divergence.at)));

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use crate::corpus::Known;
 use crate::diff::keyspace::{self, Difference};
+use crate::diff::rules;
 use crate::diff::{Class, ClockSkew, Divergence, Excerpt, Keyspace, Settings};
 use crate::shrink::{self, Found, Limits, Shrunk};
 use crate::targets::{Session, TargetError};
@@ -43,7 +44,7 @@ pub struct Options<'a> {
     pub settings: Settings,
     /// Divergences that do not end the run.
     pub known: &'a Known,
-    /// True where what both hold is compared in the end; false where the reference holds nothing (recorded replies).
+    /// True where what both hold is compared in the end, where both tell it.
     pub keyspace: bool,
     /// Compares what both hold also after so many ops; 0 only in the end.
     pub checkpoint_ops: usize,
@@ -348,16 +349,31 @@ impl<'a> Comparison<'a> {
     ///
     /// # Errors
     /// Infrastructure only.
-    pub fn finish(mut self) -> Result<Outcome, TargetError> {
+    pub fn finish(self) -> Result<Outcome, TargetError> {
+        self.finish_at(WHOLE_TRACE)
+    }
+
+    /// As [`Comparison::finish`], of a trace that was shrunk: what shows in the end only is due to its last op.
+    ///
+    /// # Errors
+    /// Infrastructure only.
+    pub fn finish_shrunk(self) -> Result<Outcome, TargetError> {
+        let tail = &self.judge.tail;
+        let last = tail.ops.last().zip(tail.want.last()).map(|(op, want)| rules::command_name(op, want));
+        self.finish_at(last.as_deref().unwrap_or(WHOLE_TRACE))
+    }
+
+    /// Lays what shows in the end only to `command`.
+    fn finish_at(mut self, command: &str) -> Result<Outcome, TargetError> {
         self.compare_end()?;
         let notes = self.take_notes();
         let Self { mut judge, end, .. } = self;
         let at = judge.ops().saturating_sub(1);
         let divergences = match end {
             None => Vec::new(),
-            Some(End::Step { of_reference, instead }) => vec![step_divergence(at, WHOLE_TRACE, of_reference, instead)],
+            Some(End::Step { of_reference, instead }) => vec![step_divergence(at, command, of_reference, instead)],
             Some(End::Keyspace(differences)) => {
-                differences.into_iter().map(|difference| keyspace_divergence(at, WHOLE_TRACE, difference)).collect()
+                differences.into_iter().map(|difference| keyspace_divergence(at, command, difference)).collect()
             }
         };
         judge.settle(divergences);

@@ -23,6 +23,9 @@ use redlite::vfs::Storage;
 use redlite::{Client, OpenError, Options, Redlite};
 use resp::{Argv, Reply};
 
+/// What it says it is.
+const NAME: &str = "redlite";
+
 /// How many notes a session keeps.
 const NOTES_MAX: usize = 100;
 
@@ -46,7 +49,7 @@ struct Embedded {
 
 /// `redlite`
 pub(super) fn in_memory(_: &str, _: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
-    Ok(wrapped("redlite".to_owned(), Arc::new(Client::execute)))
+    Ok(wrapped(NAME.to_owned(), Arc::new(Client::execute)))
 }
 
 /// Redlite in memory under another name, with `execute` between a trace and the store.
@@ -57,7 +60,7 @@ pub(super) fn wrapped(name: String, execute: Execute) -> Box<dyn Target> {
 /// `redlite:FILE`
 pub(super) fn on_file(path: &str, options: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
     Ok(Box::new(Embedded {
-        name: "redlite".to_owned(),
+        name: NAME.to_owned(),
         execute: Arc::new(Client::execute),
         file: Some(PathBuf::from(path)),
         allow_flush: options.allow_flush,
@@ -88,11 +91,20 @@ impl Target for Embedded {
     fn is_shared(&self) -> bool {
         self.file.is_some()
     }
+
+    fn loses_data(&self) -> bool {
+        self.file.is_none()
+    }
+
+    fn durable(&self) -> Option<Box<dyn Target>> {
+        // What a canary has between a trace and the store stays behind.
+        (self.file.is_none() && self.name == NAME).then(super::faulty::durable)
+    }
 }
 
 fn refuse_data(place: &Place, store: &Redlite) -> Result<(), TargetError> {
     // Redlite has no INFO to compare DBSIZE with; it is dst's own engine that counts.
-    let keys = keyspace::count_keys(&mut Admin(store.client()));
+    let keys = keyspace::count_keys(&mut Admin(store.trusted_client()));
     let keys = keys.map_err(|failure| TargetError::Unreachable { server: place.name(), why: failure.to_string() })?;
     if keys == Some(0) {
         return Ok(());
@@ -275,7 +287,7 @@ impl EmbeddedSession {
         if keyspace.instead().is_some() {
             return Ok(keyspace);
         }
-        let mut admin = Admin(self.store.client());
+        let mut admin = Admin(self.store.trusted_client());
         let listed = admin.run(&[Argv::from(["FT._LIST"])]).ok().and_then(|mut replies| replies.pop());
         let names = listed.as_ref().and_then(Reply::as_elements).unwrap_or_default();
         for name in names.iter().filter_map(Reply::as_bytes) {
@@ -295,7 +307,7 @@ impl EmbeddedSession {
     /// How each key is kept, in the order of the keys: what OBJECT ENCODING says. A command that changes nothing else may
     /// change it, as SORT does.
     pub(super) fn encodings(&mut self) -> Vec<Reply> {
-        let mut admin = Admin(self.store.client());
+        let mut admin = Admin(self.store.trusted_client());
         let mut ask = |db: u32, name: &[u8]| {
             let select = Argv::from(["SELECT", &db.to_string()]);
             admin.run(&[select, Argv::from([b"OBJECT", b"ENCODING".as_slice(), name])]).ok().and_then(|mut it| it.pop())
@@ -389,7 +401,6 @@ impl EmbeddedSession {
             return Ok(());
         }
         self.empty(&header)?;
-        self.store.forget_clients();
         let notes = self.notes.len();
         self.replay_singly(&ops, &mut Vec::new())?;
         self.notes.truncate(notes);
@@ -397,7 +408,8 @@ impl EmbeddedSession {
     }
 
     fn empty(&mut self, header: &Header) -> Result<(), TargetError> {
-        self.connections.clear();
+        // What CONFIG has set, too.
+        self.forget_clients();
         self.clock.set(header.start_ms);
         // What a trace's picks are follows from the trace, not from those that were replayed before it.
         self.store.set_random(Random::seeded(0));
@@ -410,7 +422,7 @@ impl EmbeddedSession {
     }
 
     fn read_keyspace(&mut self) -> Option<Keyspace> {
-        let admin = &mut Admin(self.store.client());
+        let admin = &mut Admin(self.store.trusted_client());
         let read = match self.store.keys() {
             // There is nothing between the store and what it says.
             Ok(keys) => {

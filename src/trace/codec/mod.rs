@@ -9,15 +9,15 @@
 //! | 8 | the start of the SHA-256 of all before it |
 //!
 //! The first 11 bytes are the same in every format, so that any dst can say which dst a file needs. The msgpack
-//! values are an `Opening`, then blocks, each a `Record::Block` and its columns as byte strings, then a
-//! `Record::End`.
+//! values are an `Opening`, then blocks, each a `Record::Block` and its columns as byte strings, then what is held in
+//! the end in blocks of the same kind, each behind a `Record::Keyspace`, then a `Record::End`.
 //!
 //! A block keeps equal things together, which is what makes it small: ops are sorted by shape (act, number of
 //! arguments, name), and then all their first arguments stand together, all their second, and all their replies.
 //! Strings that occur twice are entries of a dictionary, which goes on from block to block until it is full. The
 //! compressor is flushed after each larger column, so that each has statistics of its own.
 //!
-//! Format 2 is format 1 with one more node of replies, frames.
+//! Format 2 is format 1 with one more node of replies, frames. Format 3 is format 2 with what is held in the end.
 //!
 //! Each block carries a digest of its columns, so that no op of a damaged block is ever replayed.
 
@@ -25,6 +25,7 @@ mod block_reader;
 mod block_writer;
 mod columns;
 mod hashed;
+mod keyspace;
 mod reader;
 mod shape;
 mod writer;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Header;
 
+pub(super) use keyspace::entry_bytes;
 pub use reader::Reader;
 pub(super) use shape::{op_bytes, reply_bytes};
 pub use writer::Writer;
@@ -41,10 +43,10 @@ pub use writer::Writer;
 pub const MAGIC: [u8; 6] = *b"\x89dst\r\n";
 
 /// The version that this build writes. Every version up to it stays readable.
-pub const FORMAT: u16 = 2;
+pub const FORMAT: u16 = 3;
 
 /// The first release of dst that reads [`FORMAT`].
-const FORMAT_SINCE: [u8; 3] = [0, 2, 0];
+const FORMAT_SINCE: [u8; 3] = [0, 3, 0];
 
 /// Magic, format, release.
 const HEAD_BYTES: usize = 11;
@@ -76,10 +78,22 @@ enum Record {
         /// Of the columns.
         digest: u64,
     },
+    /// The columns of a block of what is held in the end follow. No ops come behind it.
+    Keyspace {
+        /// How many items: see [`keyspace`].
+        items: u32,
+        /// As in [`Record::Block`].
+        anew: bool,
+        /// As in [`Record::Block`].
+        digest: u64,
+    },
     /// Nothing follows.
     End {
         /// Of the whole trace.
         ops: u64,
+        /// How many entries what is held in the end has; none where the trace does not tell it.
+        #[serde(default)]
+        entries: Option<u64>,
     },
 }
 
@@ -92,7 +106,7 @@ mod tests {
     use super::columns::Columns;
     use super::*;
     use crate::trace::arbitrary::replies;
-    use crate::trace::{Limits, Op, Trace, TraceError, arbitrary};
+    use crate::trace::{Entry, Keyspace, Limits, Op, Trace, TraceError, arbitrary};
     use resp::Reply;
 
     fn write(trace: &Trace) -> Vec<u8> {
@@ -109,6 +123,7 @@ mod tests {
                 all.extend(replies);
             }
         }
+        trace.keyspace = reader.take_keyspace();
         Ok(trace)
     }
 
@@ -192,7 +207,7 @@ mod tests {
     #[test]
     fn a_changed_file_is_one_clear_error() {
         let version = |bytes: &mut Vec<u8>| bytes[6..11].copy_from_slice(&[7, 0, 0, 9, 2]);
-        let future = "the trace is in format 7; this dst reads up to format 2: use dst 0.9.2 or later";
+        let future = "the trace is in format 7; this dst reads up to format 3: use dst 0.9.2 or later";
         check(&small(), version, Limits::default(), future);
         let zero = "the trace is damaged: its first 0 ops are whole, then there is no format 0";
         check(&small(), |bytes| bytes[6] = 0, Limits::default(), zero);
@@ -232,6 +247,26 @@ mod tests {
         let trace = Trace { ops: small().ops, replies: Some(vec![Reply::ok(), Reply::Array(words)]), ..small() };
         let block = "the trace goes beyond the limits: a block of ops and replies is too large";
         check(&trace, |bytes| assert!(bytes.len() < 8 << 10), limits, block);
+    }
+
+    #[test]
+    fn what_is_held_in_the_end_is_bounded() {
+        let entry = |key: usize| Entry {
+            db: 1,
+            key: format!("k{key}").into(),
+            kind: "list".into(),
+            value: Reply::Array(vec![Reply::bulk([b'x'; ENTRY_BYTES_MAX]); 10]),
+            details: None,
+            expires_ms: None,
+        };
+        let keyspace = Keyspace { entries: (0..50_000).map(entry).collect() };
+        let bytes: usize = keyspace.entries.iter().map(entry_bytes).sum();
+        let trace = Trace { keyspace: Some(keyspace), ..small() };
+        check(&trace, |_| {}, Limits::default(), "the trace");
+        check(&trace, |_| {}, Limits { block_bytes_max: bytes, ..Limits::default() }, "the trace");
+        let more =
+            format!("the trace goes beyond the limits: what is held in the end takes more than {} bytes", bytes - 1);
+        check(&trace, |_| {}, Limits { block_bytes_max: bytes - 1, ..Limits::default() }, &more);
     }
 
     #[test]
@@ -319,7 +354,9 @@ mod tests {
                 _ if at < bytes.len() => bytes[at] = byte,
                 _ => bytes.push(byte),
             }
-            let _ = BlockReader::default().read(trace.ops.len(), true, &columns, &Limits::default());
+            if let Ok(block) = BlockReader::default().read(trace.ops.len(), true, &columns, &Limits::default()) {
+                let _ = keyspace::read_items(block, &mut Keyspace::default());
+            }
         }
     }
 }

@@ -8,8 +8,9 @@ use zstd::stream::read::Decoder;
 use super::block_reader::BlockReader;
 use super::columns::{Columns, Fault};
 use super::hashed::HashedReader;
+use super::keyspace;
 use super::{FORMAT, HEAD_BYTES, MAGIC, Opening, Record, WINDOW_LOG};
-use crate::trace::{Block, Header, Limits, TraceError};
+use crate::trace::{Block, Header, Keyspace, Limits, TraceError};
 
 /// An opening takes no more than this; it is mostly the note.
 const OPENING_BYTES_MAX: usize = 1 << 20;
@@ -24,6 +25,8 @@ pub struct Reader<R: BufRead> {
     limits: Limits,
     /// Ops of the blocks that were returned.
     good_ops: u64,
+    /// What is held in the end, as far as it is read, and what that counts in bytes.
+    keyspace: Option<(Keyspace, usize)>,
     state: State,
 }
 
@@ -49,7 +52,8 @@ impl<R: BufRead> Reader<R> {
         decoder.window_log_max(WINDOW_LOG)?;
         let mut input = Bounded { source: BufReader::with_capacity(1 << 16, decoder), left: OPENING_BYTES_MAX };
         let opening = read_value(&mut input).map_err(|error| error.at(0))?;
-        Ok(Self { input, opening, block: BlockReader::default(), limits, good_ops: 0, state: State::Reading })
+        let block = BlockReader::default();
+        Ok(Self { input, opening, block, limits, good_ops: 0, keyspace: None, state: State::Reading })
     }
 
     /// What the trace says of itself.
@@ -82,19 +86,60 @@ impl<R: BufRead> Reader<R> {
         read.map_err(|error| error.at(self.good_ops))
     }
 
+    /// What is held in the end, where the trace says so: behind its last op, and once.
+    pub fn take_keyspace(&mut self) -> Option<Keyspace> {
+        self.keyspace.take_if(|_| self.state == State::Ended).map(|(keyspace, _)| keyspace)
+    }
+
     fn read_block(&mut self) -> Result<Option<Block>, Wrong> {
-        self.input.left = self.limits.block_bytes_max.saturating_add(BLOCK_OVERHEAD_BYTES);
-        let (ops, anew, digest) = match read_value(&mut self.input)? {
-            Record::Block { ops, anew, digest } => (ops, anew, digest),
-            Record::End { ops } if ops == self.good_ops => return self.read_end().map(|()| None),
-            Record::End { .. } => return Err(Wrong::Damaged("the end mark counts other ops".into())),
-        };
-        // A file of these would unpack for ever.
-        if ops == 0 {
-            return Err(Wrong::Damaged("a block holds no ops".into()));
+        loop {
+            self.input.left = self.limits.block_bytes_max.saturating_add(BLOCK_OVERHEAD_BYTES);
+            match read_value(&mut self.input)? {
+                Record::Block { .. } if self.keyspace.is_some() => {
+                    return Err(Wrong::Damaged("ops follow what is held in the end".into()));
+                }
+                Record::Block { ops, anew, digest } => {
+                    if self.good_ops + u64::from(ops) > self.limits.ops_max {
+                        return Err(Wrong::TooLarge(format!("more than {} ops", self.limits.ops_max)));
+                    }
+                    return self.read_columns(ops, anew, digest, self.opening.with_replies).map(Some);
+                }
+                Record::Keyspace { items, anew, digest } => {
+                    let block = self.read_columns(items, anew, digest, true)?;
+                    self.hold(block)?;
+                }
+                Record::End { ops, .. } if ops != self.good_ops => {
+                    return Err(Wrong::Damaged("the end mark counts other ops".into()));
+                }
+                Record::End { entries, .. } => {
+                    if entries == Some(0) {
+                        self.keyspace.get_or_insert_default();
+                    }
+                    if entries != self.keyspace.as_ref().map(|(keyspace, _)| keyspace.entries.len() as u64) {
+                        return Err(Wrong::Damaged("the end mark counts other keys".into()));
+                    }
+                    return self.read_end().map(|()| None);
+                }
+            }
         }
-        if self.good_ops + u64::from(ops) > self.limits.ops_max {
-            return Err(Wrong::TooLarge(format!("more than {} ops", self.limits.ops_max)));
+    }
+
+    /// Adds the items of a block to what is held in the end.
+    fn hold(&mut self, block: Block) -> Result<(), Wrong> {
+        let bytes_max = self.limits.block_bytes_max;
+        let (keyspace, bytes) = self.keyspace.get_or_insert_default();
+        *bytes = bytes.saturating_add(block.bytes());
+        if *bytes > bytes_max {
+            return Err(Wrong::TooLarge(format!("what is held in the end takes more than {bytes_max} bytes")));
+        }
+        keyspace::read_items(block, keyspace).map_err(Wrong::from)
+    }
+
+    /// The columns that follow a record, as `count` ops or items.
+    fn read_columns(&mut self, count: u32, anew: bool, digest: u64, with_replies: bool) -> Result<Block, Wrong> {
+        // A file of these would unpack for ever.
+        if count == 0 {
+            return Err(Wrong::Damaged("a block holds no ops".into()));
         }
         let mut columns = Columns::default();
         for column in &mut columns.0 {
@@ -106,11 +151,7 @@ impl<R: BufRead> Reader<R> {
         if anew {
             self.block.start_anew();
         }
-        let block = self.block.read(ops as usize, self.opening.with_replies, &columns, &self.limits);
-        block.map(Some).map_err(|fault| match fault {
-            Fault::Damaged(what) => Wrong::Damaged(what.into()),
-            Fault::TooLarge(what) => Wrong::TooLarge(what),
-        })
+        Ok(self.block.read(count as usize, with_replies, &columns, &self.limits)?)
     }
 
     /// That the compressed part ends here, and the digest of the file behind it.
@@ -168,6 +209,15 @@ impl Wrong {
             Wrong::Cut => TraceError::Cut { good_ops },
             Wrong::Damaged(what) => TraceError::Damaged { good_ops, what },
             Wrong::TooLarge(what) => TraceError::TooLarge(what),
+        }
+    }
+}
+
+impl From<Fault> for Wrong {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Damaged(what) => Wrong::Damaged(what.into()),
+            Fault::TooLarge(what) => Wrong::TooLarge(what),
         }
     }
 }

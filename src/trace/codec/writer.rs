@@ -8,9 +8,10 @@ use zstd::stream::write::Encoder;
 use super::block_writer::BlockWriter;
 use super::columns::Columns;
 use super::hashed::HashedWriter;
+use super::keyspace;
 use super::shape::{op_bytes, reply_bytes};
 use super::{BLOCK_OPS_MAX, FORMAT, FORMAT_SINCE, MAGIC, Opening, Record, WINDOW_LOG};
-use crate::trace::{Act, Header, Limits, Op, TraceError};
+use crate::trace::{Act, Header, Keyspace, Limits, Op, TraceError};
 use resp::Reply;
 
 /// zstd's level. Measured on 300,000 mixed ops: level 9 makes the file 2.5 % smaller and takes half as long again.
@@ -30,6 +31,8 @@ pub struct Writer<W: Write> {
     anew: bool,
     columns: Columns,
     ops: u64,
+    /// How many entries what is held in the end has, once that is written: the blocks hold it then, and no ops.
+    entries: Option<u64>,
     limits: Limits,
 }
 
@@ -54,6 +57,7 @@ impl<W: Write> Writer<W> {
             anew: false,
             columns: Columns::default(),
             ops: 0,
+            entries: None,
             limits: Limits::default(),
         })
     }
@@ -61,11 +65,44 @@ impl<W: Write> Writer<W> {
     /// Appends an op, with its reply where the trace was opened with replies.
     ///
     /// # Errors
-    /// Where the output fails, a reply is missing or one too many, or the op is one that readers would refuse.
+    /// Where the output fails, a reply is missing or one too many, what is held in the end is written already, or the op
+    /// is one that readers would refuse.
     pub fn write(&mut self, op: &Op, reply: Option<&Reply>) -> Result<(), TraceError> {
         if reply.is_some() != self.with_replies {
             return Err(TraceError::Unwritable("either every op has a reply, or none has".into()));
         }
+        if self.entries.is_some() {
+            return Err(TraceError::Unwritable("an op comes behind what is held in the end".into()));
+        }
+        self.push(op, reply)?;
+        self.ops += 1;
+        Ok(())
+    }
+
+    /// Appends what is held in the end, behind the last op, and once.
+    ///
+    /// # Errors
+    /// Where the output fails, or readers would refuse it.
+    pub fn write_keyspace(&mut self, keyspace: &Keyspace) -> Result<(), TraceError> {
+        if self.entries.is_some() {
+            return Err(TraceError::Unwritable("what is held in the end is there twice".into()));
+        }
+        let bytes: usize = keyspace.entries.iter().map(keyspace::entry_bytes).sum();
+        if bytes > self.limits.block_bytes_max {
+            return Err(TraceError::Unwritable(format!(
+                "what is held in the end takes {bytes} bytes: it is too large"
+            )));
+        }
+        self.end_block()?;
+        self.entries = Some(keyspace.entries.len() as u64);
+        for (op, reply) in keyspace.entries.iter().flat_map(keyspace::items) {
+            self.push(&op, Some(reply))?;
+        }
+        self.end_block()
+    }
+
+    /// Appends an op, or an item of what is held in the end, to the current block.
+    fn push(&mut self, op: &Op, reply: Option<&Reply>) -> Result<(), TraceError> {
         let bytes = op_bytes(op) + reply.map_or(0, reply_bytes);
         if bytes > OP_BYTES_UNCHECKED {
             self.check(op, reply, bytes)?;
@@ -81,7 +118,6 @@ impl<W: Write> Writer<W> {
         }
         self.block.push(op, reply);
         self.bytes += bytes;
-        self.ops += 1;
         Ok(())
     }
 
@@ -107,7 +143,7 @@ impl<W: Write> Writer<W> {
     /// Where the output fails.
     pub fn finish(mut self) -> Result<W, TraceError> {
         self.end_block()?;
-        write_value(&mut self.out, &Record::End { ops: self.ops })?;
+        write_value(&mut self.out, &Record::End { ops: self.ops, entries: self.entries })?;
         let (mut out, digest) = self.out.finish()?.into_parts();
         out.write_all(&digest.to_le_bytes())?;
         out.flush()?;
@@ -115,13 +151,18 @@ impl<W: Write> Writer<W> {
     }
 
     fn end_block(&mut self) -> Result<(), TraceError> {
-        let ops = self.block.ops() as u32;
-        if ops == 0 {
+        let count = self.block.ops() as u32;
+        if count == 0 {
             return Ok(());
         }
         self.columns.clear();
         self.block.write_columns(&mut self.columns);
-        write_value(&mut self.out, &Record::Block { ops, anew: self.anew, digest: self.columns.digest() })?;
+        let (anew, digest) = (self.anew, self.columns.digest());
+        let record = match self.entries {
+            None => Record::Block { ops: count, anew, digest },
+            Some(_) => Record::Keyspace { items: count, anew, digest },
+        };
+        write_value(&mut self.out, &record)?;
         for column in &self.columns.0 {
             write_value(&mut self.out, Bytes::new(column))?;
             if column.len() >= COLUMN_FLUSH_BYTES {

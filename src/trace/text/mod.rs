@@ -1,7 +1,7 @@
 //! The text form: lossless, one op a line, made to be read in a terminal and reviewed in a diff.
 //!
 //! ```text
-//! # dst trace 2
+//! # dst trace 3
 //! seed: 5
 //! profile: mixed
 //! start_ms: 1700000000000
@@ -16,6 +16,9 @@
 //! !advance 1500ms
 //! GET k1
 //!   (nil)
+//! !holds 0 l list
+//!   - "a"
+//!   - "b"
 //! ```
 //!
 //! - Words are quoted as in redis-cli. `@1` names the connection; connection 0 has none. Blank lines and lines that
@@ -27,8 +30,12 @@
 //!   reply; `(nothing)` where nothing did); a map has `% key` and `= value`; attributes are
 //!   `(attribute)`, `| key`, `= value` and `: reply`. A nested reply goes on behind its mark. No line holds an
 //!   index, so that one element more is one line more in a diff.
-//! - With no head (`# dst trace 2`) every line is an op of a command that Redis has. So prose is no trace.
+//! - What is held in the end stands behind the last op: `!holds 0 k1 string until 1700000060000ms` is a database, a key,
+//!   its type and when it expires, with the value below; details of it, where there are any, stand below a line
+//!   `!details`. `!holds nothing` is an empty store. Without any of these, the trace does not tell.
+//! - With no head (`# dst trace 3`) every line is an op of a command that Redis has. So prose is no trace.
 
+mod keyspace;
 mod parse;
 mod parse_reply;
 mod print;
@@ -65,6 +72,7 @@ mod tests {
                 all.extend(replies);
             }
         }
+        trace.keyspace = reader.take_keyspace();
         Ok(trace)
     }
 
@@ -73,6 +81,7 @@ mod tests {
         for (at, op) in trace.ops.iter().enumerate() {
             writer.write(op, trace.replies.as_ref().map(|replies| &replies[at]))?;
         }
+        trace.keyspace.iter().try_for_each(|keyspace| writer.write_keyspace(keyspace))?;
         Ok(String::from_utf8_lossy(&writer.finish()?).into_owned())
     }
 
@@ -191,8 +200,39 @@ SUBSCRIBE c d
     }
 
     #[test]
+    fn what_is_held_in_the_end() {
+        check_same("SET a 1\n!holds nothing\n");
+        check_same("!holds 0 a string\n  \"1\"\n!holds 15 \"b c\" list until -5ms\n  - \"x\"\n  - \"y\"\n");
+        check_same("SET a 1\n  OK\n!holds 0 \"\" stream\n  (empty array)\n!details\n  - \"length\"\n  - (integer) 0\n");
+        check(
+            "SET a 1\n# a comment\n\n!holds  0 a string\n  \"1\"\n\n# more\n",
+            "SET a 1\n!holds 0 a string\n  \"1\"\n",
+        );
+    }
+
+    #[test]
+    fn a_wrong_line_of_what_is_held_is_named() {
+        let form = "expected `!holds nothing`, or `!holds`, a database, a key, its type, and perhaps `until` and a time \
+                    such as 1700000000000ms";
+        check("!holds", &format!("line 1: {form}"));
+        check("SET a 1\n!holds x a string\n  \"1\"\n", &format!("line 2: {form}"));
+        check("SET a 1\n!holds 0 a string until 5s\n  \"1\"\n", &format!("line 2: {form}"));
+        check("SET a 1\n!holds 0 a string\n", "line 2: expected what is held, indented by two spaces, below this line");
+        check("SET a 1\n!holds nothing\n!holds 0 a string\n  \"1\"\n", "line 3: something is held, and nothing");
+        check("SET a 1\n!holds nothing\n!details\n  OK\n", "line 3: expected the details below an entry, and once");
+        check(
+            "!holds 0 a string\n  \"1\"\nGET a\n",
+            "line 3: expected `!holds` or `!details`: no op may follow what is held in the end",
+        );
+        check(
+            "!holds nothing\n  \"1\"\n",
+            "line 2: an indented line is a reply or a value, and nothing stands above it that has one",
+        );
+    }
+
+    #[test]
     fn the_head_is_read() {
-        let head = "# dst trace 2\nseed: 5\ngenerator: 2\nprofile: mixed\nstart_ms: -7\nrecorded_by: redis 7.0.15\nnote: \"two\\nlines\"\nreplies: yes\n\nNOCOMMAND\n  OK\n";
+        let head = "# dst trace 3\nseed: 5\ngenerator: 2\nprofile: mixed\nstart_ms: -7\nrecorded_by: redis 7.0.15\nnote: \"two\\nlines\"\nreplies: yes\n\nNOCOMMAND\n  OK\n";
         let trace = read(head.as_bytes()).expect("it is a trace");
         assert_eq!(print(&trace).expect("memory does not fail"), head);
         assert_eq!((trace.header.generator, trace.header.note.as_str()), (2, "two\nlines"));
@@ -222,13 +262,13 @@ SUBSCRIBE c d
         check("SET a 1\n  % OK\n", "line 3: expected `= ` and a value below its key, behind 2 spaces");
         check(
             "SET a 1\nBREW tea\n",
-            "line 2: `BREW` is no command of Redis (a text of other commands begins with the line `# dst trace 2`)",
+            "line 2: `BREW` is no command of Redis (a text of other commands begins with the line `# dst trace 3`)",
         );
         check(
             "# dst trace 1\nSET a 1\n",
             "line 2: expected a header line (seed: N, generator: N, profile: NAME, start_ms: N, recorded_by: NAME VERSION, note: \"TEXT\", replies: yes) or a blank line before the first op",
         );
-        check("# dst trace 7\n\n", "the trace is in format 7; this dst reads up to format 2: use a newer dst");
+        check("# dst trace 7\n\n", "the trace is in format 7; this dst reads up to format 3: use a newer dst");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 use std::io::{BufRead, Read};
 
+use super::keyspace::{Line, begins_keyspace, parse_line};
 use super::parse_reply::parse_reply;
 use super::quote::split_words;
 use super::{MAGIC, answers_ok};
-use crate::trace::codec::FORMAT;
-use crate::trace::{Act, Block, FaultSpec, Header, Limits, Op, TargetInfo, TraceError};
+use crate::trace::codec::{FORMAT, entry_bytes};
+use crate::trace::{Act, Block, FaultSpec, Header, Keyspace, Limits, Op, TargetInfo, TraceError};
 use resp::{Argv, Reply};
 
 /// A block ends at this many ops,
@@ -24,6 +25,8 @@ pub struct Reader<R> {
     /// The first block, read ahead because it decides whether there are replies.
     ahead: Option<Block>,
     ops: u64,
+    /// What is held in the end, once it is read.
+    keyspace: Option<Keyspace>,
 }
 
 impl<R: BufRead> Reader<R> {
@@ -40,6 +43,7 @@ impl<R: BufRead> Reader<R> {
             with_replies: None,
             ahead: None,
             ops: 0,
+            keyspace: None,
         };
         reader.read_header()?;
         let first = reader.read_block()?;
@@ -67,6 +71,11 @@ impl<R: BufRead> Reader<R> {
             Some(block) => Ok(Some(block)),
             None => self.read_block(),
         }
+    }
+
+    /// What is held in the end, where the trace says so: behind its last op, and once.
+    pub fn take_keyspace(&mut self) -> Option<Keyspace> {
+        self.keyspace.take()
     }
 
     fn read_header(&mut self) -> Result<(), TraceError> {
@@ -140,17 +149,12 @@ impl<R: BufRead> Reader<R> {
 
     /// One op with its reply (`OK` where the trace has none), and how many bytes of text they took.
     fn read_op(&mut self) -> Result<Option<(Op, Reply, usize)>, TraceError> {
-        loop {
-            if !self.lines.advance()? {
-                return Ok(None);
-            }
-            match self.lines.text.first() {
-                None | Some(b'#') => {}
-                Some(b' ' | b'\t') => {
-                    return self.lines.wrong("an indented line is a reply, and no op stands above it");
-                }
-                Some(_) => break,
-            }
+        if !self.find_line()? {
+            return Ok(None);
+        }
+        if begins_keyspace(&self.lines.text) {
+            self.keyspace = Some(self.read_keyspace()?);
+            return Ok(None);
         }
         let op = match parse_op(&self.lines.text) {
             Ok(op) => op,
@@ -182,9 +186,90 @@ impl<R: BufRead> Reader<R> {
         Ok(Some((op, reply, op_bytes + reply_bytes)))
     }
 
+    /// Goes to the next line that is neither blank nor a comment; false at the end.
+    fn find_line(&mut self) -> Result<bool, TraceError> {
+        while self.lines.advance()? {
+            match self.lines.text.first() {
+                None | Some(b'#') => {}
+                Some(b' ' | b'\t') => {
+                    let what = "an indented line is a reply or a value, and nothing stands above it that has one";
+                    return self.lines.wrong(what);
+                }
+                Some(_) => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// What is held in the end, from this line on: nothing else follows.
+    fn read_keyspace(&mut self) -> Result<Keyspace, TraceError> {
+        let mut keyspace = Keyspace::default();
+        let (mut bytes, mut is_empty) = (0, false);
+        let bytes_max = self.limits.block_bytes_max;
+        loop {
+            match parse_line(&self.lines.text) {
+                Err(what) => return self.lines.wrong(what),
+                Ok(Line::Nothing) if keyspace.entries.is_empty() && !is_empty => is_empty = true,
+                Ok(Line::Entry(mut entry)) if !is_empty => {
+                    if entry.key.len() > self.limits.arg_bytes_max {
+                        let (line, len) = (self.lines.number, entry.key.len());
+                        return Err(TraceError::TooLarge(format!("line {line} has a key of {len} bytes")));
+                    }
+                    entry.value = self.read_value()?;
+                    bytes += entry_bytes(&entry);
+                    keyspace.entries.push(entry);
+                }
+                Ok(Line::Nothing | Line::Entry(_)) => return self.lines.wrong("something is held, and nothing"),
+                Ok(Line::Details) => {
+                    let Some(entry) = keyspace.entries.last_mut().filter(|entry| entry.details.is_none()) else {
+                        return self.lines.wrong("expected the details below an entry, and once");
+                    };
+                    bytes -= entry_bytes(entry);
+                    entry.details = Some(self.read_value()?);
+                    bytes += entry_bytes(entry);
+                }
+            }
+            if bytes > bytes_max {
+                let what = format!("what is held in the end takes more than {bytes_max} bytes");
+                return Err(TraceError::TooLarge(what));
+            }
+            if !self.find_line()? {
+                return Ok(keyspace);
+            }
+        }
+    }
+
+    /// The value below the line that was just read.
+    fn read_value(&mut self) -> Result<Reply, TraceError> {
+        let line = self.lines.number;
+        match self.read_lines_below()? {
+            (lines, _) if lines.is_empty() => {
+                let what = "expected what is held, indented by two spaces, below this line".into();
+                Err(TraceError::Text { line, what })
+            }
+            (lines, _) => self.parse_below(line, lines),
+        }
+    }
+
     /// The reply below the op that was just read; `ok_by_default` where it may be left out.
     fn read_reply(&mut self, ok_by_default: bool) -> Result<(Reply, usize), TraceError> {
         let op_line = self.lines.number;
+        let (lines, bytes) = self.read_lines_below()?;
+        if lines.is_empty() {
+            if !ok_by_default && *self.with_replies.get_or_insert(false) {
+                return Err(TraceError::Text { line: op_line, what: "expected a reply below this op".into() });
+            }
+            return Ok((Reply::ok(), 0));
+        }
+        if !*self.with_replies.get_or_insert(true) {
+            let what = "expected no reply: the ops above have none, or the header says so".into();
+            return Err(TraceError::Text { line: op_line + 1, what });
+        }
+        Ok((self.parse_below(op_line, lines)?, bytes))
+    }
+
+    /// The indented lines that follow, and how many bytes they have.
+    fn read_lines_below(&mut self) -> Result<(Vec<Vec<u8>>, usize), TraceError> {
         let mut lines = Vec::new();
         let mut bytes = 0;
         while self.lines.advance()? {
@@ -201,19 +286,13 @@ impl<R: BufRead> Reader<R> {
             }
             lines.push(std::mem::take(&mut self.lines.text));
         }
-        if lines.is_empty() {
-            if !ok_by_default && *self.with_replies.get_or_insert(false) {
-                return Err(TraceError::Text { line: op_line, what: "expected a reply below this op".into() });
-            }
-            return Ok((Reply::ok(), 0));
-        }
-        if !*self.with_replies.get_or_insert(true) {
-            let what = "expected no reply: the ops above have none, or the header says so".into();
-            return Err(TraceError::Text { line: op_line + 1, what });
-        }
+        Ok((lines, bytes))
+    }
+
+    /// The reply that the lines below `line` are.
+    fn parse_below(&self, line: u64, lines: Vec<Vec<u8>>) -> Result<Reply, TraceError> {
         let reply = parse_reply(lines, &self.limits.reply);
-        let reply = reply.map_err(|(at, what)| TraceError::Text { line: op_line + 1 + at as u64, what })?;
-        Ok((reply, bytes))
+        reply.map_err(|(at, what)| TraceError::Text { line: line + 1 + at as u64, what })
     }
 
     /// The error for a line that is no op. Where nothing before it showed a trace, it is likely none at all.

@@ -1,9 +1,10 @@
 use std::io::Write;
 
+use super::keyspace;
 use super::quote::{write_quoted, write_word};
 use super::{MAGIC, answers_ok};
 use crate::trace::codec::FORMAT;
-use crate::trace::{Act, Header, Op, TraceError};
+use crate::trace::{Act, Header, Keyspace, Op, TraceError};
 use resp::Reply;
 
 /// Writes a trace as text, op by op.
@@ -36,10 +37,19 @@ impl<W: Write> Writer<W> {
         if self.with_replies {
             let reply = reply.ok_or_else(|| TraceError::Unwritable("an op of a trace with replies has none".into()))?;
             if !(answers_ok(op) && is_ok(reply)) {
-                self.line.extend_from_slice(b"  ");
-                write_reply(reply, 2, &mut self.line);
+                write_reply_below(reply, &mut self.line);
             }
         }
+        Ok(self.out.write_all(&self.line)?)
+    }
+
+    /// Appends what is held in the end, behind the last op.
+    ///
+    /// # Errors
+    /// Where the output fails.
+    pub fn write_keyspace(&mut self, keyspace: &Keyspace) -> Result<(), TraceError> {
+        self.line.clear();
+        keyspace::write_keyspace(keyspace, &mut self.line);
         Ok(self.out.write_all(&self.line)?)
     }
 
@@ -140,6 +150,12 @@ pub(in crate::trace) fn write_op(op: &Op, out: &mut Vec<u8>) {
             }
         }
     }
+}
+
+/// Appends the reply's lines as they stand below an op.
+pub(super) fn write_reply_below(reply: &Reply, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"  ");
+    write_reply(reply, 2, out);
 }
 
 /// Appends the reply's lines; the first goes on at `column`, where the output stands, the others are indented.

@@ -86,6 +86,18 @@ fn who_does_not_say_the_password_is_not_let_in() {
 }
 
 #[test]
+fn a_password_can_be_changed_and_taken_away() {
+    let server = Server::start(&["--password", "secret"]);
+    let insider = connect(&server);
+    check(&insider, "AUTH secret\r\nCONFIG GET requirepass\r\n", "+OK\r\n*2\r\n$11\r\nrequirepass\r\n$6\r\nsecret\r\n");
+    check(&insider, "CONFIG SET requirepass other\r\nPING\r\n", "+OK\r\n+PONG\r\n");
+    check(connect(&server), "AUTH secret\r\nAUTH other\r\n", "-WRONGPASS invalid username-password pair or user is ");
+    check(connect(&server), "AUTH other\r\nPING\r\n", "+OK\r\n+PONG\r\n");
+    check(&insider, "CONFIG SET requirepass \"\"\r\n", "+OK\r\n");
+    check(connect(&server), "PING\r\n", "+PONG\r\n");
+}
+
+#[test]
 fn there_are_no_more_clients_than_are_allowed() {
     let server = Server::start(&["--maxclients", "2"]);
     let (first, second) = (connect(&server), connect(&server));

@@ -1,7 +1,7 @@
 //! Connection and server commands.
 
 use super::{Command, Context, Outcome, Row};
-use crate::clients::{Connection, ReplyMode};
+use crate::clients::{Clients, Connection, ReplyMode};
 use crate::failure::{Failure, refuse, texts};
 use crate::number;
 use crate::store::Type;
@@ -113,8 +113,12 @@ pub(super) fn set_name(context: &mut Context<'_>, name: &[u8]) -> Result<(), Fai
 const BEFORE_AUTH: &[&str] = &["AUTH", "HELLO", "QUIT", "RESET"];
 
 /// Refuses what a connection may not send that has not said the password yet.
-pub(super) fn check_authenticated(connection: &Connection, command: &Command) -> Result<(), Failure> {
-    if connection.is_authenticated || BEFORE_AUTH.contains(&command.spec.name) {
+pub(super) fn check_authenticated(
+    clients: &Clients,
+    connection: &Connection,
+    command: &Command,
+) -> Result<(), Failure> {
+    if !clients.is_stranger(connection) || BEFORE_AUTH.contains(&command.spec.name) {
         return Ok(());
     }
     refuse("NOAUTH Authentication required.")
@@ -122,7 +126,7 @@ pub(super) fn check_authenticated(connection: &Connection, command: &Command) ->
 
 fn auth(context: &mut Context<'_>) -> Outcome {
     match context.argv.len() {
-        2 if context.clients.password.is_none() => refuse(
+        2 if context.clients.config.password().is_none() => refuse(
             "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
              configuration is correct?",
         ),
@@ -136,7 +140,7 @@ fn auth(context: &mut Context<'_>) -> Outcome {
 const DEFAULT_USER: &[u8] = b"default";
 
 fn authenticate(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Failure> {
-    let is_right = context.clients.password.as_ref().is_none_or(|right| is_same(right, password));
+    let is_right = context.clients.config.password().is_none_or(|right| is_same(right, password));
     if user != DEFAULT_USER || !is_right {
         return refuse("WRONGPASS invalid username-password pair or user is disabled.");
     }
@@ -163,7 +167,7 @@ fn reset(context: &mut Context<'_>) -> Outcome {
     context.connection.name.clear();
     context.connection.is_spared = false;
     context.connection.reply_mode = ReplyMode::On;
-    context.connection.is_authenticated = context.clients.password.is_none();
+    context.connection.is_authenticated = context.clients.config.password().is_none();
     Ok(Reply::Simple(b"RESET".to_vec()))
 }
 
@@ -242,4 +246,99 @@ fn time(context: &mut Context<'_>) -> Outcome {
     let seconds = context.now_ms.div_euclid(1000);
     let micros = context.now_ms.rem_euclid(1000) * 1000;
     Ok(Reply::Array(vec![Reply::bulk(seconds.to_string()), Reply::bulk(micros.to_string())]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::transcript::check_clients;
+
+    /// Redis 7.0.15, probed.
+    #[test]
+    fn a_password_is_demanded_of_those_who_come_after_it() {
+        check_clients(
+            "1> AUTH pw
+             -ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?
+             1> AUTH default pw
+             OK
+             1> CONFIG SET requirepass pw
+             OK
+             1> CONFIG GET requirepass
+             [\"requirepass\" \"pw\"]
+             1> PING
+             PONG
+             2> PING
+             -NOAUTH Authentication required.
+             2> GET
+             -ERR wrong number of arguments for 'get' command
+             2> HELLO 3
+             -NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
+             2> HELLO 2 AUTH default bad
+             -WRONGPASS invalid username-password pair or user is disabled.
+             2> AUTH other pw
+             -WRONGPASS invalid username-password pair or user is disabled.
+             2> AUTH default pw
+             OK
+             2> AUTH bad
+             -WRONGPASS invalid username-password pair or user is disabled.
+             2> PING
+             PONG
+             2> RESET
+             RESET
+             2> PING
+             -NOAUTH Authentication required.
+             1> RESET
+             RESET
+             1> CONFIG SET requirepass other
+             -NOAUTH Authentication required.
+             1> AUTH pw
+             OK
+             1> CONFIG SET requirepass other
+             OK
+             2> AUTH pw
+             -WRONGPASS invalid username-password pair or user is disabled.
+             2> AUTH other
+             OK",
+        );
+    }
+
+    /// Who has never said the password is let in while there is none, and not taken for one who has said it.
+    #[test]
+    fn an_empty_password_lets_everybody_in() {
+        check_clients(
+            "1> CONFIG SET requirepass pw
+             OK
+             2> PING
+             -NOAUTH Authentication required.
+             3> PING
+             -NOAUTH Authentication required.
+             1> MULTI
+             OK
+             1> CONFIG SET requirepass \"\"
+             QUEUED
+             1> CONFIG GET requirepass
+             QUEUED
+             1> EXEC
+             [OK [\"requirepass\" \"\"]]
+             2> PING
+             PONG
+             2> HELLO 3
+             -NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
+             3> RESET
+             RESET
+             4> PING
+             PONG
+             1> CONFIG SET requirepass pw
+             OK
+             2> PING
+             -NOAUTH Authentication required.
+             3> PING
+             PONG
+             4> PING
+             PONG
+             1> CONFIG SET requirepass a timeout x
+             -ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer
+             1> CONFIG GET requirepass
+             [\"requirepass\" \"pw\"]",
+        );
+    }
 }

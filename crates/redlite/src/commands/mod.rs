@@ -142,8 +142,8 @@ pub(super) fn find(argv: &Argv) -> Result<&'static Command, Failure> {
 }
 
 /// Refuses a command that the connection may not send in its state.
-pub(super) fn check_state(connection: &Connection, command: &Command) -> Result<(), Failure> {
-    connection::check_authenticated(connection, command)?;
+pub(super) fn check_state(clients: &Clients, connection: &Connection, command: &Command) -> Result<(), Failure> {
+    connection::check_authenticated(clients, connection, command)?;
     pubsub::check_state(connection, command)
 }
 

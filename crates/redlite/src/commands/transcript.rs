@@ -17,10 +17,7 @@ pub(super) fn check_on(client: &mut Client, transcript: &str) {
     let got: Vec<String> = want
         .iter()
         .filter_map(|line| line.strip_prefix("> "))
-        .flat_map(|command| {
-            let argv: Argv = command.split(' ').map(|arg| if arg == "\"\"" { "" } else { arg }).collect();
-            [format!("> {command}"), render(&client.execute(&argv))]
-        })
+        .flat_map(|command| [format!("> {command}"), render(&client.execute(&arguments(command)))])
         .collect();
     assert_eq!(got.join("\n"), want.join("\n"));
 }
@@ -40,11 +37,16 @@ pub(super) fn check_clients(transcript: &str) {
         let client = clients.entry(number).or_insert_with(|| store.client());
         let reply = match command.trim() {
             "" => client.poll(),
-            command => client.execute(&command.split(' ').collect()),
+            command => client.execute(&arguments(command)),
         };
         got.extend([(*line).to_owned(), render(&reply)]);
     }
     assert_eq!(got.join("\n"), want.join("\n"));
+}
+
+/// The words of a command; `""` is an empty one.
+fn arguments(command: &str) -> Argv {
+    command.split(' ').map(|arg| if arg == "\"\"" { "" } else { arg }).collect()
 }
 
 /// The reply on one line: an error as `-ERR …`, a null bulk as `nil`, a null array as `nil array`.

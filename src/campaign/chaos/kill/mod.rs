@@ -436,7 +436,7 @@ fn trace_of(seed: Seed, group: &Group, run: &Run, is_killed: bool) -> Trace {
     if is_killed {
         ops.push(Op { conn: run.lane.conn, act: Act::Crash });
     }
-    Trace { header: header(seed, group), ops, replies: None }
+    Trace { header: header(seed, group), ops, ..Trace::default() }
 }
 
 /// What all connections sent, an op of each in turns.
@@ -452,7 +452,7 @@ fn trace_of_all(seed: Seed, group: &Group, load: &Load) -> Trace {
     if load.killed_after.is_some() {
         ops.push(Op { conn: 0, act: Act::Crash });
     }
-    Trace { header: header(seed, group), ops, replies: None }
+    Trace { header: header(seed, group), ops, ..Trace::default() }
 }
 
 fn ops_of(run: &Run) -> Vec<Op> {
