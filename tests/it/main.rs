@@ -15,6 +15,7 @@ mod generate;
 mod house;
 #[path = "../../crates/redlite/tests/it/older_store.rs"]
 mod older_store;
+mod panel;
 mod reference;
 mod search;
 mod serve;
