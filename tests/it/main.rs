@@ -17,6 +17,7 @@ mod healing;
 mod house;
 #[path = "../../crates/redlite/tests/it/older_store.rs"]
 mod older_store;
+mod panel;
 mod reference;
 mod search;
 mod serve;

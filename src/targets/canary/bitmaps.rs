@@ -1,7 +1,6 @@
 //! Slips in commands on bits.
 
-use super::{Canary, arg, call, is_word, with};
-use redlite::Client;
+use super::{Canary, Client, arg, call, is_word, with};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -14,16 +13,16 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "SET a v\nBITOP AND d a b", in_keyspace: "SET a v\nBITOP AND d a b" },
 ];
 
-fn bitcount_unit(client: &mut Client, argv: &Argv) -> Reply {
+fn bitcount_unit(client: &mut dyn Client, argv: &Argv) -> Reply {
     if is_word(arg(argv, 4), "BIT") { client.execute(&with(argv, 4, "BYTE")) } else { client.execute(argv) }
 }
 
-fn bitfield_sat(client: &mut Client, argv: &Argv) -> Reply {
+fn bitfield_sat(client: &mut dyn Client, argv: &Argv) -> Reply {
     let is_mode = |at: usize| at > 2 && is_word(&argv[at - 1], "OVERFLOW") && is_word(&argv[at], "SAT");
     client.execute(&(0..argv.len()).map(|at| if is_mode(at) { b"WRAP" } else { &argv[at] }).collect())
 }
 
-fn bitop_shortest(client: &mut Client, argv: &Argv) -> Reply {
+fn bitop_shortest(client: &mut dyn Client, argv: &Argv) -> Reply {
     let sources = argv.iter().skip(3).map(|key| call(client, [b"STRLEN", key]));
     let shortest = sources.map(|length| if let Reply::Int(length) = length { length } else { 0 }).min();
     let reply = client.execute(argv);

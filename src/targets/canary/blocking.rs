@@ -1,7 +1,6 @@
 //! Slips in commands that wait.
 
-use super::{Canary, arg, integer, is_word, with, without};
-use redlite::Client;
+use super::{Canary, Client, arg, integer, is_word, with, without};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -22,7 +21,7 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "ZADD k 1 a 2 b\nBZMPOP 0 1 k MIN COUNT 2", in_keyspace: "ZADD k 1 a 2 b\nBZMPOP 0 1 k MIN COUNT 2" },
 ];
 
-fn blpop_last_key(client: &mut Client, argv: &Argv) -> Reply {
+fn blpop_last_key(client: &mut dyn Client, argv: &Argv) -> Reply {
     if argv.len() < 3 {
         return client.execute(argv);
     }
@@ -31,34 +30,34 @@ fn blpop_last_key(client: &mut Client, argv: &Argv) -> Reply {
     client.execute(&argv.iter().take(1).chain(keys).chain(argv.iter().skip(last)).collect())
 }
 
-fn brpop_left(client: &mut Client, argv: &Argv) -> Reply {
+fn brpop_left(client: &mut dyn Client, argv: &Argv) -> Reply {
     // The text about a wrong number of arguments has the command's name.
     if argv.len() < 3 { client.execute(argv) } else { client.execute(&with(argv, 0, "BLPOP")) }
 }
 
-fn blmove_left(client: &mut Client, argv: &Argv) -> Reply {
+fn blmove_left(client: &mut dyn Client, argv: &Argv) -> Reply {
     if is_word(arg(argv, 4), "RIGHT") { client.execute(&with(argv, 4, "LEFT")) } else { client.execute(argv) }
 }
 
-fn brpoplpush_right(client: &mut Client, argv: &Argv) -> Reply {
+fn brpoplpush_right(client: &mut dyn Client, argv: &Argv) -> Reply {
     if argv.len() != 4 {
         return client.execute(argv);
     }
     client.execute(&[b"BLMOVE", &argv[1], &argv[2], b"RIGHT", b"RIGHT", &argv[3]].into())
 }
 
-fn blmpop_first_key(client: &mut Client, argv: &Argv) -> Reply {
+fn blmpop_first_key(client: &mut dyn Client, argv: &Argv) -> Reply {
     match number_of_keys(argv) {
         Some(keys) => client.execute(&without(&with(argv, 2, "1"), 4, keys - 1)),
         None => client.execute(argv),
     }
 }
 
-fn bzpopmax_least(client: &mut Client, argv: &Argv) -> Reply {
+fn bzpopmax_least(client: &mut dyn Client, argv: &Argv) -> Reply {
     if argv.len() < 3 { client.execute(argv) } else { client.execute(&with(argv, 0, "BZPOPMIN")) }
 }
 
-fn bzmpop_count(client: &mut Client, argv: &Argv) -> Reply {
+fn bzmpop_count(client: &mut dyn Client, argv: &Argv) -> Reply {
     let count_at = number_of_keys(argv).map(|keys| 4 + keys).filter(|&at| argv.len() == at + 2);
     match count_at.filter(|&at| is_word(&argv[at], "COUNT") && integer(&argv[at + 1]).is_some_and(|count| count > 0)) {
         Some(at) => client.execute(&without(argv, at, 2)),

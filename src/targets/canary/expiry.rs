@@ -1,7 +1,6 @@
 //! Slips in commands on times to live.
 
-use super::{Canary, call, integer, is_word, with, without};
-use redlite::Client;
+use super::{Canary, Client, call, integer, is_word, with, without};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -18,7 +17,7 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 1, in_replies: "TTL k", in_keyspace: "" },
 ];
 
-fn expire_gt(client: &mut Client, argv: &Argv) -> Reply {
+fn expire_gt(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     let greater = argv.len() == 4 && is_word(&argv[3], "GT");
     if greater && reply == Reply::Int(0) && call(client, [b"TTL", &argv[1]]) == Reply::Int(-1) {
@@ -27,26 +26,26 @@ fn expire_gt(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn expire_past(client: &mut Client, argv: &Argv) -> Reply {
+fn expire_past(client: &mut dyn Client, argv: &Argv) -> Reply {
     let past = argv.len() == 3 && integer(&argv[2]).is_some_and(|time| (-1_000_000_000..=0).contains(&time));
     if past { call(client, [b"EXISTS", &argv[1]]) } else { client.execute(argv) }
 }
 
-fn persist_one(client: &mut Client, argv: &Argv) -> Reply {
+fn persist_one(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Int(_) => Reply::Int(1),
         reply => reply,
     }
 }
 
-fn ttl_floor(client: &mut Client, argv: &Argv) -> Reply {
+fn ttl_floor(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(&with(argv, 0, "PTTL")) {
         Reply::Int(left_ms) if left_ms >= 0 => Reply::Int(left_ms / 1000),
         _ => client.execute(argv),
     }
 }
 
-fn ttl_missing(client: &mut Client, argv: &Argv) -> Reply {
+fn ttl_missing(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Int(-2) => Reply::Int(-1),
         reply => reply,

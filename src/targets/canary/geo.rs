@@ -1,7 +1,6 @@
 //! Slips in commands on positions.
 
-use super::{Canary, arg, is_word, with, without, without_option};
-use redlite::Client;
+use super::{Canary, Client, arg, is_word, with, without, without_option};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -16,7 +15,7 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "GEOADD k 0 0 a\nGEOSEARCHSTORE d k FROMLONLAT 0 0 BYRADIUS 1 km STOREDIST\nZSCORE d a", in_keyspace: "GEOADD k 0 0 a\nGEOSEARCHSTORE d k FROMLONLAT 0 0 BYRADIUS 1 km STOREDIST" },
 ];
 
-fn geodist_unit(client: &mut Client, argv: &Argv) -> Reply {
+fn geodist_unit(client: &mut dyn Client, argv: &Argv) -> Reply {
     let is_unit = argv.len() == 5 && ["KM", "FT", "MI"].iter().any(|unit| is_word(arg(argv, 4), unit));
     client.execute(&if is_unit { with(argv, 4, b"M") } else { argv.clone() })
 }
@@ -26,7 +25,7 @@ fn find(argv: &Argv, word: &str, values: usize) -> Option<usize> {
     (2..argv.len()).find(|&at| is_word(&argv[at], word) && at + values < argv.len())
 }
 
-fn geosearch_box(client: &mut Client, argv: &Argv) -> Reply {
+fn geosearch_box(client: &mut dyn Client, argv: &Argv) -> Reply {
     let right = client.execute(argv);
     let Some(at) = find(argv, "BYBOX", 3).filter(|_| right.as_error().is_none()) else { return right };
     match std::str::from_utf8(&argv[at + 1]).ok().and_then(|text| text.parse::<f64>().ok()) {
@@ -38,7 +37,7 @@ fn geosearch_box(client: &mut Client, argv: &Argv) -> Reply {
     }
 }
 
-fn geosearch_any(client: &mut Client, argv: &Argv) -> Reply {
+fn geosearch_any(client: &mut dyn Client, argv: &Argv) -> Reply {
     match find(argv, "COUNT", 1) {
         Some(at) => {
             let start = argv.iter().take(at + 2);
@@ -48,6 +47,6 @@ fn geosearch_any(client: &mut Client, argv: &Argv) -> Reply {
     }
 }
 
-fn geosearchstore_dist(client: &mut Client, argv: &Argv) -> Reply {
+fn geosearchstore_dist(client: &mut dyn Client, argv: &Argv) -> Reply {
     client.execute(&without_option(argv, 3, "STOREDIST", 0))
 }

@@ -1,7 +1,6 @@
 //! Slips in commands on hashes.
 
-use super::{Canary, arg, call, without_option};
-use redlite::Client;
+use super::{Canary, Client, arg, call, without_option};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -16,12 +15,12 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "HSET k f v\nHSET k f w", in_keyspace: "" },
 ];
 
-fn hget_any_type(client: &mut Client, argv: &Argv) -> Reply {
+fn hget_any_type(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     if reply.error_code() == Some(b"WRONGTYPE") { Reply::NullBulk } else { reply }
 }
 
-fn hincrby_missing(client: &mut Client, argv: &Argv) -> Reply {
+fn hincrby_missing(client: &mut dyn Client, argv: &Argv) -> Reply {
     let missing = call(client, [b"HEXISTS", arg(argv, 1), arg(argv, 2)]) == Reply::Int(0);
     let reply = client.execute(argv);
     if !missing || reply.as_error().is_some() {
@@ -31,11 +30,11 @@ fn hincrby_missing(client: &mut Client, argv: &Argv) -> Reply {
     Reply::error("ERR hash value is not an integer")
 }
 
-fn hscan_match(client: &mut Client, argv: &Argv) -> Reply {
+fn hscan_match(client: &mut dyn Client, argv: &Argv) -> Reply {
     client.execute(&without_option(argv, 2, "MATCH", 1))
 }
 
-fn hset_count(client: &mut Client, argv: &Argv) -> Reply {
+fn hset_count(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Int(0) if argv.len() == 4 => Reply::Int(1),
         reply => reply,

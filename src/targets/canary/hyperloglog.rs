@@ -1,7 +1,6 @@
 //! Slips in commands on HyperLogLogs.
 
-use super::{Canary, arg, call};
-use redlite::Client;
+use super::{Canary, Client, arg, call};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -16,7 +15,7 @@ pub(super) const CANARIES: &[Canary] = &[
 const COUNT_AT: &[u8] = b"8";
 const COUNT_END: &[u8] = b"15";
 
-fn pfadd_keeps_count(client: &mut Client, argv: &Argv) -> Reply {
+fn pfadd_keeps_count(client: &mut dyn Client, argv: &Argv) -> Reply {
     let before = call(client, [b"GETRANGE", arg(argv, 1), COUNT_AT, COUNT_END]);
     let reply = client.execute(argv);
     if reply == Reply::Int(1) {
@@ -26,7 +25,7 @@ fn pfadd_keeps_count(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn pfmerge_forgets(client: &mut Client, argv: &Argv) -> Reply {
+fn pfmerge_forgets(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     if reply == Reply::ok() {
         call(client, [b"DEL", &argv[1]]);

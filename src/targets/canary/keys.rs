@@ -1,7 +1,6 @@
 //! Slips in commands on keys of any type.
 
-use super::{Canary, arg, call, with, without_option};
-use redlite::Client;
+use super::{Canary, Client, arg, call, with, without_option};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -20,7 +19,7 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "SET d v\nSORT none STORE d\nGET d", in_keyspace: "SET d v\nSORT none STORE d" },
 ];
 
-fn copy_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
+fn copy_drops_ttl(client: &mut dyn Client, argv: &Argv) -> Reply {
     let expiry = call(client, [b"PEXPIRETIME", arg(argv, 1)]);
     call(client, [b"PERSIST", arg(argv, 1)]);
     let reply = client.execute(argv);
@@ -30,13 +29,13 @@ fn copy_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn exists_once(client: &mut Client, argv: &Argv) -> Reply {
+fn exists_once(client: &mut dyn Client, argv: &Argv) -> Reply {
     let new = |&at: &usize| argv.iter().take(at).skip(1).all(|earlier| *earlier != argv[at]);
     let names = (1..argv.len()).filter(new).map(|at| &argv[at]);
     client.execute(&argv.iter().take(1).chain(names).collect())
 }
 
-fn rename_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
+fn rename_drops_ttl(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     let renamed = reply == Reply::ok() || reply == Reply::Int(1);
     if renamed && argv[1] != argv[2] {
@@ -45,11 +44,11 @@ fn rename_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn sort_ignores_by(client: &mut Client, argv: &Argv) -> Reply {
+fn sort_ignores_by(client: &mut dyn Client, argv: &Argv) -> Reply {
     client.execute(&without_option(argv, 1, "BY", 1))
 }
 
-fn sort_store_keeps(client: &mut Client, argv: &Argv) -> Reply {
+fn sort_store_keeps(client: &mut dyn Client, argv: &Argv) -> Reply {
     let is_there = call(client, [b"EXISTS", arg(argv, 1)]) == Reply::Int(1);
     let unstored = without_option(argv, 1, "STORE", 1);
     if is_there || unstored == *argv {
@@ -59,6 +58,6 @@ fn sort_store_keeps(client: &mut Client, argv: &Argv) -> Reply {
     if reply == Reply::Array(Vec::new()) { Reply::Int(0) } else { reply }
 }
 
-fn flushdb_all(client: &mut Client, argv: &Argv) -> Reply {
+fn flushdb_all(client: &mut dyn Client, argv: &Argv) -> Reply {
     client.execute(&with(argv, 0, "FLUSHALL"))
 }

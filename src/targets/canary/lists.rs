@@ -1,7 +1,6 @@
 //! Slips in commands on lists.
 
-use super::{Canary, arg, call, integer, with, without_option};
-use redlite::Client;
+use super::{Canary, Client, arg, call, integer, with, without_option};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -25,7 +24,7 @@ pub(super) const CANARIES: &[Canary] = &[
 ];
 
 /// SQLite's rows cannot hold an empty list, so an empty item stands for it.
-fn lpop_leaves_key(client: &mut Client, argv: &Argv) -> Reply {
+fn lpop_leaves_key(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     let popped = reply.as_bytes().is_some() || reply.as_elements().is_some_and(|items| !items.is_empty());
     if popped && call(client, [b"EXISTS", arg(argv, 1)]) == Reply::Int(0) {
@@ -34,33 +33,33 @@ fn lpop_leaves_key(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn lpop_null(client: &mut Client, argv: &Argv) -> Reply {
+fn lpop_null(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::NullArray => Reply::NullBulk,
         reply => reply,
     }
 }
 
-fn lpush_order(client: &mut Client, argv: &Argv) -> Reply {
+fn lpush_order(client: &mut dyn Client, argv: &Argv) -> Reply {
     let items = argv.iter().skip(2).rev();
     client.execute(&argv.iter().take(2).chain(items).collect())
 }
 
-fn linsert_pivot(client: &mut Client, argv: &Argv) -> Reply {
+fn linsert_pivot(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Int(-1) => Reply::Int(0),
         reply => reply,
     }
 }
 
-fn lpos_maxlen(client: &mut Client, argv: &Argv) -> Reply {
+fn lpos_maxlen(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Error(text) => Reply::Error(text),
         _ => client.execute(&without_option(argv, 2, "MAXLEN", 1)),
     }
 }
 
-fn lrange_end(client: &mut Client, argv: &Argv) -> Reply {
+fn lrange_end(client: &mut dyn Client, argv: &Argv) -> Reply {
     let mut reply = client.execute(argv);
     if let Reply::Array(items) = &mut reply {
         items.pop();
@@ -68,14 +67,14 @@ fn lrange_end(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn lrem_negative(client: &mut Client, argv: &Argv) -> Reply {
+fn lrem_negative(client: &mut dyn Client, argv: &Argv) -> Reply {
     match integer(arg(argv, 2)) {
         Some(count) if count < 0 => client.execute(&with(argv, 2, "0")),
         _ => client.execute(argv),
     }
 }
 
-fn lset_error(client: &mut Client, argv: &Argv) -> Reply {
+fn lset_error(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Error(text) if text == b"ERR no such key" => Reply::error("ERR no such list"),
         reply => reply,

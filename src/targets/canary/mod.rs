@@ -1,7 +1,7 @@
 //! `canary:NAME`: deliberately wrong Redlites, each with one plausible slip. A campaign that does not find them all is
 //! broken.
 //!
-//! A slip stands between the trace and Redlite's client: it rewrites a request or a reply, or undoes an effect. The
+//! A slip stands between the trace and the store's [`Client`]: it rewrites a request or a reply, or undoes an effect. The
 //! keyspace is read past it, so it shows what a slip did to the store and nothing else. Redlite itself knows no slip.
 //! Slips speak RESP2.
 //!
@@ -26,9 +26,20 @@ mod transactions;
 use std::sync::Arc;
 
 use super::{Target, TargetError, TargetOptions, embedded};
-use redlite::Client;
 use resp::{Argv, Reply};
 use spec::{self, Family};
+
+/// Whatever runs requests, one after the other: Redlite's client, or a connection to any store.
+pub trait Client {
+    /// Runs one request.
+    fn execute(&mut self, argv: &Argv) -> Reply;
+}
+
+impl Client for redlite::Client {
+    fn execute(&mut self, argv: &Argv) -> Reply {
+        redlite::Client::execute(self, argv)
+    }
+}
 
 /// A wrong Redlite.
 pub struct Canary {
@@ -43,9 +54,9 @@ pub struct Canary {
     /// A shortest trace after which the store shows the slip; empty where the store never does.
     pub in_keyspace: &'static str,
     /// The commands that it gets wrong.
-    commands: &'static [&'static str],
-    /// What it does where Redlite would run such a command.
-    run: fn(&mut Client, &Argv) -> Reply,
+    pub commands: &'static [&'static str],
+    /// What it does where the store would run such a command.
+    run: fn(&mut dyn Client, &Argv) -> Reply,
 }
 
 /// Every family's canaries.
@@ -92,47 +103,48 @@ impl Canary {
     }
 
     /// Runs a command, rightly or wrongly.
-    pub(super) fn execute(&self, client: &mut Client, argv: &Argv) -> Reply {
+    pub fn execute(&self, client: &mut dyn Client, argv: &Argv) -> Reply {
         let wrong = argv.get(0).is_some_and(|name| self.commands.iter().any(|command| is_word(name, command)));
         if wrong { (self.run)(client, argv) } else { client.execute(argv) }
     }
 }
 
 /// True where `arg` is this word, in any case.
-fn is_word(arg: &[u8], word: &str) -> bool {
+pub fn is_word(arg: &[u8], word: &str) -> bool {
     arg.eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// The argument at `at`; empty where there is none.
-fn arg(argv: &Argv, at: usize) -> &[u8] {
+pub fn arg(argv: &Argv, at: usize) -> &[u8] {
     argv.get(at).unwrap_or_default()
 }
 
 /// The integer that `text` is in Redis' eyes.
-fn integer(text: &[u8]) -> Option<i64> {
+pub fn integer(text: &[u8]) -> Option<i64> {
     let value: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     (value.to_string().as_bytes() == text).then_some(value)
 }
 
 /// The request with another argument at `at`.
-fn with(argv: &Argv, at: usize, value: impl AsRef<[u8]>) -> Argv {
+pub fn with(argv: &Argv, at: usize, value: impl AsRef<[u8]>) -> Argv {
     argv.iter().enumerate().map(|(here, arg)| if here == at { value.as_ref() } else { arg }).collect()
 }
 
 /// The request without the `count` arguments from `at` on.
-fn without(argv: &Argv, at: usize, count: usize) -> Argv {
+pub fn without(argv: &Argv, at: usize, count: usize) -> Argv {
     argv.iter().enumerate().filter(|(here, _)| !(at..at + count).contains(here)).map(|(_, arg)| arg).collect()
 }
 
 /// The request without the option `word` and its `values` values, which stands behind the argument at `after`.
-fn without_option(argv: &Argv, after: usize, word: &str, values: usize) -> Argv {
+pub fn without_option(argv: &Argv, after: usize, word: &str, values: usize) -> Argv {
     match (after + 1..argv.len()).find(|&at| is_word(&argv[at], word) && at + values < argv.len()) {
         Some(at) => without(argv, at, 1 + values),
         None => argv.clone(),
     }
 }
 
-fn call<const N: usize>(client: &mut Client, args: [&[u8]; N]) -> Reply {
+/// Runs a request of these arguments.
+pub fn call<const N: usize>(client: &mut dyn Client, args: [&[u8]; N]) -> Reply {
     client.execute(&args.into())
 }
 

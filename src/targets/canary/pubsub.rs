@@ -1,7 +1,6 @@
 //! Slips in channels.
 
-use super::{Canary, arg, is_word, with, without};
-use redlite::Client;
+use super::{Canary, Client, arg, is_word, with, without};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -16,22 +15,22 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 1, in_replies: "PUBSUB NUMSUB a", in_keyspace: "" },
 ];
 
-fn publish_counts(client: &mut Client, argv: &Argv) -> Reply {
+fn publish_counts(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Int(count @ 2..) => Reply::Int(count - 1),
         reply => reply,
     }
 }
 
-fn spublish_publish(client: &mut Client, argv: &Argv) -> Reply {
+fn spublish_publish(client: &mut dyn Client, argv: &Argv) -> Reply {
     if argv.len() == 3 { client.execute(&with(argv, 0, "PUBLISH")) } else { client.execute(argv) }
 }
 
-fn unsubscribe_first(client: &mut Client, argv: &Argv) -> Reply {
+fn unsubscribe_first(client: &mut dyn Client, argv: &Argv) -> Reply {
     client.execute(&without(argv, 2, argv.len()))
 }
 
-fn numsub_none(client: &mut Client, argv: &Argv) -> Reply {
+fn numsub_none(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Array(items) if is_word(arg(argv, 1), "NUMSUB") => {
             let heard = items.chunks(2).filter(|pair| pair.get(1) != Some(&Reply::Int(0)));

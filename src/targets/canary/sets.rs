@@ -1,7 +1,6 @@
 //! Slips in commands on sets.
 
-use super::{Canary, call, integer, with, without};
-use redlite::Client;
+use super::{Canary, Client, call, integer, with, without};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -18,17 +17,17 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "SADD k m\nSUNION k k", in_keyspace: "" },
 ];
 
-fn sdiff_last(client: &mut Client, argv: &Argv) -> Reply {
+fn sdiff_last(client: &mut dyn Client, argv: &Argv) -> Reply {
     if argv.len() > 3 { client.execute(&without(argv, argv.len() - 1, 1)) } else { client.execute(argv) }
 }
 
-fn sinterstore_empty(client: &mut Client, argv: &Argv) -> Reply {
+fn sinterstore_empty(client: &mut dyn Client, argv: &Argv) -> Reply {
     let inter = client.execute(&with(&without(argv, 1, 1), 0, "SINTER"));
     let nothing = inter.as_elements().is_some_and(<[Reply]>::is_empty);
     if nothing { Reply::Int(0) } else { client.execute(argv) }
 }
 
-fn smove_same(client: &mut Client, argv: &Argv) -> Reply {
+fn smove_same(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     if reply == Reply::Int(1) && argv[1] == argv[2] {
         call(client, [b"SREM", &argv[1], &argv[3]]);
@@ -36,7 +35,7 @@ fn smove_same(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn spop_keeps(client: &mut Client, argv: &Argv) -> Reply {
+fn spop_keeps(client: &mut dyn Client, argv: &Argv) -> Reply {
     match argv.len() {
         2 => client.execute(&with(argv, 0, "SRANDMEMBER")),
         3 if integer(&argv[2]).is_some_and(|count| count >= 0) => client.execute(&with(argv, 0, "SRANDMEMBER")),
@@ -44,7 +43,7 @@ fn spop_keeps(client: &mut Client, argv: &Argv) -> Reply {
     }
 }
 
-fn sunion_repeats(client: &mut Client, argv: &Argv) -> Reply {
+fn sunion_repeats(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     if reply.as_error().is_some() {
         return reply;

@@ -1,7 +1,6 @@
 //! Slips in commands on sorted sets.
 
-use super::{Canary, arg, integer, is_word, with, without};
-use redlite::Client;
+use super::{Canary, Client, arg, integer, is_word, with, without};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -16,7 +15,7 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 2, in_replies: "ZADD a 1 m\nZUNIONSTORE d 1 a WEIGHTS 2\nZSCORE d m", in_keyspace: "ZADD a 1 m\nZUNIONSTORE d 1 a WEIGHTS 2" },
 ];
 
-fn zadd_gt(client: &mut Client, argv: &Argv) -> Reply {
+fn zadd_gt(client: &mut dyn Client, argv: &Argv) -> Reply {
     let words = ["NX", "XX", "GT", "LT", "CH", "INCR"];
     let options: Vec<&[u8]> =
         argv.iter().skip(2).take_while(|arg| words.iter().any(|word| is_word(arg, word))).collect();
@@ -28,12 +27,12 @@ fn zadd_gt(client: &mut Client, argv: &Argv) -> Reply {
     }
 }
 
-fn zset_exclusive(client: &mut Client, argv: &Argv) -> Reply {
+fn zset_exclusive(client: &mut dyn Client, argv: &Argv) -> Reply {
     let inclusive = |at| arg(argv, at).strip_prefix(b"(").unwrap_or(arg(argv, at));
     client.execute(&with(&with(argv, 2, inclusive(2)), 3, inclusive(3)))
 }
 
-fn zrevrange_ties(client: &mut Client, argv: &Argv) -> Reply {
+fn zrevrange_ties(client: &mut dyn Client, argv: &Argv) -> Reply {
     let with_scores = argv.len() == 5;
     let mut asked = argv.clone();
     if !with_scores {
@@ -49,7 +48,7 @@ fn zrevrange_ties(client: &mut Client, argv: &Argv) -> Reply {
     Reply::Array(pairs.into_iter().flat_map(|pair| pair[..shown].to_vec()).collect())
 }
 
-fn zunionstore_weights(client: &mut Client, argv: &Argv) -> Reply {
+fn zunionstore_weights(client: &mut dyn Client, argv: &Argv) -> Reply {
     let keys = integer(arg(argv, 2)).and_then(|keys| usize::try_from(keys).ok()).filter(|&keys| keys < argv.len());
     let Some(weights_at) = keys.map(|keys| 3 + keys).filter(|&at| is_word(arg(argv, at), "WEIGHTS")) else {
         return client.execute(argv);

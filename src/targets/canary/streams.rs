@@ -1,7 +1,6 @@
 //! Slips in commands on streams.
 
-use super::{Canary, is_word, with, without, without_option};
-use redlite::Client;
+use super::{Canary, Client, is_word, with, without, without_option};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -20,7 +19,7 @@ pub(super) const CANARIES: &[Canary] = &[
         in_keyspace: "XADD k 1-1 f v\nXGROUP CREATE k g 0\nXCLAIM k g c 0 1-1 FORCE JUSTID" },
 ];
 
-fn xtrim_approximate(client: &mut Client, argv: &Argv) -> Reply {
+fn xtrim_approximate(client: &mut dyn Client, argv: &Argv) -> Reply {
     let exact = without_option(argv, 2, "LIMIT", 1);
     match exact.iter().position(|arg| arg == b"~") {
         // What is refused stays refused, which shows also where there is nothing to trim.
@@ -32,7 +31,7 @@ fn xtrim_approximate(client: &mut Client, argv: &Argv) -> Reply {
 }
 
 /// Asks for what comes after the id before each.
-fn xread_inclusive(client: &mut Client, argv: &Argv) -> Reply {
+fn xread_inclusive(client: &mut dyn Client, argv: &Argv) -> Reply {
     let Some(streams_at) = argv.iter().position(|arg| is_word(arg, "STREAMS")) else { return client.execute(argv) };
     let ids_at = streams_at + 1 + (argv.len() - streams_at - 1) / 2;
     let mut asked = argv.clone();
@@ -51,16 +50,16 @@ fn id_before(id: &[u8]) -> Option<String> {
     Some(format!("{ms}-{seq}"))
 }
 
-fn xgroup_create_end(client: &mut Client, argv: &Argv) -> Reply {
+fn xgroup_create_end(client: &mut dyn Client, argv: &Argv) -> Reply {
     let at_end = argv.get(1).is_some_and(|sub| is_word(sub, "CREATE")) && argv.get(4) == Some(b"$");
     if at_end { client.execute(&with(argv, 4, "0")) } else { client.execute(argv) }
 }
 
-fn xreadgroup_noack(client: &mut Client, argv: &Argv) -> Reply {
+fn xreadgroup_noack(client: &mut dyn Client, argv: &Argv) -> Reply {
     client.execute(&without_option(argv, 3, "NOACK", 0))
 }
 
-fn xclaim_justid(client: &mut Client, argv: &Argv) -> Reply {
+fn xclaim_justid(client: &mut dyn Client, argv: &Argv) -> Reply {
     let Some(at) = (6..argv.len()).find(|&at| is_word(&argv[at], "JUSTID")) else { return client.execute(argv) };
     match client.execute(&without(argv, at, 1)) {
         Reply::Array(entries) => {

@@ -1,7 +1,6 @@
 //! Slips in commands on strings.
 
-use super::{Canary, arg, call, integer, is_word, with};
-use redlite::Client;
+use super::{Canary, Client, arg, call, integer, is_word, with};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -24,7 +23,7 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 1, in_replies: "SETRANGE k 1 v", in_keyspace: "SETRANGE k 1 v" },
 ];
 
-fn append_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
+fn append_drops_ttl(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     if matches!(reply, Reply::Int(_)) {
         call(client, [b"PERSIST", &argv[1]]);
@@ -32,7 +31,7 @@ fn append_drops_ttl(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn getex_option(client: &mut Client, argv: &Argv) -> Reply {
+fn getex_option(client: &mut dyn Client, argv: &Argv) -> Reply {
     let before = call(client, [b"PEXPIRETIME", arg(argv, 1)]);
     let reply = client.execute(argv);
     if let (Reply::Bulk(value), Reply::Int(expires_ms)) = (&reply, before) {
@@ -46,14 +45,14 @@ fn getex_option(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn getrange_end(client: &mut Client, argv: &Argv) -> Reply {
+fn getrange_end(client: &mut dyn Client, argv: &Argv) -> Reply {
     match integer(arg(argv, 3)) {
         Some(end) if end < 0 => client.execute(&with(argv, 3, end.saturating_sub(1).to_string())),
         _ => client.execute(argv),
     }
 }
 
-fn incr_wraps(client: &mut Client, argv: &Argv) -> Reply {
+fn incr_wraps(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     if reply.as_error() != Some(b"ERR increment or decrement would overflow") {
         return reply;
@@ -65,7 +64,7 @@ fn incr_wraps(client: &mut Client, argv: &Argv) -> Reply {
     Reply::Int(new)
 }
 
-fn msetnx_partial(client: &mut Client, argv: &Argv) -> Reply {
+fn msetnx_partial(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     if reply == Reply::Int(0) {
         for at in (1..argv.len()).step_by(2) {
@@ -75,7 +74,7 @@ fn msetnx_partial(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn set_keeps_ttl(client: &mut Client, argv: &Argv) -> Reply {
+fn set_keeps_ttl(client: &mut dyn Client, argv: &Argv) -> Reply {
     let decides = ["EX", "PX", "EXAT", "PXAT", "KEEPTTL"];
     let decided = argv.iter().skip(3).any(|arg| decides.iter().any(|word| is_word(arg, word)));
     if decided || argv.len() < 3 {
@@ -86,13 +85,13 @@ fn set_keeps_ttl(client: &mut Client, argv: &Argv) -> Reply {
     client.execute(&keeping)
 }
 
-fn set_option_case(client: &mut Client, argv: &Argv) -> Reply {
+fn set_option_case(client: &mut dyn Client, argv: &Argv) -> Reply {
     let words: [&[u8]; 8] = [b"nx", b"xx", b"get", b"keepttl", b"ex", b"px", b"exat", b"pxat"];
     let unknown = argv.iter().skip(3).any(|arg| words.contains(&arg));
     if unknown { Reply::error("ERR syntax error") } else { client.execute(argv) }
 }
 
-fn setrange_padding(client: &mut Client, argv: &Argv) -> Reply {
+fn setrange_padding(client: &mut dyn Client, argv: &Argv) -> Reply {
     match (integer(arg(argv, 2)), call(client, [b"STRLEN", arg(argv, 1)])) {
         (Some(offset), Reply::Int(end)) if offset > end => client.execute(&with(argv, 2, end.to_string())),
         _ => client.execute(argv),

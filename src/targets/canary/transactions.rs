@@ -1,7 +1,6 @@
 //! Slips in transactions.
 
-use super::{Canary, call};
-use redlite::Client;
+use super::{Canary, Client, call};
 use resp::{Argv, Reply};
 
 #[rustfmt::skip] // a table
@@ -16,7 +15,7 @@ pub(super) const CANARIES: &[Canary] = &[
         ops_min: 3, in_replies: "MULTI\nSET k v\nDISCARD\nGET k", in_keyspace: "MULTI\nSET k v\nDISCARD" },
 ];
 
-fn watch_nothing(client: &mut Client, argv: &Argv) -> Reply {
+fn watch_nothing(client: &mut dyn Client, argv: &Argv) -> Reply {
     let reply = client.execute(argv);
     if reply == Reply::ok() {
         call(client, [b"UNWATCH"]);
@@ -24,14 +23,14 @@ fn watch_nothing(client: &mut Client, argv: &Argv) -> Reply {
     reply
 }
 
-fn multi_nested(client: &mut Client, argv: &Argv) -> Reply {
+fn multi_nested(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Error(_) if argv.len() == 1 => Reply::ok(),
         reply => reply,
     }
 }
 
-fn exec_last(client: &mut Client, argv: &Argv) -> Reply {
+fn exec_last(client: &mut dyn Client, argv: &Argv) -> Reply {
     match client.execute(argv) {
         Reply::Array(mut replies) => {
             replies.pop();
@@ -41,7 +40,7 @@ fn exec_last(client: &mut Client, argv: &Argv) -> Reply {
     }
 }
 
-fn discard_runs(client: &mut Client, argv: &Argv) -> Reply {
+fn discard_runs(client: &mut dyn Client, argv: &Argv) -> Reply {
     if argv.len() > 1 {
         return client.execute(argv);
     }

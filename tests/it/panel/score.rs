@@ -1,0 +1,162 @@
+//! What findings are worth: which of the planted bugs each of them shows.
+
+use std::env;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use redlite_dst::campaign::differential::{Options, Sides, compare};
+use redlite_dst::corpus::Known;
+use redlite_dst::targets::{self, Session, TargetError, TargetOptions};
+use redlite_dst::trace::{Header, Op, Trace};
+
+use super::bugs::{Bug, Scope};
+use super::server::{plant, spec};
+
+/// A reference, and a panel that can be given one bug after the other.
+pub struct Bench {
+    reference: Box<dyn Session>,
+    subject: Box<dyn Session>,
+    control: PathBuf,
+    known: Known,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    /// Starts both. A reply may take `deadline`.
+    pub fn start(deadline: Duration) -> Result<Self, TargetError> {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let control = dir.path().join("control");
+        let options = TargetOptions { reply_deadline: deadline, ..TargetOptions::default() };
+        let exe = env::current_exe().expect("the test knows its file");
+        let open = |spec: &str| targets::parse(spec, &options)?.open(&Header::default());
+        let (reference, subject) = (open("redis")?, open(&spec("frozen", &exe, "none", Some(&control)))?);
+        Ok(Self { reference, subject, control, known: Known::default(), _dir: dir })
+    }
+
+    /// True where `ops` diverge on a server with these bugs (`none`, or the name of one) from a real one.
+    pub fn diverges(&mut self, header: &Header, ops: &[Op], bugs: &str) -> Result<bool, TargetError> {
+        // A bug may stand in the way of emptying the server.
+        self.plant("none");
+        self.subject.reset(header)?;
+        self.plant(bugs);
+        let options = Options { confirm: false, ..Options::new(&self.known) };
+        let mut sides = Sides::pair(self.reference.as_mut(), self.subject.as_mut());
+        Ok(compare(header, ops, &mut sides, &options, &mut |_| {})?.divergence.is_some())
+    }
+
+    fn plant(&self, bugs: &str) {
+        plant(&self.control, bugs).unwrap_or_else(|why| panic!("{bugs}: {why}"));
+    }
+}
+
+/// A finding that shows a bug.
+pub struct Shown {
+    /// Which of the findings it is.
+    pub finding: usize,
+    /// Its ops.
+    pub ops: usize,
+}
+
+/// What findings came to.
+#[derive(Default)]
+pub struct Score {
+    /// For each bug, in their order, the shortest finding that shows it.
+    pub shown: Vec<Option<Shown>>,
+    /// Findings that no single bug explains, and those that diverge on a server without any.
+    pub false_findings: Vec<usize>,
+}
+
+/// Runs each finding with each bug alone until one explains it, the likely ones first; then, for each bug that none has
+/// shown, the findings that name its command.
+pub fn score(bench: &mut Bench, findings: &[Trace], bugs: &[Bug]) -> Result<Score, TargetError> {
+    let mut score = Score { shown: bugs.iter().map(|_| None).collect(), false_findings: Vec::new() };
+    for (at, finding) in findings.iter().enumerate() {
+        let mut order: Vec<usize> = (0..bugs.len()).filter(|&bug| bugs[bug].scope() != Scope::Timing).collect();
+        order.extend((0..bugs.len()).filter(|&bug| bugs[bug].scope() == Scope::Timing));
+        order.sort_by_key(|&bug| distance(finding, &bugs[bug]));
+        let mut explained = None;
+        if !bench.diverges(&finding.header, &finding.ops, "none")? {
+            for bug in order {
+                if bench.diverges(&finding.header, &finding.ops, &bugs[bug].name())? {
+                    explained = Some(bug);
+                    break;
+                }
+            }
+        }
+        match explained {
+            Some(bug) => note(&mut score.shown[bug], at, finding),
+            None => score.false_findings.push(at),
+        }
+    }
+    for (at, bug) in bugs.iter().enumerate() {
+        let is_its = |finding: &&(usize, &Trace)| distance(finding.1, bug) < FAR;
+        if score.shown[at].is_none() {
+            let false_findings = &score.false_findings;
+            let true_ones = findings.iter().enumerate().filter(|(at, _)| !false_findings.contains(at));
+            for (number, finding) in true_ones.collect::<Vec<_>>().iter().filter(is_its) {
+                if bench.diverges(&finding.header, &finding.ops, &bug.name())? {
+                    note(&mut score.shown[at], *number, finding);
+                }
+            }
+        }
+    }
+    Ok(score)
+}
+
+fn note(shown: &mut Option<Shown>, finding: usize, trace: &Trace) {
+    if shown.as_ref().is_none_or(|shown| shown.ops > trace.ops.len()) {
+        *shown = Some(Shown { finding, ops: trace.ops.len() });
+    }
+}
+
+/// The distance of a bug whose command a finding does not have.
+const FAR: usize = usize::MAX;
+
+/// How far from the finding's end the bug's command last stands: what a finding ends with it is likely about.
+fn distance(finding: &Trace, bug: &Bug) -> usize {
+    let is_its = |op: &Op| op.argv().and_then(|argv| argv.get(0)).is_some_and(|name| bug.is_of(name));
+    finding.ops.iter().rev().position(is_its).unwrap_or(FAR)
+}
+
+impl Score {
+    /// How many of the bugs are shown.
+    pub fn count_shown(&self) -> usize {
+        self.shown.iter().flatten().count()
+    }
+
+    /// What it is, for people: `names` are those of the findings.
+    pub fn describe<'a>(&'a self, bugs: &'a [Bug], names: &'a [String]) -> impl fmt::Display + 'a {
+        Description { score: self, bugs, names }
+    }
+}
+
+struct Description<'a> {
+    score: &'a Score,
+    bugs: &'a [Bug],
+    names: &'a [String],
+}
+
+impl fmt::Display for Description<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pairs = || self.bugs.iter().zip(&self.score.shown);
+        let long = |(bug, shown): &(&Bug, &Option<Shown>)| shown.as_ref().is_some_and(|it| it.ops > bug.ops_min());
+        let (shown, count) = (self.score.count_shown(), self.bugs.len());
+        let longer = pairs().filter(long).count();
+        writeln!(f, "bugs found: {shown} of {count}, by {} findings", self.names.len())?;
+        writeln!(f, "at their minimum: {} of {shown}", shown - longer)?;
+        writeln!(f, "false findings: {}", self.score.false_findings.len())?;
+        for (bug, _) in pairs().filter(|(_, shown)| shown.is_none()) {
+            writeln!(f, "missed: {}: {}; shown by: {}", bug.name(), bug.wrong(), bug.trace().replace('\n', " | "))?;
+        }
+        for (bug, shown) in pairs().filter(long) {
+            let Some(shown) = shown else { continue };
+            let (ops, min) = (shown.ops, bug.ops_min());
+            writeln!(f, "longer: {}: {ops} ops, {min} can show it: {}", bug.name(), self.names[shown.finding])?;
+        }
+        for &at in &self.score.false_findings {
+            writeln!(f, "false: {}", self.names[at])?;
+        }
+        Ok(())
+    }
+}
