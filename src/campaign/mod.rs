@@ -6,6 +6,7 @@ pub mod differential;
 pub mod files;
 pub mod minimal;
 pub mod oracle;
+pub mod preflight;
 pub mod recording;
 pub mod replay;
 pub mod sessions;

@@ -1,6 +1,6 @@
 //! Compares what two targets hold.
 
-use super::{ClockSkew, Entry, Keyspace, Settings};
+use super::{ClockSkew, Entry, Keyspace, Settings, UNTOLD, UNTOLD_MS};
 use resp::Reply;
 
 /// One key that both sides do not hold alike.
@@ -63,10 +63,13 @@ fn difference(settings: &Settings, want: Option<&Entry>, got: Option<&Entry>) ->
         (None, Some(got)) => return found("extra-key", Reply::NullBulk, got.value.clone()),
         (None, None) => return None,
     };
+    if want.kind.is_empty() || got.kind.is_empty() {
+        return None;
+    }
     if want.kind != got.kind {
         return found("type", Reply::Simple(want.kind.clone().into()), Reply::Simple(got.kind.clone().into()));
     }
-    if want.value != got.value {
+    if want.value != got.value && want.value != UNTOLD && got.value != UNTOLD {
         return found("value", want.value.clone(), got.value.clone());
     }
     if let (Some(want), Some(got)) = (&want.details, &got.details)
@@ -101,9 +104,15 @@ fn without_times(details: Reply) -> Reply {
 }
 
 fn same_expiry(settings: &Settings, want: Option<i64>, got: Option<i64>) -> bool {
+    if [want, got].contains(&Some(UNTOLD_MS)) {
+        return true;
+    }
     match (settings.clock, want, got) {
         (ClockSkew::Real { ahead_ms, tolerance_ms }, Some(want), Some(got)) => {
-            (i128::from(got) - i128::from(want) - i128::from(ahead_ms)).unsigned_abs() <= u128::from(tolerance_ms)
+            let is_all_but_never = want.min(got) > i64::MAX / 2;
+            is_all_but_never
+                || (i128::from(got) - i128::from(want) - i128::from(ahead_ms)).unsigned_abs()
+                    <= u128::from(tolerance_ms)
         }
         _ => want == got,
     }
@@ -162,6 +171,20 @@ mod tests {
         check("0/a=1@5", "0/a=1@6", "0/a expiry");
         check("0/a=1@5", "0/a=1", "0/a expiry");
         check("0/a=1 0/b=1 0/c=1", "0/a=2 0/c=1@1 0/d=4", "0/a value, 0/b missing-key, 0/c expiry, 0/d extra-key");
+    }
+
+    #[test]
+    fn what_one_side_does_not_tell_is_no_difference() {
+        let check = |got: Entry, expected: Option<&str>| {
+            let want = entry("0/a=1@5");
+            let found = difference(&Settings::default(), Some(&want), Some(&got)).map(|found| found.kind);
+            assert_eq!(found, expected, "{got:?}");
+        };
+        check(Entry { value: UNTOLD, ..entry("0/a=2@5") }, None);
+        check(Entry { value: UNTOLD, ..entry("0/a=2@6") }, Some("expiry"));
+        check(Entry { expires_ms: Some(UNTOLD_MS), ..entry("0/a=1") }, None);
+        check(Entry { expires_ms: Some(UNTOLD_MS), ..entry("0/a=2") }, Some("value"));
+        check(Entry { kind: String::new(), ..entry("0/a=2") }, None);
     }
 
     #[test]

@@ -10,8 +10,17 @@ use resp::{Argv, Reply};
 /// How long a closed connection may stay known.
 const GONE_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long a server that does not tell its clients may take for what others answer at once, at least.
+const UNTOLD_WAIT_MIN: Duration = Duration::from_millis(50);
+/// And at most.
+const UNTOLD_WAIT_MAX: Duration = Duration::from_secs(1);
+/// Between them it is so many times as long as its slowest reply of late.
+const UNTOLD_FACTOR: u32 = 4;
+
 /// How long a server that does not tell its clients may take for what others answer at once.
-pub(super) const UNTOLD_WAIT: Duration = Duration::from_millis(50);
+pub(super) fn untold_wait(server: &Server) -> Duration {
+    (server.pace().slowest() * UNTOLD_FACTOR).clamp(UNTOLD_WAIT_MIN, UNTOLD_WAIT_MAX)
+}
 
 /// How a client stands with its server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +37,7 @@ pub(super) enum Standing {
 
 /// How client `id` stands.
 pub(super) fn standing(server: &mut Server, id: Option<i64>) -> Result<Standing, Failure> {
-    let Some(id) = id else { return Ok(Standing::Untold) };
+    let Some(id) = id.filter(|_| server.ways().clients) else { return Ok(Standing::Untold) };
     let replies = server.run(&[Argv::from(["CLIENT", "LIST"])])?;
     let list = match &replies[..] {
         [Reply::Bulk(list) | Reply::Verbatim { text: list, .. }] => String::from_utf8_lossy(list),

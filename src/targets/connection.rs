@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -13,6 +14,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
+use super::pace::Pace;
 use resp::{Argv, DecodeError, Decoder, Limits, Reply};
 
 /// How many bytes of requests are encoded before they are sent.
@@ -116,6 +118,25 @@ enum Stream {
     Tcp(TcpStream),
 }
 
+impl Stream {
+    fn set_read_timeout(&self, deadline: Duration) -> io::Result<()> {
+        match self {
+            Stream::Unix(stream) => stream.set_read_timeout(Some(deadline)),
+            Stream::Tcp(stream) => stream.set_read_timeout(Some(deadline)),
+        }
+    }
+
+    /// Has what has come acknowledged at once, up to the next few packets. A server that writes a reply in pieces waits
+    /// for that before each piece, unless it has asked for TCP_NODELAY: 40 ms where the acknowledgement is delayed.
+    fn acknowledge_at_once(&self) {
+        #[cfg(target_os = "linux")]
+        if let Stream::Tcp(stream) = self {
+            // Without it all goes on, but slowly.
+            let _ = rustix::net::sockopt::set_tcp_quickack(stream, true);
+        }
+    }
+}
+
 impl AsFd for Stream {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -143,7 +164,15 @@ pub(super) struct Connection {
     /// Encoded requests, of which `sent` bytes are sent.
     out: Vec<u8>,
     sent: usize,
+    /// How far the requests may be sent: all of them, or up to the end of the one in hand.
+    released: usize,
+    /// True where the next request waits for something to come for the one before it.
+    one_by_one: bool,
+    /// True where nothing has come for the request in hand.
+    unanswered: bool,
     deadline: Duration,
+    /// Told how long replies take.
+    pace: Option<Arc<Pace>>,
     /// Room for the next read.
     read_bytes: usize,
 }
@@ -152,20 +181,43 @@ impl Connection {
     /// Connects. A reply that takes longer than `deadline` counts as hung.
     pub fn open(endpoint: &Endpoint, deadline: Duration) -> io::Result<Self> {
         let stream = match endpoint {
-            Endpoint::Unix(path) => {
-                let stream = UnixStream::connect(path)?;
-                stream.set_read_timeout(Some(deadline))?;
-                Stream::Unix(stream)
-            }
+            Endpoint::Unix(path) => Stream::Unix(UnixStream::connect(path)?),
             Endpoint::Tcp(host, port) => {
                 let stream = TcpStream::connect((host.as_str(), *port))?;
-                stream.set_read_timeout(Some(deadline))?;
                 stream.set_nodelay(true)?;
                 Stream::Tcp(stream)
             }
         };
-        let decoder = Decoder::new(Limits::default());
-        Ok(Self { stream, decoder, out: Vec::new(), sent: 0, deadline, read_bytes: READ_BYTES_MIN })
+        stream.set_read_timeout(deadline)?;
+        Ok(Self {
+            stream,
+            decoder: Decoder::new(Limits::default()),
+            out: Vec::new(),
+            sent: 0,
+            released: 0,
+            one_by_one: false,
+            unanswered: false,
+            deadline,
+            pace: None,
+            read_bytes: READ_BYTES_MIN,
+        })
+    }
+
+    /// Sends one request at a time from now on: the next one when something has come for the one before it.
+    pub fn set_one_by_one(&mut self) {
+        self.one_by_one = true;
+    }
+
+    /// Tells `pace` how long replies take.
+    pub fn set_pace(&mut self, pace: Arc<Pace>) {
+        self.pace = Some(pace);
+    }
+
+    /// A reply that takes longer than `deadline`, which is not zero, counts as hung from now on.
+    pub fn set_deadline(&mut self, deadline: Duration) {
+        if self.deadline != deadline && self.stream.set_read_timeout(deadline).is_ok() {
+            self.deadline = deadline;
+        }
     }
 
     /// Sends requests and takes their replies, in any overlap, so that neither side waits on the other's full
@@ -178,7 +230,7 @@ impl Connection {
         let mut more = true;
         let mut last_reply = Instant::now();
         loop {
-            if self.sent == self.out.len() {
+            if self.sent == self.out.len() && !self.holds_back() {
                 self.start_buffer();
                 while more && self.out.len() < WRITE_BYTES {
                     let replies = dialogue.encode_next(&mut self.out);
@@ -186,12 +238,14 @@ impl Connection {
                     awaited += replies;
                 }
             }
+            self.release();
             self.send_some();
             let sent = self.sent == self.out.len();
             if sent && !more && awaited == 0 {
                 return Ok(());
             }
             let wait = match (sent, more) {
+                _ if self.holds_back() => Wait::Read,
                 (true, true) => Wait::No,
                 (true, false) => Wait::Read,
                 (false, _) => Wait::ReadOrWrite,
@@ -200,7 +254,9 @@ impl Connection {
             let outcome = self.receive(wait, last_reply).and_then(|()| self.take_replies(&mut awaited, dialogue));
             outcome.map_err(|failure| Broken { failure, in_flight: awaited })?;
             if awaited < awaited_before {
-                last_reply = Instant::now();
+                let now = Instant::now();
+                self.pace.iter().for_each(|pace| pace.note(now - last_reply));
+                last_reply = now;
             }
         }
     }
@@ -209,6 +265,7 @@ impl Connection {
         while *awaited > 0
             && let Some(frame) = self.decoder.next_reply().map_err(Failure::Malformed)?
         {
+            self.unanswered = false;
             *awaited -= usize::from(dialogue.take(frame));
         }
         Ok(())
@@ -233,13 +290,18 @@ impl Connection {
         self.start_buffer();
         self.out.extend_from_slice(bytes);
         loop {
+            self.release();
             self.send_some();
             while let Some(frame) = self.decoder.next_reply().map_err(Failure::Malformed)? {
+                self.unanswered = false;
                 if take(frame) {
                     return Ok(());
                 }
             }
-            let wait = if self.sent == self.out.len() { Wait::Read } else { Wait::ReadOrWrite };
+            if self.sent < self.out.len() && self.sent == self.released && !self.holds_back() {
+                continue;
+            }
+            let wait = if self.sent == self.released { Wait::Read } else { Wait::ReadOrWrite };
             self.receive(wait, started)?;
         }
     }
@@ -249,6 +311,7 @@ impl Connection {
         let started = Instant::now();
         self.start_buffer();
         self.out.extend_from_slice(bytes);
+        self.released = self.out.len();
         loop {
             self.send_some();
             if self.sent == self.out.len() {
@@ -310,6 +373,12 @@ impl Connection {
         let _ = set_socket_linger(&self.stream, Some(Duration::ZERO));
     }
 
+    /// What has come behind the last reply that was asked for, where it is no RESP: whoever reads next would be blamed
+    /// for it.
+    pub fn stray(&mut self) -> Option<Failure> {
+        self.decoder.begins_malformed().map(Failure::Malformed)
+    }
+
     /// True where something to read comes within `wait`, or the peer's end of the connection.
     pub fn is_readable_within(&self, wait: Duration) -> bool {
         if self.decoder.has_bytes() {
@@ -324,18 +393,33 @@ impl Connection {
             self.out = Vec::new();
         }
         self.out.clear();
-        self.sent = 0;
+        (self.sent, self.released, self.unanswered) = (0, 0, false);
+    }
+
+    /// Lets go of what may be sent next.
+    fn release(&mut self) {
+        if !self.one_by_one {
+            self.released = self.out.len();
+        } else if self.sent == self.released && self.sent < self.out.len() && !self.unanswered {
+            self.released += request_len(&self.out[self.sent..]);
+            self.unanswered = true;
+        }
+    }
+
+    /// True where the next request waits for something to come.
+    fn holds_back(&self) -> bool {
+        self.one_by_one && self.unanswered && self.sent == self.released
     }
 
     /// Sends what the peer takes now.
     fn send_some(&mut self) {
-        while self.sent < self.out.len() {
-            match send(&self.stream, &self.out[self.sent..], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        while self.sent < self.released {
+            match send(&self.stream, &self.out[self.sent..self.released], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(count) => self.sent += count,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
                 // The peer is gone. What it sent before is still to be read; the end of it tells the rest.
-                Err(_) => self.sent = self.out.len(),
+                Err(_) => (self.sent, self.released) = (self.out.len(), self.out.len()),
             }
         }
     }
@@ -351,6 +435,9 @@ impl Connection {
     /// Reads once into the decoder, waiting as `wait` says.
     fn receive(&mut self, wait: Wait, last_reply: Instant) -> Result<(), Failure> {
         let flags = if wait == Wait::Read { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
+        if wait == Wait::Read {
+            self.stream.acknowledge_at_once();
+        }
         match recv(&self.stream, self.decoder.spare(self.read_bytes), flags) {
             Ok((_, 0)) => return Err(Failure::Closed),
             Ok((_, count)) => {
@@ -374,5 +461,47 @@ impl Connection {
             }
         }
         Ok(())
+    }
+}
+
+/// The length of the request that `bytes` begin with; all of them where they do not begin with one.
+fn request_len(bytes: &[u8]) -> usize {
+    fn number(bytes: &[u8], at: &mut usize, sign: u8) -> Option<usize> {
+        let line = bytes.get(*at..)?.strip_prefix(&[sign])?;
+        let end = line.windows(2).position(|pair| pair == b"\r\n")?;
+        *at += 1 + end + 2;
+        std::str::from_utf8(&line[..end]).ok()?.parse().ok()
+    }
+    let whole = || {
+        let mut at = 0;
+        for _ in 0..number(bytes, &mut at, b'*')? {
+            let len = number(bytes, &mut at, b'$')?;
+            at = at.checked_add(len)?.checked_add(2)?;
+        }
+        Some(at).filter(|&at| at <= bytes.len())
+    };
+    whole().unwrap_or(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], expected: usize) {
+        assert_eq!(request_len(bytes), expected, "{}", bytes.escape_ascii());
+    }
+
+    #[test]
+    fn a_request_ends_where_its_last_argument_does() {
+        let mut two = Vec::new();
+        Argv::from(["SET", "k", "a\r\nb"]).encode(&mut two);
+        let first = two.len();
+        Argv::from(["PING"]).encode(&mut two);
+        check(&two, first);
+        check(&two[first..], two.len() - first);
+        check(b"PING\r\nPING\r\n", 12);
+        check(b"*1\r\n$9\r\nPING\r\n", 15);
+        check(b"", 0);
     }
 }

@@ -50,6 +50,7 @@ impl Exec {
     /// Starts it in `dir`. What it holds from elsewhere is refused, unless the user gave it over.
     fn start(&self, launch: Launch, dir: ServerDir) -> Result<Server, TargetError> {
         let mut server = Server::start(launch, dir, self.options.reply_deadline)?;
+        server.learn_pipelining();
         if !self.options.allow_flush {
             server.refuse_data()?;
         }

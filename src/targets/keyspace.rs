@@ -1,12 +1,26 @@
 //! Reads everything that a server holds: in one round trip where it is what was expected, and in up to four otherwise.
+//! What a server that lacks a command is asked instead is in [`by_ways`].
+
+mod by_ways;
+mod count;
+mod kinds;
+mod named;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::Failure;
 use super::cursor;
+use super::ways::Ways;
 use crate::diff::{Entry, Keyspace};
 use crate::trace::Op;
 use resp::{Argv, Reply};
+
+pub(super) use by_ways::{ask_presence, is_absent};
+pub(super) use count::{count_keys, count_keys_for_sure, info_request, parse_info};
+pub(super) use kinds::{KINDS, Kind};
+pub(super) use named::Named;
+
+use kinds::kind_named;
 
 /// How many databases are looked at where the server does not say which ones hold keys: Redis' own number.
 const DATABASES: u32 = 16;
@@ -23,12 +37,26 @@ pub(super) struct Known {
     dbs: BTreeSet<u32>,
     /// Keys and what they likely hold, in order: they are asked for together with the names of all keys.
     expected: Vec<(Name, &'static Kind)>,
+    /// Where the server is to be asked in another way than Redis.
+    ways: Option<Ways>,
+    /// Keys that the ops since it was empty hold.
+    pub named: Named,
 }
 
 impl Known {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self { dbs: BTreeSet::from([0]), expected: Vec::new() }
+        Self { dbs: BTreeSet::from([0]), expected: Vec::new(), ways: None, named: Named::default() }
+    }
+
+    /// The server is to be asked in these ways.
+    pub fn set_ways(&mut self, ways: &Ways) {
+        self.ways = (*ways != Ways::all()).then(|| ways.clone());
+    }
+
+    /// False where the server has only one database, as far as it can be asked.
+    pub fn has_databases(&self) -> bool {
+        self.ways.as_ref().is_none_or(|ways| ways.select)
     }
 
     /// The store likely holds what `keyspace` does, until something else is expected of it.
@@ -46,77 +74,23 @@ impl Known {
 /// How many keys are asked for before it is known that they are there: what a server has to answer at once is bounded.
 const EXPECTED_MAX: usize = 1000;
 
-/// How the value of one type is read.
-struct Kind {
-    name: &'static str,
-    command: &'static str,
-    args: &'static [&'static str],
-    order: Order,
-    /// True for a stream, which has more than its value: XINFO tells of it.
-    has_details: bool,
-}
-
-impl Kind {
-    /// Asks for the value of `key`.
-    fn request(&self, key: &[u8]) -> Argv {
-        let mut argv = Argv::from([self.command.as_bytes(), key]);
-        self.args.iter().for_each(|arg| argv.push(arg.as_bytes()));
-        argv
-    }
-
-    /// Asks for all that `key` holds.
-    fn ask(&self, key: &[u8], requests: &mut Vec<Argv>) {
-        requests.push(self.request(key));
-        requests.extend(self.details_request(key));
-    }
-
-    /// Takes the replies to that: the value, and the details where there are any.
-    fn take(&self, replies: &mut impl Iterator<Item = Reply>) -> (Reply, Option<Reply>) {
-        let value = replies.next().map_or(Reply::NullBulk, |value| in_order(value, self.order));
-        let details = if self.has_details { replies.next().and_then(stream_details) } else { None };
-        (value, details)
-    }
-
-    /// Asks for all that is known of `key`, where that is more than its value.
-    fn details_request(&self, key: &[u8]) -> Option<Argv> {
-        let details: [&[u8]; 6] = [b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"];
-        self.has_details.then(|| Argv::from(details))
-    }
-}
-
-/// How a value is brought into canonical order.
-#[derive(Clone, Copy)]
-enum Order {
-    AsItIs,
-    Elements,
-    Pairs,
-}
-
-/// The types of Redis' keyspace. A value of another type is left out (`NullBulk`).
-const KINDS: &[Kind] = &[
-    Kind { name: "string", command: "GET", args: &[], order: Order::AsItIs, has_details: false },
-    Kind { name: "list", command: "LRANGE", args: &["0", "-1"], order: Order::AsItIs, has_details: false },
-    Kind { name: "hash", command: "HGETALL", args: &[], order: Order::Pairs, has_details: false },
-    Kind { name: "set", command: "SMEMBERS", args: &[], order: Order::Elements, has_details: false },
-    Kind {
-        name: "zset",
-        command: "ZRANGE",
-        args: &["0", "-1", "WITHSCORES"],
-        order: Order::AsItIs,
-        has_details: false,
-    },
-    Kind { name: "stream", command: "XRANGE", args: &["-", "+"], order: Order::AsItIs, has_details: true },
-];
-
-fn kind_named(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name == name)
-}
-
 /// A key and where it is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name {
     db: u32,
     key: Vec<u8>,
+}
+
+impl Name {
+    /// Its database.
+    pub fn db(&self) -> u32 {
+        self.db
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
 }
 
 /// A key with a time to live.
@@ -134,6 +108,9 @@ pub(super) struct Expiry {
 ///
 /// `now_ms` is the server's time, for a server that tells only how long a key has left.
 pub(super) fn read(server: &mut impl Requests, known: &mut Known, now_ms: i64) -> Result<Option<Keyspace>, Failure> {
+    if let Some(ways) = &known.ways {
+        return by_ways::read(server, ways, &known.named, now_ms);
+    }
     let requests = listing(known);
     let replies = server.run(&requests)?;
     read_listed(server, replies, known, now_ms)
@@ -151,7 +128,7 @@ pub(super) fn read_listed(
     let mut expected = take_expected(&known.expected, listed);
     let Some(names) = names(server, lists, &mut known.dbs)? else { return Ok(None) };
     let unexpected = names.iter().filter(|name| !expected.contains_key(name));
-    let mut facts = run_on_each(server, unexpected, ask_facts)?.into_iter();
+    let mut facts = run_on_each(server, unexpected, true, ask_facts)?.into_iter();
     let mut entries = Vec::with_capacity(names.len());
     let mut unread = Vec::new();
     for name in &names {
@@ -239,7 +216,7 @@ fn read_contents(
     unread: Vec<(usize, &Name, &'static Kind)>,
 ) -> Result<(), Failure> {
     let mut rows = unread.iter().map(|(.., row)| row);
-    let contents = run_on_each(server, unread.iter().map(|&(_, name, _)| name), |name, requests| {
+    let contents = run_on_each(server, unread.iter().map(|&(_, name, _)| name), true, |name, requests| {
         rows.next().into_iter().for_each(|row| row.ask(&name.key, requests));
     })?;
     let mut contents = contents.into_iter();
@@ -247,6 +224,20 @@ fn read_contents(
         (entries[at].value, entries[at].details) = row.take(&mut contents);
     }
     Ok(())
+}
+
+/// The same entry with its value read by other commands; `None` where they do not tell it.
+pub(super) fn read_again(
+    server: &mut impl Requests,
+    has_databases: bool,
+    entry: &Entry,
+) -> Result<Option<Entry>, Failure> {
+    let Some(kind) = kind_named(&entry.kind) else { return Ok(None) };
+    if has_databases {
+        server.run(&[select(entry.db)])?;
+    }
+    let value = kind.read_again(&entry.key, |requests| server.run(requests))?;
+    Ok(value.map(|value| Entry { value, ..entry.clone() }))
 }
 
 /// Commands that ask for all of `keyspace`, and for keys that it does not hold. Recorded at the end of a trace, they
@@ -272,9 +263,12 @@ pub fn reading_ops(keyspace: &Keyspace) -> Vec<Op> {
 
 /// Every key that has a time to live; `None` where the server does not tell its keys or their times. `now_ms` is as
 /// of [`read`].
-pub(super) fn expiries(server: &mut impl Requests, now_ms: i64) -> Result<Option<Vec<Expiry>>, Failure> {
+pub(super) fn expiries(server: &mut impl Requests, known: &Known, now_ms: i64) -> Result<Option<Vec<Expiry>>, Failure> {
+    if let Some(ways) = &known.ways {
+        return by_ways::expiries(server, ways, &known.named, now_ms);
+    }
     let Some(names) = list(server, BTreeSet::from([0]))? else { return Ok(None) };
-    let times = run_on_each(server, &names, |name, requests| {
+    let times = run_on_each(server, &names, true, |name, requests| {
         requests.push(Argv::from([b"PEXPIRETIME", name.key.as_slice()]));
     })?;
     let mut expiries = Vec::new();
@@ -291,59 +285,13 @@ pub(super) fn expiries(server: &mut impl Requests, now_ms: i64) -> Result<Option
     Ok(Some(expiries))
 }
 
-/// How many keys there are; `None` where the server does not tell.
-pub(super) fn count_keys(server: &mut impl Requests) -> Result<Option<u64>, Failure> {
-    let info = server.run(&[info_request()])?.pop();
-    if let Some(counts) = info.as_ref().and_then(parse_info) {
-        return Ok(Some(counts.iter().map(|&(_, keys)| keys).sum()));
+/// Removes every key that is known. The reply to it is not looked at: whoever calls it counts what is left.
+pub(super) fn delete_all(server: &mut impl Requests, known: &Known) -> Result<(), Failure> {
+    if let Some(ways) = &known.ways {
+        return by_ways::delete_all(server, ways, &known.named);
     }
-    let requests: Vec<Argv> = (0..DATABASES).flat_map(|db| [select(db), Argv::from(["DBSIZE"])]).collect();
-    let replies = server.run(&requests)?;
-    let sizes = (0..DATABASES).zip(replies.chunks_exact(2)).filter(|(db, pair)| is_there(*db, &pair[0]));
-    Ok(sizes.map(|(_, pair)| if let Reply::Int(keys) = pair[1] { u64::try_from(keys).ok() } else { None }).sum())
-}
-
-/// How many keys there are on a server whose data may be somebody's: emptying it rests on this number, so it is 0
-/// only where INFO, each database's DBSIZE, and RANDOMKEY (or SCAN, where there is no RANDOMKEY) all say so.
-/// `None` where one of them does not tell.
-pub(super) fn count_keys_for_sure(server: &mut impl Requests) -> Result<Option<u64>, Failure> {
-    let mut requests = vec![info_request()];
-    for db in 0..DATABASES {
-        requests.extend([select(db), Argv::from(["DBSIZE"]), Argv::from(["RANDOMKEY"])]);
-    }
-    let replies = server.run(&requests)?;
-    let Some((info, databases)) = replies.split_first() else { return Ok(None) };
-    let Some(counts) = parse_info(info) else { return Ok(None) };
-    let by_info: u64 = counts.iter().map(|&(_, keys)| keys).sum();
-    let (mut by_size, mut found) = (0, 0);
-    for (db, answers) in (0..DATABASES).zip(databases.chunks_exact(3)) {
-        let [selected, size, key] = answers else { return Ok(None) };
-        if !is_there(db, selected) {
-            // "ERR DB index is out of range" and its like; NOPERM or NOAUTH says nothing of what is there.
-            if selected.as_error().is_some_and(|error| error.starts_with(b"ERR")) {
-                continue;
-            }
-            return Ok(None);
-        }
-        let Reply::Int(size) = *size else { return Ok(None) };
-        let Ok(size) = u64::try_from(size) else { return Ok(None) };
-        by_size += size;
-        found += match key {
-            Reply::NullBulk | Reply::Null => 0,
-            Reply::Bulk(_) => 1,
-            _ => match scan(server, db)?.as_elements() {
-                Some(keys) => keys.len() as u64,
-                None => return Ok(None),
-            },
-        };
-    }
-    Ok(Some(by_info.max(by_size).max(found)))
-}
-
-/// Removes every key. The reply to it is not looked at: whoever calls it counts what is left.
-pub(super) fn delete_all(server: &mut impl Requests) -> Result<(), Failure> {
     let names = list(server, (0..DATABASES).collect())?.unwrap_or_default();
-    run_on_each(server, &names, |name, requests| requests.push(Argv::from([b"DEL", name.key.as_slice()])))?;
+    run_on_each(server, &names, true, |name, requests| requests.push(Argv::from([b"DEL", name.key.as_slice()])))?;
     Ok(())
 }
 
@@ -357,29 +305,6 @@ pub(super) fn reaping_request() -> Argv {
 pub(super) fn reap(server: &mut impl Requests) -> Result<(), Failure> {
     let requests: Vec<Argv> = (0..DATABASES).flat_map(|db| [select(db), reaping_request()]).collect();
     server.run(&requests).map(drop)
-}
-
-/// The request whose reply [`parse_info`] reads.
-pub(super) fn info_request() -> Argv {
-    Argv::from(["INFO", "keyspace"])
-}
-
-/// The databases that hold keys, and how many, from the reply to [`info_request`]. `None` where it is no such reply,
-/// or a line of it cannot be read.
-pub(super) fn parse_info(reply: &Reply) -> Option<Vec<(u32, u64)>> {
-    let bytes = match reply {
-        Reply::Bulk(bytes) => bytes,
-        Reply::Verbatim { text, .. } => text,
-        _ => return None,
-    };
-    let mut lines = std::str::from_utf8(bytes).ok()?.lines();
-    lines.next().filter(|line| line.eq_ignore_ascii_case("# Keyspace"))?;
-    let parse = |line: &str| {
-        let (db, rest) = line.strip_prefix("db")?.split_once(":keys=")?;
-        let keys = rest.split(',').next()?;
-        Some((db.parse().ok()?, keys.parse().ok()?))
-    };
-    lines.filter(|line| line.starts_with("db")).map(parse).collect()
 }
 
 /// Asks for the names of all keys; [`read_listed`] takes the replies.
@@ -437,7 +362,7 @@ fn names(
         if !is_there(db, &selected) {
             continue;
         }
-        let keys = if keys.as_error().is_some() { scan(server, db)? } else { keys };
+        let keys = if keys.as_error().is_some() { scan(server, Some(db))? } else { keys };
         let Some(keys) = keys.as_elements() else { return Ok(None) };
         names.extend(keys.iter().filter_map(Reply::as_bytes).map(|key| Name { db, key: key.to_vec() }));
     }
@@ -465,10 +390,11 @@ fn collect_lists(
     }
 }
 
-/// For a server without KEYS: an array of all keys, or what the server says instead.
-fn scan(server: &mut impl Requests, db: u32) -> Result<Reply, Failure> {
+/// For a server without KEYS: an array of all keys of a database, or what the server says instead.
+fn scan(server: &mut impl Requests, db: Option<u32>) -> Result<Reply, Failure> {
     let request = Argv::from(["SCAN", "0", "COUNT", "1000"]);
-    let first = server.run(&[select(db), request.clone()])?.pop().unwrap_or(Reply::NullArray);
+    let requests: Vec<Argv> = db.map(select).into_iter().chain([request.clone()]).collect();
+    let first = server.run(&requests)?.pop().unwrap_or(Reply::NullArray);
     let whole = cursor::iterate(&request, 1, first, |next| {
         Ok(server.run(std::slice::from_ref(next))?.pop().unwrap_or(Reply::NullArray))
     })?;
@@ -478,16 +404,18 @@ fn scan(server: &mut impl Requests, db: u32) -> Result<Reply, Failure> {
     })
 }
 
-/// Runs the requests that `ask` adds for each name, in the name's database; returns the replies to those.
+/// Runs the requests that `ask` adds for each name, in the name's database; returns the replies to those. Without
+/// databases there is no SELECT between them.
 fn run_on_each<'a>(
     server: &mut impl Requests,
     names: impl IntoIterator<Item = &'a Name>,
+    has_databases: bool,
     mut ask: impl FnMut(&Name, &mut Vec<Argv>),
 ) -> Result<Vec<Reply>, Failure> {
     let mut requests = Vec::new();
     let mut selects = Vec::new();
     for (is_other, name) in by_database(names, |name| name.db) {
-        if is_other {
+        if is_other && has_databases {
             selects.push(requests.len());
             requests.push(select(name.db));
         }
@@ -531,30 +459,6 @@ fn remaining_ms(server: &mut impl Requests, name: &Name) -> Result<Option<i64>, 
 fn ask_pttl(server: &mut impl Requests, name: &Name) -> Result<Reply, Failure> {
     let replies = server.run(&[select(name.db), Argv::from([b"PTTL", name.key.as_slice()])])?;
     Ok(replies.into_iter().next_back().unwrap_or(Reply::NullArray))
-}
-
-/// What XINFO STREAM FULL says, but for the entries, which are the value, and for how the server keeps them. `None`
-/// where it does not know the command.
-fn stream_details(info: Reply) -> Option<Reply> {
-    const LEFT_OUT: [&[u8]; 3] = [b"entries", b"radix-tree-keys", b"radix-tree-nodes"];
-    let Reply::Array(items) = info else { return None };
-    let (pairs, _) = items.as_chunks::<2>();
-    let told = pairs.iter().filter(|[name, _]| name.as_bytes().is_none_or(|name| !LEFT_OUT.contains(&name)));
-    Some(Reply::Array(told.flatten().cloned().collect()))
-}
-
-fn in_order(value: Reply, order: Order) -> Reply {
-    let Reply::Array(mut items) = value else { return value };
-    match order {
-        Order::AsItIs => {}
-        Order::Elements => items.sort_by(|a, b| a.as_bytes().cmp(&b.as_bytes())),
-        Order::Pairs => {
-            let mut pairs: Vec<&[Reply]> = items.chunks(2).collect();
-            pairs.sort_by(|a, b| a[0].as_bytes().cmp(&b[0].as_bytes()));
-            items = pairs.concat();
-        }
-    }
-    Reply::Array(items)
 }
 
 #[cfg(test)]

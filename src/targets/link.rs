@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::clients::{self, Standing, UNTOLD_WAIT};
+use super::clients::{self, Standing, untold_wait};
 use super::connection::{Connection, Failure};
 use super::pipeline::is_echo;
 use super::server::Server;
@@ -104,6 +104,8 @@ pub(super) struct Link {
     manner: Manner,
     /// True from a command that blocked until an await has taken its reply.
     waits: bool,
+    /// True where it waits, and the server does not say so.
+    waits_unsaid: bool,
     /// True where DBSIZE or its like is queued, perhaps.
     counts_keys: bool,
     /// What the server calls it, once that was asked for.
@@ -112,12 +114,21 @@ pub(super) struct Link {
 
 impl Link {
     pub fn new(connection: Connection) -> Self {
-        Self { connection, in_multi: false, manner: Manner::Plain, waits: false, counts_keys: false, id: None }
+        Self {
+            connection,
+            in_multi: false,
+            manner: Manner::Plain,
+            waits: false,
+            waits_unsaid: false,
+            counts_keys: false,
+            id: None,
+        }
     }
 
     /// As after RESET.
     pub fn forget(&mut self) {
         (self.in_multi, self.manner, self.waits, self.counts_keys) = (false, Manner::Plain, false, false);
+        self.waits_unsaid = false;
     }
 
     /// True where each request has one reply at once.
@@ -161,7 +172,9 @@ impl Link {
             return Reply::Pending.into();
         }
         let need = need_of(argv);
-        if self.manner == Manner::Settled || need == Need::Silence {
+        // Without the echo of a PING nothing says which of what comes is the last.
+        let is_untold = need == Need::Messages && !server.ways().barrier;
+        if self.manner == Manner::Settled || need == Need::Silence || is_untold {
             let mut bytes = Vec::new();
             argv.encode(&mut bytes);
             return self.send_and_settle(&bytes, server);
@@ -179,21 +192,21 @@ impl Link {
     fn try_call(&mut self, argv: &Argv, need: Need, server: &mut Server, nonce: &str) -> Result<Vec<Reply>, Arrival> {
         let waits = need == Need::Wait && !self.in_multi;
         if need == Need::Messages {
-            self.learn_id()?;
-        }
-        if need == Need::Messages {
+            self.learn_id(server)?;
             self.manner = Manner::Barrier;
         }
         if waits {
             return self.call_that_waits(argv, server, nonce);
         }
         if self.counts_keys && is_word(argv, "EXEC") {
-            keyspace::reap(server)?;
+            if server.ways().scan {
+                keyspace::reap(server)?;
+            }
             self.counts_keys = false;
         }
         self.counts_keys |= self.in_multi && sees_expired(argv);
         let mut frames = match self.manner {
-            Manner::Barrier => self.call_with_barrier(argv, nonce)?,
+            Manner::Barrier => self.call_with_barrier(argv, server.ways().scan, nonce)?,
             _ => vec![self.connection.run_one(argv)?],
         };
         self.note_transaction(argv, frames.last());
@@ -201,7 +214,7 @@ impl Link {
             && let Some(first) = frames.pop()
         {
             let step = |next: &Argv| {
-                let mut frames = self.call_with_barrier(next, nonce)?;
+                let mut frames = self.call_with_barrier(next, false, nonce)?;
                 frames.pop().ok_or(Arrival::from(Failure::Closed))
             };
             frames.push(cursor::iterate(argv, cursor_at, first, step)?);
@@ -221,8 +234,9 @@ impl Link {
     }
 
     /// Asks what the server calls this client, where a plain request can ask.
-    fn learn_id(&mut self) -> Result<(), Failure> {
+    fn learn_id(&mut self, server: &Server) -> Result<(), Failure> {
         if self.id.is_none()
+            && server.ways().clients
             && self.manner == Manner::Plain
             && !self.in_multi
             && let Reply::Int(id) = self.connection.run_one(&Argv::from(["CLIENT", "ID"]))?
@@ -239,7 +253,7 @@ impl Link {
             _ => Vec::new(),
         };
         let mut bytes = Vec::new();
-        let asks = self.id.is_none() && self.manner == Manner::Plain;
+        let asks = self.id.is_none() && self.manner == Manner::Plain && server.ways().clients;
         if asks {
             Argv::from(["CLIENT", "ID"]).encode(&mut bytes);
         }
@@ -255,17 +269,21 @@ impl Link {
         let started = Instant::now();
         loop {
             let standing = clients::standing(server, self.id)?;
-            let wait = if standing == Standing::Untold { UNTOLD_WAIT } else { Duration::ZERO };
+            let wait = if standing == Standing::Untold { untold_wait(server) } else { Duration::ZERO };
             if self.connection.is_readable_within(wait) {
                 frames.extend(self.take_waited_for(nonce)?);
                 return Ok(frames);
             }
+            // Others are answered, as CLIENT LIST was, and this one is not: it waits, whatever is said of it.
+            let waits_unsaid = !server.answers_in_rounds() && started.elapsed() > server.pace().suspicious_after();
             match standing {
-                Standing::Blocked | Standing::Untold => {
+                _ if waits_unsaid || matches!(standing, Standing::Blocked | Standing::Untold) => {
                     self.waits = true;
+                    self.waits_unsaid = waits_unsaid;
                     frames.push(Reply::Pending);
                     return Ok(frames);
                 }
+                Standing::Blocked | Standing::Untold => {}
                 _ if started.elapsed() > server.deadline() => return Err(Failure::Hung.into()),
                 Standing::Free | Standing::Gone => {}
             }
@@ -274,7 +292,7 @@ impl Link {
 
     /// Takes the reply of a command that waits no longer, with what came before and after it.
     fn take_waited_for(&mut self, nonce: &str) -> Result<Vec<Reply>, Arrival> {
-        self.waits = false;
+        (self.waits, self.waits_unsaid) = (false, false);
         if self.manner == Manner::Barrier {
             return self.exchange_with_barrier(Vec::new(), nonce);
         }
@@ -302,8 +320,8 @@ impl Link {
     fn take_if_served(&mut self, server: &mut Server, nonce: &str) -> Result<Vec<Reply>, Arrival> {
         let served = match clients::standing(server, self.id)? {
             Standing::Blocked => false,
-            Standing::Free | Standing::Gone => true,
-            Standing::Untold => self.connection.is_readable_within(UNTOLD_WAIT),
+            Standing::Free | Standing::Gone if !self.waits_unsaid => true,
+            _ => self.connection.is_readable_within(untold_wait(server)),
         };
         if served {
             return self.take_waited_for(nonce);
@@ -317,8 +335,9 @@ impl Link {
         Ok(frames)
     }
 
-    /// Sends a request whose reply is told from messages.
-    fn call_with_barrier(&mut self, argv: &Argv, nonce: &str) -> Result<Vec<Reply>, Arrival> {
+    /// Sends a request whose reply is told from messages. What is expired is removed before, where `reaps` says so and
+    /// it would be counted.
+    fn call_with_barrier(&mut self, argv: &Argv, reaps: bool, nonce: &str) -> Result<Vec<Reply>, Arrival> {
         let mut bytes = Vec::new();
         if is_word(argv, "MULTI") && !self.in_multi {
             // A PING behind it would be queued, so it stands before: what follows its echo is the reply.
@@ -334,7 +353,7 @@ impl Link {
             self.exchange_to_reply(&bytes, &mut frames)?;
             return Ok(frames);
         }
-        if !sees_expired(argv) {
+        if !reaps || !sees_expired(argv) {
             argv.encode(&mut bytes);
             return self.exchange_with_barrier(bytes, nonce);
         }
@@ -382,7 +401,7 @@ impl Link {
         }
         if self.manner != Manner::Settled {
             // Also makes sure that the server has accepted the connection.
-            if let Err(failure) = self.learn_id() {
+            if let Err(failure) = self.learn_id(server) {
                 return failure.into();
             }
         }
@@ -402,7 +421,7 @@ impl Link {
         let mut lives = clients::settle(server, ROUNDS + bytes.len() / ROUND_BYTES).is_ok();
         while lives && failure.is_none() {
             // A server that answers on several threads is given a moment.
-            let more = !server.answers_in_rounds() && self.connection.is_readable_within(UNTOLD_WAIT);
+            let more = !server.answers_in_rounds() && self.connection.is_readable_within(untold_wait(server));
             match self.connection.take_arrived(&mut frames) {
                 Ok(bytes) if bytes >= LONG_BYTES => lives = clients::settle(server, ROUNDS).is_ok(),
                 Ok(_) if more => {}

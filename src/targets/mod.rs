@@ -11,6 +11,8 @@
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | [`spared`] | a reference beside one that injects faults: it has none |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
+//! | `blame`, `pace` | which op a missing reply is laid to, and when one counts as missing |
+//! | `ways`, `emptying` | what a server that lacks commands is asked instead, and how it is proved to be empty |
 //! | [`live`] | a server that a campaign loads, kills and starts again by itself |
 //! | `link`, `clients` | connections with more than one reply a request: subscribers, blocked clients, raw bytes |
 //! | `server`, `process` | the server behind the socket: started, emptied, restarted, reaped |
@@ -19,18 +21,21 @@
 //! | `clock`, `shim.c`, `real_time` | time: frozen by the shim, or as near as real time allows |
 //! | `keyspace`, `cursor` | what every session does the same way: read the store, drive an iteration |
 
+mod blame;
 pub mod canary;
 mod clients;
 mod clock;
 mod connection;
 mod cursor;
 mod embedded;
+mod emptying;
 mod exec;
 pub mod faulty;
 mod guard;
 mod keyspace;
 mod link;
 pub mod live;
+mod pace;
 mod pipeline;
 mod process;
 mod real_time;
@@ -40,6 +45,7 @@ mod server;
 mod settings;
 pub mod spared;
 mod spawned;
+mod ways;
 mod wire;
 
 pub use connection::Failure;
@@ -49,7 +55,7 @@ pub use process::{end_all, kill_all};
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::diff::Keyspace;
+use crate::diff::{Entry, Keyspace};
 use crate::trace::{Header, Op, TargetInfo};
 use resp::Reply;
 
@@ -139,6 +145,16 @@ pub trait Session: Send {
     /// are as near as real time allows.
     fn exact_clock(&self) -> bool {
         true
+    }
+
+    /// Waits no longer than this for a reply, whatever the target's options say; `None` undoes that.
+    fn set_reply_deadline(&mut self, _deadline: Option<Duration>) {}
+
+    /// The same entry with its value read by other commands than [`Session::keyspace`] uses, as a list by LLEN and
+    /// LINDEX: where both readings differ, what differs from another store is a command that reads. `None` where there is
+    /// no such reading.
+    fn reread(&mut self, _entry: &Entry) -> Option<Entry> {
+        None
     }
 
     /// What happened that no reply can say, for people: why a server died, what it sent that is no RESP. Each

@@ -14,14 +14,22 @@ use super::connection::Dialogue;
 use super::keyspace;
 use super::link::{Link, Need, is_word, need_of, sees_expired};
 use super::real_time::{RealTime, ReplyTime};
+use super::ways::Ways;
 use crate::trace::{Act, Op};
 use resp::{Argv, Reply};
 
 /// How many ops at the start of `ops` can go out together on the connection of the first; the last of them is a call.
 /// None where the first needs care. An iteration needs the replies before its next step, so it comes last.
 ///
-/// `is_frozen` says that subscriptions can be among them, and `moves_clock` that moves of the clock can.
-pub(super) fn ops_at_start(ops: &[Op], links: &BTreeMap<u16, Link>, is_frozen: bool, moves_clock: bool) -> usize {
+/// `is_frozen` says that subscriptions can be among them, and `moves_clock` that moves of the clock can. What is `wary`
+/// goes alone.
+pub(super) fn ops_at_start(
+    ops: &[Op],
+    links: &BTreeMap<u16, Link>,
+    is_frozen: bool,
+    moves_clock: bool,
+    wary: impl Fn(&Argv) -> bool,
+) -> usize {
     let conn = ops[0].conn;
     let link = links.get(&conn);
     let mut listens = link.is_some_and(Link::listens);
@@ -38,6 +46,10 @@ pub(super) fn ops_at_start(ops: &[Op], links: &BTreeMap<u16, Link>, is_frozen: b
                     Need::Messages if is_frozen && !in_multi => listens = true,
                     _ => break,
                 }
+                let is_alone = wary(argv);
+                if is_alone && count > 0 {
+                    break;
+                }
                 let counts_keys =
                     || sees_expired(argv) || (link.is_some_and(Link::counts_keys) && is_word(argv, "EXEC"));
                 let iterates = spec::start_of_iteration(argv).is_some();
@@ -48,7 +60,7 @@ pub(super) fn ops_at_start(ops: &[Op], links: &BTreeMap<u16, Link>, is_frozen: b
                     in_multi = is_word(argv, "MULTI") || (in_multi && !is_bracket(argv));
                 }
                 count = at + 1;
-                if iterates {
+                if iterates || is_alone {
                     break;
                 }
             }
@@ -119,6 +131,8 @@ pub(super) struct Run<'a> {
     in_multi: bool,
     time: Time<'a>,
     nonces: &'a mut u64,
+    /// What the server can be asked.
+    ways: &'a Ways,
     /// What is sent before the first op to empty the store.
     emptying: &'a [Argv],
     /// The replies to that.
@@ -142,6 +156,7 @@ impl<'a> Run<'a> {
         link: &Link,
         time: Time<'a>,
         nonces: &'a mut u64,
+        ways: &'a Ways,
         emptying: &'a [Argv],
         replies: &'a mut Vec<Reply>,
     ) -> Self {
@@ -153,6 +168,7 @@ impl<'a> Run<'a> {
             in_multi: link.in_multi,
             time,
             nonces,
+            ways,
             emptying,
             emptied: Vec::new(),
             listens: link.listens(),
@@ -168,12 +184,12 @@ impl<'a> Run<'a> {
         let mut count = 1;
         if is_bracket(argv) {
             self.in_multi = is_word(argv, "MULTI");
-        } else if !self.in_multi && sees_expired(argv) {
+        } else if !self.in_multi && self.ways.scan && sees_expired(argv) {
             count += self.encode_reaping(out);
         }
         if !self.listens && need_of(argv) == Need::Messages {
             self.listens = true;
-            if self.id.is_none() {
+            if self.id.is_none() && self.ways.clients {
                 Argv::from(["CLIENT", "ID"]).encode(out);
                 self.expected.push_back(Expected::Id);
                 count += 1;
@@ -293,7 +309,8 @@ mod tests {
     #[track_caller]
     fn check(ops: &str, expected: usize) {
         let trace = Trace::parse(ops).unwrap_or_else(|error| panic!("{ops}: {error}"));
-        assert_eq!(ops_at_start(&trace.ops, &BTreeMap::new(), true, true), expected, "{ops}");
+        let wary = |argv: &Argv| argv[0] == *b"HANG";
+        assert_eq!(ops_at_start(&trace.ops, &BTreeMap::new(), true, true, wary), expected, "{ops}");
     }
 
     #[test]
@@ -311,13 +328,15 @@ mod tests {
         check("MULTI\nSUBSCRIBE c\n", 1);
         check("GET a\nBLPOP l 0\n", 1);
         check("QUIT\n", 0);
+        check("GET a\nHANG\nGET b\n", 1);
+        check("HANG\nGET b\n", 1);
     }
 
     #[test]
     fn what_asks_nothing_is_answered_in_its_place() {
         let check = |encoded_at_once: usize| {
             let ops = Trace::parse("GET a\n!await\nGET b\n!await\n").expect("a trace").ops;
-            let (mut nonces, mut replies, time) = (0, Vec::new(), RealTime::new(0));
+            let (mut nonces, mut replies, time, ways) = (0, Vec::new(), RealTime::new(0), Ways::all());
             let mut run = Run {
                 ops: &ops,
                 encoded: 0,
@@ -326,6 +345,7 @@ mod tests {
                 in_multi: false,
                 time: Time::Real(&time),
                 nonces: &mut nonces,
+                ways: &ways,
                 emptying: &[],
                 emptied: Vec::new(),
                 listens: false,

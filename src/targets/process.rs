@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
 use super::TargetError;
-use super::connection::{Connection, Endpoint};
+use super::connection::{Connection, Endpoint, Failure};
 use resp::Argv;
 
 /// How long a server may take until it answers PING.
@@ -27,8 +27,14 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// How much of a server's last words an error quotes.
 const LOG_TAIL_BYTES: u64 = 2048;
-/// How often a server is started on another port where another process was faster to take the one before.
-const PORT_TRIES: usize = 3;
+/// How often a server is started that does not come up: another process may have been faster to take its port, or it
+/// fails now and then.
+const START_TRIES: u32 = 3;
+/// How long it is waited after the first start that failed; twice as long after the next.
+const START_PAUSE: Duration = Duration::from_millis(50);
+/// How long a server may close each connection that PING comes on, until it counts as one that is up and knows no PING.
+/// Docker does so for a container that is not up yet.
+const REFUSES_WITHIN: Duration = Duration::from_secs(2);
 /// How often a free port is asked for until it is one that nobody uses or is about to.
 const PORT_CHOICES: usize = 100;
 
@@ -140,6 +146,14 @@ pub fn end_all() {
     kill_all();
 }
 
+/// A server that has come up.
+pub(super) struct Started {
+    pub process: Process,
+    pub endpoint: Endpoint,
+    /// The starts that failed before, with the last words of each.
+    pub failed: Vec<String>,
+}
+
 /// A running server. It is killed, with all that it started, and reaped when dropped.
 pub(super) struct Process {
     child: Child,
@@ -150,22 +164,27 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a server and waits until it answers.
-    pub fn start(launch: &Launch, dir: &ServerDir) -> Result<(Self, Endpoint), TargetError> {
-        if launch.args.iter().any(|arg| arg.contains("{socket}")) {
-            return Self::start_at(Endpoint::Unix(dir.socket()), None, launch, dir);
-        }
-        let start_on_free_port = || {
+    /// Starts a server and waits until it answers. A start that fails is tried again, a few times.
+    pub fn start(launch: &Launch, dir: &ServerDir) -> Result<Started, TargetError> {
+        let start = || {
+            if launch.args.iter().any(|arg| arg.contains("{socket}")) {
+                // One that was killed has left its socket.
+                let _ = fs::remove_file(dir.socket());
+                return Self::start_at(Endpoint::Unix(dir.socket()), None, launch, dir);
+            }
             let port = Port::take()?;
             Self::start_at(port.endpoint(), Some(port), launch, dir)
         };
-        for _ in 1..PORT_TRIES {
-            match start_on_free_port() {
-                Err(TargetError::Start { .. }) => {}
-                outcome => return outcome,
+        let mut failed = Vec::new();
+        loop {
+            match start() {
+                Err(error @ TargetError::Start { .. }) if failed.len() + 1 < START_TRIES as usize => {
+                    failed.push(format!("a start failed and was tried again: {error}"));
+                    thread::sleep(START_PAUSE * failed.len() as u32);
+                }
+                outcome => return outcome.map(|(process, endpoint)| Started { process, endpoint, failed }),
             }
         }
-        start_on_free_port()
     }
 
     /// Starts a server and kills it after `lived`, whatever it has come to by then.
@@ -223,15 +242,21 @@ impl Process {
     fn await_ready(&mut self, endpoint: &Endpoint, dir: &ServerDir) -> Result<(), TargetError> {
         let started = Instant::now();
         let command = self.program.display().to_string();
+        let mut refuses_since = None;
         loop {
             let left = READY_WITHIN.saturating_sub(started.elapsed());
-            let ready = answers(endpoint, left.max(Duration::from_millis(1)));
+            let greeting = greet(endpoint, left.max(Duration::from_millis(1)));
             // Also where something answers: it is another's server, where dst's own has ended.
             if let Some(status) = self.exited() {
                 let why = format!("it ended at once ({status})");
                 return Err(TargetError::Start { command, why, log: dir.last_words() });
             }
-            if ready {
+            if greeting == Greeting::Answered {
+                return Ok(());
+            }
+            if greeting != Greeting::Closed || self.clean_up.is_some() {
+                refuses_since = None;
+            } else if refuses_since.get_or_insert_with(Instant::now).elapsed() > REFUSES_WITHIN {
                 return Ok(());
             }
             if left.is_zero() {
@@ -274,8 +299,25 @@ impl Drop for Process {
 /// True where a server at `endpoint` answers PING, with whatever it may be, but that it is still loading its data:
 /// until then its store looks empty.
 pub(super) fn answers(endpoint: &Endpoint, within: Duration) -> bool {
-    let ping = Connection::open(endpoint, within).map(|mut connection| connection.run_one(&Argv::from(["PING"])));
-    ping.is_ok_and(|reply| reply.is_ok_and(|reply| reply.error_code() != Some(b"LOADING")))
+    greet(endpoint, within) == Greeting::Answered
+}
+
+/// What came of a PING.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Greeting {
+    Answered,
+    /// It let the client in, and closed the connection.
+    Closed,
+    Nothing,
+}
+
+fn greet(endpoint: &Endpoint, within: Duration) -> Greeting {
+    let Ok(mut connection) = Connection::open(endpoint, within) else { return Greeting::Nothing };
+    match connection.run_one(&Argv::from(["PING"])) {
+        Ok(reply) if reply.error_code() != Some(b"LOADING") => Greeting::Answered,
+        Err(Failure::Closed) => Greeting::Closed,
+        _ => Greeting::Nothing,
+    }
 }
 
 fn fill_in(arg: &str, dir: &ServerDir, endpoint: &Endpoint) -> String {

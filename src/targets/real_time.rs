@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::connection::Failure;
-use super::keyspace::{Requests, expiries};
+use super::keyspace::{Known, Requests, expiries};
+use super::ways::{Move, Ways};
 use resp::{Argv, Reply};
 
 /// How long a key stays whose time is all but over, in milliseconds: until the clock is moved again.
@@ -134,15 +135,21 @@ impl RealTime {
     /// In the trace's time a key stays while `now <= expiry`, and between two moves no time passes. On the server some
     /// does: what the trace took so far may have ended a key, and what it will take may. Such keys are given time until
     /// the next move. False where the server does not tell the times or refuses to change them.
-    pub fn advance(&mut self, ms: u64, server: &mut impl Requests) -> Result<bool, Failure> {
+    pub fn advance(
+        &mut self,
+        ms: u64,
+        server: &mut impl Requests,
+        known: &Known,
+        ways: &Ways,
+    ) -> Result<bool, Failure> {
         self.trace_ms = self.trace_ms.saturating_add_unsigned(ms);
         let mut requests = Vec::new();
         let mut selected = None;
         let now_ms = self.now_ms();
-        let Some(expiries) = expiries(server, now_ms)? else { return Ok(false) };
+        let Some(expiries) = expiries(server, known, now_ms)? else { return Ok(false) };
         let mut kept = std::mem::take(&mut self.kept);
         for expiry in expiries {
-            if selected.replace(expiry.db) != Some(expiry.db) {
+            if selected.replace(expiry.db) != Some(expiry.db) && ways.select {
                 requests.push(Argv::from(["SELECT", &expiry.db.to_string()]));
             }
             let name = (expiry.db, expiry.key);
@@ -163,12 +170,17 @@ impl RealTime {
             if (0..KEPT_MS).contains(&left_ms) {
                 self.kept.insert(name.clone(), Kept { expires_ms, left_ms });
             }
-            requests.push(Argv::from([b"PEXPIREAT", name.1.as_slice(), expires_ms.to_string().as_bytes()]));
+            let key = name.1.as_slice();
+            requests.push(match ways.moves {
+                Move::To => Argv::from([b"PEXPIREAT", key, expires_ms.to_string().as_bytes()]),
+                Move::By => Argv::from([b"PEXPIRE", key, (expires_ms - now_ms).to_string().as_bytes()]),
+                Move::Never => return Ok(false),
+            });
         }
         let replies = server.run(&requests)?;
         // SELECT of database 0 may be unknown. PEXPIREAT answers 0 where the key has expired in between.
         let is_moved =
-            |(request, reply): (&Argv, &Reply)| &request[0] != b"PEXPIREAT" || matches!(reply, Reply::Int(0 | 1));
+            |(request, reply): (&Argv, &Reply)| &request[0] == b"SELECT" || matches!(reply, Reply::Int(0 | 1));
         Ok(requests.iter().zip(&replies).all(is_moved))
     }
 
@@ -178,9 +190,49 @@ impl RealTime {
         if name.eq_ignore_ascii_case(b"XADD") {
             return Some(Moved { argv: name_entry(self.trace_ms, argv)?, reply: None });
         }
+        if let Some(argv) = shorten(self.trace_ms, self.now_ms(), argv) {
+            return Some(Moved { argv, reply: None });
+        }
         let row = ROWS.iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))?;
         move_by(self.shift_ms(), row, argv)
     }
+}
+
+/// Commands with a time to live, and where it is: this argument, or that behind one of the options EX and PX.
+#[rustfmt::skip]
+const LASTING: &[(&str, Option<usize>, Unit)] = &[
+    ("EXPIRE", Some(2), Unit::Seconds),
+    ("PEXPIRE", Some(2), Unit::Milliseconds),
+    ("SETEX", Some(2), Unit::Seconds),
+    ("PSETEX", Some(2), Unit::Milliseconds),
+    ("SET", None, Unit::Seconds),
+    ("GETEX", None, Unit::Seconds),
+];
+
+/// How much room is left on the server's clock, which goes on until the request is there.
+const ROOM_LEFT_MS: i64 = 60_000;
+
+/// A request with the longest time to live that the server's clock has room for, where it gives a longer one for which
+/// there is room by the trace's clock. `None` for any other.
+fn shorten(trace_ms: i64, now_ms: i64, argv: &Argv) -> Option<Argv> {
+    let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+    let (_, place, unit) = LASTING.iter().find(|(name, ..)| is(0, name))?;
+    let (at, unit) = match place {
+        Some(at) => (*at, *unit),
+        None => {
+            // A value may look like an option.
+            let first = if is(0, "SET") { 3 } else { 2 };
+            let option = (first..argv.len()).find(|&at| is(at, "EX") || is(at, "PX"))?;
+            (option + 1, if is(option, "EX") { Unit::Seconds } else { Unit::Milliseconds })
+        }
+    };
+    let unit_ms = if unit == Unit::Seconds { 1000 } else { 1 };
+    let lasts: i64 = std::str::from_utf8(argv.get(at)?).ok()?.parse().ok()?;
+    let lasts_ms = lasts.checked_mul(unit_ms)?;
+    lasts_ms.checked_add(trace_ms)?;
+    let room_ms = i64::MAX - now_ms - ROOM_LEFT_MS;
+    let longest = (lasts_ms > room_ms).then(|| (room_ms / unit_ms).to_string())?;
+    Some(argv.iter().enumerate().map(|(here, arg)| if here == at { longest.as_bytes() } else { arg }).collect())
 }
 
 /// The machine's time, in milliseconds since 1970.
@@ -299,7 +351,7 @@ mod tests {
         let advance = |knows| {
             let mut server = OneKey { knows, moved_to: None };
             let mut clock = RealTime::new(0);
-            let moved = clock.advance(5000, &mut server).expect("the server answers");
+            let moved = clock.advance(5000, &mut server, &Known::new(), &Ways::all()).expect("the server answers");
             (moved, server.moved_to.map(|at_ms| at_ms - clock.now_ms()))
         };
         let (moved, left_ms) = advance(&["KEYS", "PTTL", "PEXPIREAT"]);
@@ -332,6 +384,22 @@ mod tests {
         check("XADD k MINID * 1-1 f v", "");
         check("XADD k 1-1 * *", "");
         check("XADD k MAXLEN", "");
+    }
+
+    #[test]
+    fn what_all_but_never_ends_lasts_as_long_as_there_is_room() {
+        let check = |request: &str, expected: &str| {
+            let shortened = shorten(1_000_000, 3_000_000, &request.split(' ').collect());
+            let expected = (!expected.is_empty()).then(|| expected.split(' ').collect::<Argv>());
+            assert_eq!(shortened, expected, "{request}");
+        };
+        check("SETEX k 9223372036853775 v", "SETEX k 9223372036851715 v");
+        check("set k px PX 9223372036853775807", "set k px PX 9223372036851715807");
+        check("PEXPIRE k 9223372036853775808", "");
+        check("PEXPIRE k 9223372036851715807", "");
+        check("SET k 9223372036853775", "");
+        check("SETEX k nonsense v", "");
+        check("PERSIST k", "");
     }
 
     #[test]

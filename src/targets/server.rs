@@ -6,10 +6,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::connection::{Connection, Endpoint, Failure};
-use super::keyspace::{self, Requests};
-use super::process::{Launch, Process, ServerDir, answers};
+use super::emptying::Purge;
+use super::keyspace::{self, Known, Requests};
+use super::pace::Pace;
+use super::process::{Launch, Process, ServerDir, Started, answers};
+use super::ways::Ways;
 use super::{TargetError, describe_count};
 use resp::{Argv, Reply};
+
+/// How long a reply may take to what dst asks of its own to find out what a server can be asked.
+const TRIED_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a server that ends by itself may take from its last connection on.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
@@ -20,9 +26,20 @@ pub(super) struct Server {
     /// What every connection starts with (AUTH, SELECT); each must answer `+OK`.
     setup: Vec<Argv>,
     deadline: Duration,
+    deadline_max: Option<Duration>,
     /// A connection of dst's own: the trace's connections and what they have selected stay untouched.
     admin: Option<Connection>,
     answers_in_rounds: bool,
+    /// True where it answers no request that comes together with the one before it; unknown until it was tried.
+    one_by_one: Option<bool>,
+    /// How long its replies take.
+    pace: Arc<Pace>,
+    /// What it can be asked.
+    ways: Ways,
+    /// What has happened to it, for people.
+    notes: Vec<String>,
+    /// True from a start without files until something is sent to it.
+    is_fresh: bool,
     owner: Owner,
 }
 
@@ -58,15 +75,31 @@ impl Drop for Lease {
 impl Server {
     /// Starts a server in `dir`.
     pub fn start(launch: Launch, dir: ServerDir, deadline: Duration) -> Result<Self, TargetError> {
-        let (process, endpoint) = Process::start(&launch, &dir)?;
+        let Started { process, endpoint, failed } = Process::start(&launch, &dir)?;
         let owner = Owner::Dst { process: Some(process), launch: Box::new(launch), dir };
-        Ok(Self { endpoint, setup: Vec::new(), deadline, admin: None, answers_in_rounds: false, owner })
+        Ok(Self { notes: failed, ..Self::new(endpoint, Vec::new(), deadline, owner) })
+    }
+
+    fn new(endpoint: Endpoint, setup: Vec<Argv>, deadline: Duration, owner: Owner) -> Self {
+        Self {
+            endpoint,
+            setup,
+            deadline,
+            deadline_max: None,
+            admin: None,
+            answers_in_rounds: false,
+            one_by_one: None,
+            pace: Arc::default(),
+            ways: Ways::all(),
+            notes: Vec::new(),
+            is_fresh: false,
+            owner,
+        }
     }
 
     /// A server that somebody else started; `given_over` where dst may do there as it likes.
     pub fn of_other(endpoint: Endpoint, setup: Vec<Argv>, deadline: Duration, given_over: bool, lease: Lease) -> Self {
-        let owner = Owner::Other { given_over, lease };
-        Self { endpoint, setup, deadline, admin: None, answers_in_rounds: false, owner }
+        Self::new(endpoint, setup, deadline, Owner::Other { given_over, lease })
     }
 
     /// Where it listens.
@@ -108,7 +141,11 @@ impl Server {
 
     /// Opens a connection and introduces it.
     pub fn connect(&self) -> Result<Connection, Failure> {
-        let mut connection = Connection::open(&self.endpoint, self.deadline).map_err(|_| Failure::Closed)?;
+        let mut connection = Connection::open(&self.endpoint, self.deadline()).map_err(|_| Failure::Closed)?;
+        connection.set_pace(Arc::clone(&self.pace));
+        if self.one_by_one == Some(true) {
+            connection.set_one_by_one();
+        }
         let replies = connection.run(&self.setup)?;
         if replies.iter().any(|reply| *reply != Reply::ok()) {
             return Err(Failure::Closed);
@@ -118,12 +155,80 @@ impl Server {
 
     /// True where it still answers a new client.
     pub fn is_alive(&self) -> bool {
-        answers(&self.endpoint, self.deadline)
+        answers(&self.endpoint, self.deadline())
     }
 
     /// Says that it reads and answers all its clients in rounds of one event loop, as Redis does.
     pub fn set_answers_in_rounds(&mut self) {
         self.answers_in_rounds = true;
+    }
+
+    /// Finds out whether it answers a request that comes together with the one before it, where that is not known yet:
+    /// two PINGs go out in one packet.
+    pub fn learn_pipelining(&mut self) {
+        if self.one_by_one.is_some() || self.answers_in_rounds {
+            return;
+        }
+        let ping = || Argv::from(["PING"]);
+        let try_with = |server: &mut Self, requests: &[Argv]| {
+            let Ok(mut connection) = server.connect() else { return Err(Failure::Closed) };
+            connection.set_deadline(server.deadline().min(TRIED_WITHIN));
+            connection.run(requests)
+        };
+        let is_hung = try_with(self, &[ping(), ping()]) == Err(Failure::Hung);
+        self.one_by_one = Some(is_hung && try_with(self, &[ping()]).is_ok());
+        if self.one_by_one == Some(true) {
+            self.admin = None;
+            self.notes.push("it answers one request a packet: requests are sent one at a time".to_owned());
+        }
+    }
+
+    /// Finds out what it can be asked, where it is no Redis. It must be empty, or at dst's disposal.
+    pub fn learn_ways(&mut self) {
+        if !self.answers_in_rounds {
+            self.ways = Ways::find(self);
+            self.notes.extend(self.ways.describe(self.is_own()));
+        }
+    }
+
+    /// What it can be asked.
+    pub fn ways(&self) -> &Ways {
+        &self.ways
+    }
+
+    /// How long its replies take.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// What has happened since this was asked last, for people.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Asks each of these, and gives the replies that came. One that hangs, dies or closes the connection does not keep
+    /// the others from being asked; it may have lost what it held.
+    pub fn ask_each(&mut self, requests: &[Argv]) -> Vec<Option<Reply>> {
+        let mut heard = Vec::with_capacity(requests.len());
+        if let Ok(mut admin) = self.connect() {
+            admin.set_deadline(self.deadline().min(TRIED_WITHIN));
+            if let Ok(replies) = admin.run(requests) {
+                heard.extend(replies.into_iter().map(Some));
+                return heard;
+            }
+        }
+        for request in requests {
+            let asked = self.connect().and_then(|mut admin| {
+                admin.set_deadline(self.deadline().min(TRIED_WITHIN));
+                admin.run_one(request)
+            });
+            if asked.is_err() && !answers(&self.endpoint, self.deadline().min(TRIED_WITHIN)) {
+                // An error comes again when it is used.
+                let _ = self.restart_empty();
+            }
+            heard.push(asked.ok());
+        }
+        heard
     }
 
     /// True where that is known of it, see [`super::clients::settle`].
@@ -133,7 +238,13 @@ impl Server {
 
     /// How long a reply may take.
     pub fn deadline(&self) -> Duration {
-        self.deadline
+        self.deadline.min(self.deadline_max.unwrap_or(Duration::MAX))
+    }
+
+    /// Sets how long a reply may take at most, whatever the deadline is.
+    pub fn limit_deadline(&mut self, deadline_max: Option<Duration>) {
+        self.deadline_max = deadline_max;
+        self.admin = None;
     }
 
     /// Sends requests on dst's own connection; [`Server::take_replies`] takes the replies to them. What
@@ -164,13 +275,26 @@ impl Server {
         Ok(replies)
     }
 
-    /// Removes every key. Returns how many are left, where the server tells.
-    pub fn empty(&mut self) -> Result<Option<u64>, Failure> {
-        let flushed = self.run(&[Argv::from(["FLUSHALL"])])?;
-        if flushed != [Reply::ok()] {
-            keyspace::delete_all(self)?;
+    /// Removes every key. True where it is proved that none is left.
+    pub fn empty(&mut self, known: &Known) -> Result<bool, Failure> {
+        let purge = Purge::of_store(&self.ways, known);
+        let replies = self.run(purge.requests())?;
+        // The connection is in any database by now.
+        self.admin = None;
+        let is_proved = known.named.is_whole() || self.ways.info;
+        if purge.is_proved_by(&replies) && is_proved {
+            return Ok(self.is_at_disposal() || self.count_keys()? == Some(0));
         }
-        self.count_keys()
+        keyspace::delete_all(self, known)?;
+        self.admin = None;
+        let replies = self.run(purge.requests())?;
+        self.admin = None;
+        Ok(purge.is_proved_by(&replies) && is_proved && (self.is_at_disposal() || self.count_keys()? == Some(0)))
+    }
+
+    /// Forgets the connection of dst's own: it is opened anew where it is needed.
+    pub fn forget_admin(&mut self) {
+        self.admin = None;
     }
 
     /// Kills the server and starts it again with no files. Does nothing to a server that dst did not start.
@@ -179,11 +303,23 @@ impl Server {
         if let Owner::Dst { process, launch, dir } = &mut self.owner {
             *process = None;
             dir.clear_data()?;
-            let (started, endpoint) = Process::start(launch, dir)?;
+            let Started { process: started, endpoint, failed } = Process::start(launch, dir)?;
             *process = Some(started);
             self.endpoint = endpoint;
+            self.notes.extend(failed);
+            self.is_fresh = true;
         }
         Ok(())
+    }
+
+    /// True where it was started without files, and nothing has been sent to it since that changes anything.
+    pub fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// Says that something is sent to it.
+    pub fn set_used(&mut self) {
+        self.is_fresh = false;
     }
 
     /// Kills the server by SIGKILL and reaps it. False where dst did not start it, or it had ended by itself.
@@ -215,9 +351,10 @@ impl Server {
             Some(process) if in_order => process.stop(),
             process => drop(process),
         }
-        let (started, endpoint) = Process::start(launch, dir)?;
+        let Started { process: started, endpoint, failed } = Process::start(launch, dir)?;
         *process = Some(started);
         self.endpoint = endpoint;
+        self.notes.extend(failed);
         Ok(())
     }
 

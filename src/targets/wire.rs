@@ -3,29 +3,41 @@
 //! Consecutive ops on a connection are one pipeline ([`super::pipeline`]). A change of connection waits until the
 //! replies to the commands before it have come, so that commands run in exactly the trace's order.
 //!
-//! Where a reply does not come, it must be known which command is to blame. With one command under way it is that
-//! one. In a pipeline it can be any, as a server may die with replies unsent; so where the failure falls in the
-//! first replay since the store was emptied, that part is replayed from the start, one command at a time. In a
-//! later part of a long trace the failure is the first unanswered command's. From there on to the end of the
-//! part, commands go out one at a time.
+//! Where a reply does not come, it must be known which command is to blame ([`super::blame`]). In a pipeline it can be
+//! any, as a server may die with replies unsent, and one that dies may do so by itself; so all since the store was
+//! emptied is replayed from the start, the part that failed one command at a time. Where that would not come to the same
+//! (too long ago, or something was picked at random), the failure is the first unanswered command's. From there on to the
+//! end of the part, commands go out one at a time.
+//!
+//! A reply that is late by the server's own pace makes its pipeline suspicious. Whether a command hangs is then found out
+//! with the whole deadline, once for each command.
+
+mod in_step;
+mod reset;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::blame::Blame;
 use super::clock::Clock;
 use super::connection::{Broken, Failure};
+use super::emptying::Purge;
 use super::guard::Guard;
-use super::keyspace::{self, Known};
+use super::keyspace::{self, Known, Named};
 use super::link::{Arrival, Link};
 use super::pipeline::{Run, Time, notices_requests, ops_at_start};
 use super::server::Server;
-use super::settings::{Settings, is_locked_out};
-use super::{Session, TargetError, clients, cursor, describe_count};
-use crate::diff::Keyspace;
+use super::settings::Settings;
+use super::{Session, TargetError, clients, cursor};
+use crate::diff::{Entry, Keyspace, UNTOLD_MS};
 use crate::trace::{Act, Header, Op};
 use resp::{Argv, Reply};
 
 /// How many notes a session keeps.
 const NOTES_MAX: usize = 100;
+
+/// How long what follows a reply may take to come.
+const BEHIND_WITHIN: Duration = Duration::from_millis(20);
 
 /// A replay in progress on a server.
 pub(super) struct WireSession {
@@ -40,8 +52,18 @@ pub(super) struct WireSession {
     start_ms: i64,
     /// True until the first op after the store was emptied.
     untouched: bool,
-    /// True where the store is still to be emptied, on connection 0: with the first op, or before anything else.
-    is_to_empty: bool,
+    /// What is still to empty the store, on connection 0: with the first op, or before anything else; and what it may
+    /// hold.
+    purge: Option<(Purge, Named)>,
+    /// True once it was said that the server is restarted to be emptied.
+    restart_noted: bool,
+    /// True where what failed last was given less than the whole deadline.
+    was_short: bool,
+    blame: Blame,
+    /// True where silence is suspicious before the deadline: what is sent can be sent again.
+    suspects: bool,
+    /// True where each reply is looked at for what follows it and is no RESP.
+    looks_behind: bool,
     /// False where the trace would notice requests that only move the clock.
     moves_clock: bool,
     nonces: u64,
@@ -83,11 +105,19 @@ impl WireSession {
             listed: None,
             start_ms: header.start_ms,
             untouched: true,
-            is_to_empty: false,
+            purge: None,
+            restart_noted: false,
+            was_short: false,
+            blame: Blame::default(),
+            suspects: false,
+            looks_behind: false,
             moves_clock: true,
             nonces: 0,
             notes: Vec::new(),
         };
+        session.server.learn_pipelining();
+        session.server.learn_ways();
+        session.known.set_ways(session.server.ways());
         session.reset(header)?;
         Ok(session)
     }
@@ -117,8 +147,10 @@ impl WireSession {
         let is_frozen = self.exact_clock();
         while let Some(op) = ops.get(at) {
             let moves_clock = self.moves_clock && !self.links.values().any(Link::waits);
-            let run = ops_at_start(&ops[at..], &self.links, is_frozen, moves_clock);
-            if self.is_to_empty && (run == 0 || op.conn != 0) {
+            let has_barrier = is_frozen && self.server.ways().barrier;
+            let wary = |argv: &Argv| self.blame.is_proven(argv);
+            let run = ops_at_start(&ops[at..], &self.links, has_barrier, moves_clock, wary);
+            if self.purge.is_some() && (run == 0 || op.conn != 0) {
                 self.empty_now()?;
             }
             if run > 0 {
@@ -134,17 +166,36 @@ impl WireSession {
     /// Replays `ops` one at a time, through every failure.
     fn replay_in_step(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
         for op in ops {
-            match self.replay_pipelined(std::slice::from_ref(op), replies) {
+            let mut outcome = self.replay_pipelined(std::slice::from_ref(op), replies);
+            if outcome.is_ok() && self.looks_behind {
+                outcome = self.look_behind(op.conn).map_err(|failure| {
+                    let frames = replies.pop().map_or_else(Vec::new, |reply| reply.frames().to_vec());
+                    Stop::Broken(Broken { failure, in_flight: 1 }, frames)
+                });
+            }
+            match outcome {
                 Ok(()) => {}
                 Err(Stop::Target(error)) => return Err(error),
                 Err(Stop::Astray) => return Err(self.clock_lost()),
                 Err(Stop::Broken(broken, frames)) => {
                     replies.push(told_before(&broken.failure, frames));
+                    self.blame.prove(op, &broken.failure);
                     self.recover(op.conn, &broken.failure)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Looks whether something that is no RESP follows the last reply on this connection.
+    fn look_behind(&mut self, conn: u16) -> Result<(), Failure> {
+        let Some(link) = self.links.get_mut(&conn).filter(|link| link.is_plain()) else { return Ok(()) };
+        if link.in_multi {
+            // Whatever is sent would be queued.
+            link.connection.is_readable_within(BEHIND_WITHIN);
+            return link.connection.take_arrived(&mut Vec::new()).map(drop);
+        }
+        link.connection.run_one(&Argv::from(["PING"])).map(drop)
     }
 
     fn clock_lost(&self) -> TargetError {
@@ -154,19 +205,28 @@ impl WireSession {
     /// Runs ops that go out together, see [`ops_at_start`]; the store is emptied before, where that is due.
     fn call(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), Stop> {
         let Some(last) = ops.last() else { return Ok(()) };
+        let deadline = self.deadline_of(ops);
         self.link(last.conn)?;
-        let emptying = if std::mem::take(&mut self.is_to_empty) { self.emptying() } else { Vec::new() };
+        self.was_short = deadline < self.server.deadline();
+        let (purge, named) = self.purge.take().unwrap_or_default();
         let Some(link) = self.links.get_mut(&last.conn) else { return Ok(()) };
+        link.connection.set_deadline(deadline);
         let started_ms = self.clock.now_ms();
         let time = match &mut self.clock {
             Clock::Frozen(clock) => Time::Frozen(clock),
             Clock::Real(clock) => Time::Real(clock),
         };
         let first = replies.len();
-        let mut run = Run::new(ops, link, time, &mut self.nonces, &emptying, &mut *replies);
+        let ways = self.server.ways();
+        let mut run = Run::new(ops, link, time, &mut self.nonces, ways, purge.requests(), &mut *replies);
         let outcome = link.connection.exchange(&mut run);
-        let Run { emptied, listens, id, frames, answered_ms, is_clock_lost, .. } = run;
-        let is_astray = is_clock_lost || (outcome.is_ok() && !emptying.is_empty() && !is_emptied(&emptied));
+        link.connection.set_deadline(self.server.deadline());
+        let Run { emptied, listens, id, mut frames, answered_ms, is_clock_lost, .. } = run;
+        let is_purged = purge.is_proved_by(&emptied);
+        let is_astray = is_clock_lost || (outcome.is_ok() && !is_purged);
+        if !is_purged {
+            self.known.named.join(named);
+        }
         for (op, reply) in ops.iter().zip(&replies[first..]) {
             if let Some(argv) = op.argv().filter(|argv| argv.len() == 1) {
                 link.note_transaction(argv, Some(reply));
@@ -176,6 +236,14 @@ impl WireSession {
             link.set_id(id);
             link.set_listening();
         }
+        let outcome = outcome.and_then(|()| match link.connection.stray().filter(|_| link.is_plain()) {
+            Some(failure) => {
+                // It follows the last reply, perhaps from long before.
+                frames = replies.pop().map_or_else(Vec::new, |reply| reply.frames().to_vec());
+                Err(Broken { failure, in_flight: ops.len() })
+            }
+            None => Ok(()),
+        });
         if let Err(broken) = outcome {
             if let Clock::Frozen(clock) = &mut self.clock {
                 // What was sent behind the failure is as if it had not been.
@@ -194,6 +262,16 @@ impl WireSession {
             replies.push(cursor::iterate(argv, cursor_at, first, |next| link.connection.run_one(next))?);
         }
         Ok(())
+    }
+
+    /// How long a reply to these may take.
+    fn deadline_of(&self, ops: &[Op]) -> Duration {
+        let whole = self.server.deadline();
+        let is_short = match ops {
+            [op] => op.argv().is_some_and(|argv| self.blame.hangs(argv)),
+            _ => self.suspects,
+        };
+        if is_short { whole.min(self.server.pace().suspicious_after()) } else { whole }
     }
 
     /// Does what stands in a run before its next call: it is the call that fails.
@@ -265,6 +343,7 @@ impl WireSession {
         self.nonces += 1;
         let nonce = format!("dst-{conn}-{}", self.nonces);
         let Some(link) = self.links.get_mut(&conn) else { return Ok(Reply::Frames(Vec::new())) };
+        self.was_short = false;
         let Arrival { mut frames, failure, ended } = run(link, &mut self.server, &nonce);
         match failure {
             // The end is the answer, as to bytes that are no request.
@@ -273,10 +352,7 @@ impl WireSession {
                 frames.push(failure.reply());
                 return Ok(Reply::Frames(frames));
             }
-            Some(failure) => {
-                frames.push(failure.reply());
-                self.recover(conn, &failure)?;
-            }
+            Some(failure) => return Err(Stop::Broken(Broken { failure, in_flight: 1 }, frames)),
             None if ended => {
                 self.links.remove(&conn);
             }
@@ -301,7 +377,8 @@ impl WireSession {
         match &mut self.clock {
             Clock::Frozen(clock) => clock.advance(ms)?,
             Clock::Real(clock) => {
-                if !clock.advance(ms, &mut self.server)? {
+                let ways = self.server.ways().clone();
+                if !clock.advance(ms, &mut self.server, &self.known, &ways)? {
                     let lacks = "it lacks KEYS and SCAN, PEXPIRETIME and PTTL, or PEXPIREAT";
                     self.note(format!("the clock of the server did not move with the trace's: {lacks}"));
                 }
@@ -310,7 +387,9 @@ impl WireSession {
         if self.links.values().any(Link::waits) {
             // Timeouts fire, and then what is expired goes: a stream's end wakes who waits for it as a group.
             clients::settle(&mut self.server, 1)?;
-            keyspace::reap(&mut self.server)?;
+            if self.server.ways().scan {
+                keyspace::reap(&mut self.server)?;
+            }
         }
         Ok(())
     }
@@ -340,41 +419,52 @@ impl WireSession {
         }
     }
 
-    /// What brings connection 0 back to its start and empties the store.
-    fn emptying(&self) -> Vec<Argv> {
-        let mut requests = vec![Argv::from(["RESET"])];
-        requests.extend_from_slice(self.server.setup());
-        requests.push(Argv::from(["FLUSHALL"]));
-        requests.push(keyspace::info_request());
-        requests
+    /// True where nothing is taken on trust: it is no Redis that dst has found.
+    fn is_watched(&self) -> bool {
+        !self.server.answers_in_rounds()
     }
 
-    /// Does so in one round trip. False where the server does not go along.
-    fn reset_in_one_trip(&mut self) -> bool {
-        let requests = self.emptying();
-        let Ok(link) = self.link(0) else { return false };
-        let Ok(replies) = link.connection.run(&requests) else { return false };
-        link.forget();
-        is_emptied(&replies)
-    }
-
-    /// Empties the store, where that is still to be done.
-    fn empty_now(&mut self) -> Result<(), TargetError> {
-        if std::mem::take(&mut self.is_to_empty) && !self.reset_in_one_trip() {
-            self.reset_step_by_step()?;
+    /// Replays `ops` behind those before them; see the top of this file for what follows a failure.
+    fn replay_with_care(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        let start = replies.len();
+        let untouched = self.untouched;
+        self.untouched &= ops.is_empty();
+        let can_repeat = if self.is_watched() { self.blame.can_repeat(ops) } else { untouched };
+        self.suspects = can_repeat && self.is_watched();
+        let outcome = self.replay_pipelined(ops, replies);
+        self.suspects = false;
+        let broken = match outcome {
+            Ok(()) => return Ok(()),
+            Err(Stop::Target(error)) => return Err(error),
+            Err(Stop::Astray) => None,
+            Err(Stop::Broken(broken, frames)) => Some((broken, frames)),
+        };
+        let failed = ops.get(replies.len() - start);
+        if let (Some((broken, _)), Some(failed)) = (&broken, failed) {
+            self.recover(failed.conn, &broken.failure)?;
         }
-        Ok(())
-    }
-
-    fn reset_step_by_step(&mut self) -> Result<(), TargetError> {
-        self.is_to_empty = false;
-        self.links.clear();
-        let server = self.server.endpoint().to_string();
-        match self.server.empty() {
-            Ok(Some(0)) => Ok(()),
-            _ if self.server.is_own() => self.server.restart_empty(),
-            Ok(keys) => Err(TargetError::NotEmptied { server, keys: describe_count(keys) }),
-            Err(failure) => Err(TargetError::Unreachable { server, why: failure.to_string() }),
+        let is_proved = |broken: &Broken| {
+            let is_known = failed.and_then(Op::argv).is_some_and(|argv| self.blame.is_proven(argv));
+            let is_waited_for = broken.failure == Failure::Hung && !self.was_short;
+            broken.in_flight <= 1 && (!self.is_watched() || is_known || is_waited_for)
+        };
+        match broken {
+            Some((broken, frames)) if !can_repeat || is_proved(&broken) => {
+                if let Some(failed) = failed.filter(|_| is_proved(&broken)) {
+                    self.blame.prove(failed, &broken.failure);
+                }
+                replies.push(told_before(&broken.failure, frames));
+                self.replay_in_step(&ops[replies.len() - start..], replies)
+            }
+            None if !can_repeat => Err(self.clock_lost()),
+            broken => {
+                replies.truncate(start);
+                self.start_over()?;
+                self.looks_behind = matches!(broken, Some((Broken { failure: Failure::Malformed(_), .. }, _)));
+                let replayed = self.replay_in_step(ops, replies);
+                self.looks_behind = false;
+                replayed
+            }
         }
     }
 }
@@ -384,31 +474,17 @@ impl Session for WireSession {
         self.guard.check(&mut self.server, ops)?;
         self.settings.watch(&mut self.server, ops);
         self.listed = None;
-        let start = replies.len();
-        let untouched = self.untouched;
-        self.untouched &= ops.is_empty();
         self.moves_clock &= !ops.iter().any(notices_requests);
-        let broken = match self.replay_pipelined(ops, replies) {
-            Ok(()) => return Ok(()),
-            Err(Stop::Target(error)) => return Err(error),
-            Err(Stop::Astray) => None,
-            Err(Stop::Broken(broken, frames)) => Some((broken, frames)),
-        };
-        if let Some((broken, _)) = &broken {
-            self.recover(ops[replies.len() - start].conn, &broken.failure)?;
+        if !self.is_watched() {
+            return self.replay_with_care(ops, replies);
         }
-        match broken {
-            Some((broken, frames)) if !untouched || broken.in_flight <= 1 => {
-                replies.push(told_before(&broken.failure, frames));
-            }
-            None if !untouched => return Err(self.clock_lost()),
-            _ => {
-                replies.truncate(start);
-                self.set_clock(self.start_ms)?;
-                self.reset_step_by_step()?;
-            }
-        }
-        self.replay_in_step(&ops[replies.len() - start..], replies)
+        self.known.named.add(ops);
+        self.server.set_used();
+        let replayed = self.replay_with_care(ops, replies);
+        // It may have been restarted meanwhile, and then more has been sent to it.
+        self.server.set_used();
+        self.blame.add(ops);
+        replayed
     }
 
     fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
@@ -429,7 +505,8 @@ impl Session for WireSession {
         if let (Some(keyspace), Clock::Real(clock)) = (&mut keyspace, &self.clock) {
             let shift_ms = clock.shift_ms();
             let expiries = keyspace.entries.iter_mut().filter_map(|entry| entry.expires_ms.as_mut());
-            expiries.for_each(|expires_ms| *expires_ms = expires_ms.saturating_sub(shift_ms));
+            let told = expiries.filter(|expires_ms| **expires_ms != UNTOLD_MS);
+            told.for_each(|expires_ms| *expires_ms = expires_ms.saturating_sub(shift_ms));
         }
         Ok(keyspace)
     }
@@ -440,89 +517,30 @@ impl Session for WireSession {
     }
 
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
-        self.empty_now()?;
-        self.nonces += 1;
-        let nonce = format!("dst-{}", self.nonces);
-        let echo = Argv::from(["ECHO", &nonce]);
-        let mut bytes = Vec::new();
-        echo.encode(&mut bytes);
-        let in_step = |link: &&mut Link| link.is_plain() && !link.in_multi;
-        // All is sent before anything is waited for; the keys are asked for, too, as they come next.
-        let listing = if self.server.answers_in_rounds() { keyspace::listing(&self.known) } else { Vec::new() };
-        let mut sent = Vec::new();
-        let mut failed = None;
-        for (&conn, link) in &mut self.links {
-            if let Some(link) = Some(link).filter(in_step) {
-                sent.push(conn);
-                failed = failed.or(link.connection.send(&bytes).err().map(|failure| (conn, failure)));
-            }
-        }
-        let is_listed = !listing.is_empty() && self.server.send(&listing).is_ok();
-        let mut instead = None;
-        for conn in &sent {
-            let Some(link) = self.links.get_mut(conn) else { continue };
-            let mut reply = None;
-            let taken = link.connection.exchange_until(&[], |frame| {
-                reply = Some(frame);
-                true
-            });
-            failed = failed.or(taken.err().map(|failure| (*conn, failure)));
-            instead = instead.or(reply.filter(|it| *it != Reply::bulk(nonce.as_str()) && !is_locked_out(it)));
-        }
-        if is_listed {
-            self.listed = self.server.take_replies(listing.len()).ok();
-        }
-        if let Some((conn, failure)) = failed {
-            self.listed = None;
-            sent.iter().for_each(|conn| drop(self.links.remove(conn)));
-            self.recover(conn, &failure)?;
-            return Ok(Some(failure.reply()));
-        }
-        Ok(instead)
+        self.ask_for_nonce()
     }
 
     fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
-        self.start_ms = header.start_ms;
-        self.listed = None;
-        self.untouched = true;
-        self.set_clock(header.start_ms)?;
-        if self.settings.restore(&mut self.server)? {
-            self.links.clear();
-            self.is_to_empty = false;
-        }
-        let closed = self.links.extract_if(.., |&conn, link| conn != 0 || !link.is_plain());
-        let closed: Vec<Link> = closed.map(|(_, link)| link).collect();
-        let gone = self.await_gone(closed).is_ok();
-        self.moves_clock = matches!(&self.clock, Clock::Frozen(clock) if clock.moved().is_some());
-        if gone
-            && self.server.is_own()
-            && let Some(link) = self.links.get_mut(&0)
-        {
-            link.forget();
-            self.is_to_empty = true;
-            return Ok(());
-        }
-        let emptied = gone
-            && self.reset_in_one_trip()
-            && (self.server.is_at_disposal() || matches!(self.server.count_keys(), Ok(Some(0))));
-        if emptied { Ok(()) } else { self.reset_step_by_step() }
+        self.begin_anew(header)
     }
 
     fn exact_clock(&self) -> bool {
         matches!(self.clock, Clock::Frozen(_))
     }
 
-    fn take_notes(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notes)
+    fn set_reply_deadline(&mut self, deadline: Option<Duration>) {
+        self.server.limit_deadline(deadline);
     }
-}
 
-/// True for the replies to what empties the store.
-fn is_emptied(replies: &[Reply]) -> bool {
-    let Some(([reset, oks @ ..], [info])) = replies.split_last_chunk::<1>() else { return false };
-    *reset == Reply::Simple(b"RESET".to_vec())
-        && oks.iter().all(|reply| *reply == Reply::ok())
-        && keyspace::parse_info(info).is_some_and(|databases| databases.is_empty())
+    fn reread(&mut self, entry: &Entry) -> Option<Entry> {
+        keyspace::read_again(&mut self.server, self.known.has_databases(), entry).ok().flatten()
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        let mut notes = self.server.take_notes();
+        notes.append(&mut self.notes);
+        notes
+    }
 }
 
 /// What arrived for an op before the connection failed, and that it did.
@@ -535,7 +553,7 @@ impl Drop for WireSession {
     fn drop(&mut self) {
         if !self.server.is_own() {
             // What dst wrote to a server that goes on is taken away again, as far as it still answers.
-            let _ = self.server.empty();
+            let _ = self.server.empty(&self.known);
         }
     }
 }

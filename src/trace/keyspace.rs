@@ -38,6 +38,12 @@ impl Keyspace {
     }
 }
 
+/// In the place of a value that the store does not tell: nothing is compared with it.
+pub const UNTOLD: Reply = Reply::Frames(Vec::new());
+
+/// In the place of the time when a key expires, where the store does not tell it, nor whether there is one.
+pub const UNTOLD_MS: i64 = i64::MIN;
+
 /// One key with all that is known about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -46,15 +52,15 @@ pub struct Entry {
     /// Its name.
     #[serde(with = "serde_bytes")]
     pub key: Vec<u8>,
-    /// What TYPE answers: `string`, `list`, `hash`, `set`, `zset`, `stream`.
+    /// What TYPE answers: `string`, `list`, `hash`, `set`, `zset`, `stream`; empty where the store does not tell it.
     pub kind: String,
     /// Its value: GET, LRANGE 0 -1, HGETALL sorted by field as pairs, SMEMBERS sorted, ZRANGE 0 -1 WITHSCORES,
-    /// XRANGE - +.
+    /// XRANGE - +. [`UNTOLD`] where the store does not tell it.
     pub value: Reply,
     /// What else it has, where the store tells it: of a stream its counters and its groups, as XINFO STREAM FULL has
     /// them. It is compared where both stores tell it.
     #[serde(default)]
     pub details: Option<Reply>,
-    /// When it expires, in milliseconds since 1970.
+    /// When it expires, in milliseconds since 1970; [`UNTOLD_MS`] where the store does not tell it.
     pub expires_ms: Option<i64>,
 }

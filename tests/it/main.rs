@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one file a subject.
 
+mod beginners;
 mod canary;
 mod chaos;
 mod chaos_cli;

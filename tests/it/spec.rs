@@ -69,7 +69,7 @@ fn fidelity_of_hints(command: &Command) -> Hint {
         Fidelity::ServerFact if ORDER_HINTED.contains(&command.name) => Hint::AnyOrder,
         Fidelity::ServerFact if UNHINTED.contains(&command.name) => Hint::Deterministic,
         Fidelity::UnorderedPairs if command.name == "CONFIG GET" => Hint::Deterministic,
-        Fidelity::Exact | Fidelity::UnixTime | Fidelity::Sorted => Hint::Deterministic,
+        Fidelity::Exact | Fidelity::UnixTime | Fidelity::Sorted | Fidelity::Nearby => Hint::Deterministic,
         Fidelity::Unordered if command.family == Family::PubSub => Hint::Deterministic,
         Fidelity::Unordered | Fidelity::UnorderedPairs => Hint::AnyOrder,
         Fidelity::Clocked if command.name == "XINFO STREAM" => Hint::Deterministic,

@@ -172,6 +172,13 @@ impl Decoder {
         self.start < self.end
     }
 
+    /// Why what has been fed next can be no reply, whatever follows: its first byte begins none. Nothing is taken.
+    pub fn begins_malformed(&mut self) -> Option<DecodeError> {
+        const SIGNS: &[u8] = b"+-:$*_#,(!=%~>|";
+        let first = self.buf[self.start..self.end].first().copied()?;
+        if !self.open.is_empty() || SIGNS.contains(&first) { None } else { self.next_reply().err() }
+    }
+
     /// The next whole reply, or `None` until more bytes are fed.
     ///
     /// # Errors

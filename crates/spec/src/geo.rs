@@ -1,9 +1,11 @@
 //! Commands on sorted sets of positions.
 
-use super::{Command, Family, Keys};
+use super::{Command, Family, Fidelity, Keys};
 
 const READ: Command = Command::reading(Family::Geo);
 const WRITE: Command = Command::writing(Family::Geo);
+const FIND: Command = Command { fidelity: Fidelity::Nearby, ..READ };
+const FIND_OR_STORE: Command = Command { fidelity: Fidelity::Nearby, ..WRITE };
 
 const ADD: &str = "key [NX | XX] [CH] (longitude latitude member)...";
 /// There need be no member, but mostly there is one.
@@ -37,10 +39,10 @@ pub(super) const COMMANDS: &[Command] = &[
     Command { name: "GEODIST", arity: -4, syntax: "key member member [M | KM | FT | MI]", ..READ },
     Command { name: "GEOHASH", arity: -2, syntax: SOME, ..READ },
     Command { name: "GEOPOS", arity: -2, syntax: SOME, ..READ },
-    Command { name: "GEORADIUS", arity: -6, syntax: RADIUS, keys: stored(6), ..WRITE },
-    Command { name: "GEORADIUSBYMEMBER", arity: -5, syntax: RADIUS_BY_MEMBER, keys: stored(5), ..WRITE },
-    Command { name: "GEORADIUSBYMEMBER_RO", arity: -5, syntax: RADIUS_BY_MEMBER_RO, ..READ },
-    Command { name: "GEORADIUS_RO", arity: -6, syntax: RADIUS_RO, ..READ },
-    Command { name: "GEOSEARCH", arity: -7, syntax: SEARCH, ..READ },
+    Command { name: "GEORADIUS", arity: -6, syntax: RADIUS, keys: stored(6), ..FIND_OR_STORE },
+    Command { name: "GEORADIUSBYMEMBER", arity: -5, syntax: RADIUS_BY_MEMBER, keys: stored(5), ..FIND_OR_STORE },
+    Command { name: "GEORADIUSBYMEMBER_RO", arity: -5, syntax: RADIUS_BY_MEMBER_RO, ..FIND },
+    Command { name: "GEORADIUS_RO", arity: -6, syntax: RADIUS_RO, ..FIND },
+    Command { name: "GEOSEARCH", arity: -7, syntax: SEARCH, ..FIND },
     Command { name: "GEOSEARCHSTORE", arity: -8, syntax: SEARCH_STORE, keys: Keys::TWO, ..WRITE },
 ];

@@ -171,6 +171,8 @@ pub enum Fidelity {
     UnorderedPairs,
     /// As `Exact`, but the order where the request leaves it open (`SORT key BY nosort`).
     Sorted,
+    /// As `Exact`, but the order where the request asks for none (`GEOSEARCH` without ASC or DESC).
+    Nearby,
     /// One step of an iteration: only the elements of the whole iteration (`SCAN`).
     Cursor,
     /// Elements picked at random (`SRANDMEMBER`): their number, and that each is one that was there.

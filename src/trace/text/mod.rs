@@ -265,6 +265,10 @@ SUBSCRIBE c d
             "line 2: `BREW` is no command of Redis (a text of other commands begins with the line `# dst trace 3`)",
         );
         check(
+            "SET a 1\nlastsave\n",
+            "line 2: dst leaves `lastsave` out: it ends the server, or is about the files of its persistence (a text of other commands begins with the line `# dst trace 2`)",
+        );
+        check(
             "# dst trace 1\nSET a 1\n",
             "line 2: expected a header line (seed: N, generator: N, profile: NAME, start_ms: N, recorded_by: NAME VERSION, note: \"TEXT\", replies: yes) or a blank line before the first op",
         );

@@ -7,6 +7,7 @@ use super::{MAGIC, answers_ok};
 use crate::trace::codec::{FORMAT, entry_bytes};
 use crate::trace::{Act, Block, FaultSpec, Header, Keyspace, Limits, Op, TargetInfo, TraceError};
 use resp::{Argv, Reply};
+use spec::left_out::LEFT_OUT;
 
 /// A block ends at this many ops,
 const BLOCK_OPS: usize = 8192;
@@ -164,10 +165,13 @@ impl<R: BufRead> Reader<R> {
             && let Some(name) = op.argv().and_then(|argv| argv.get(0))
             && spec::lookup(name).is_none()
         {
+            let left_out = LEFT_OUT.iter().find(|row| name.eq_ignore_ascii_case(row.command.as_bytes()));
             let name = name.escape_ascii();
-            return self.refuse_op(format!(
-                "`{name}` is no command of Redis (a text of other commands begins with the line `{MAGIC}{FORMAT}`)"
-            ));
+            let what = match left_out {
+                Some(row) => format!("dst leaves `{name}` out: {}", row.reason),
+                None => format!("`{name}` is no command of Redis"),
+            };
+            return self.refuse_op(format!("{what} (a text of other commands begins with the line `{MAGIC}{FORMAT}`)"));
         }
         let longest = match &op.act {
             Act::Call(argv) => argv.iter().map(<[u8]>::len).max().unwrap_or(0),

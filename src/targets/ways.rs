@@ -1,0 +1,372 @@
+//! What a server can be asked beside the commands of a trace, found out once a session by trying. For each of dst's own
+//! questions there is a second way, or it is done without: nothing is needed of a server but a reply to one command.
+//!
+//! A way counts where the answer is right, not where it is no error: what is asked for by it tells of other commands.
+
+use super::keyspace::{KINDS, Kind, parse_info};
+use super::server::Server;
+use resp::{Argv, Reply};
+
+/// How the names of all keys are had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listing {
+    Keys,
+    Scan,
+    /// By the names that the ops of the trace hold.
+    ByName,
+}
+
+/// How it is told when a key expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expiry {
+    /// PEXPIRETIME.
+    Time,
+    /// PTTL.
+    Left,
+    /// TTL.
+    SecondsLeft,
+    Untold,
+}
+
+/// How a key is given another time to live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Move {
+    /// PEXPIREAT.
+    To,
+    /// PEXPIRE.
+    By,
+    Never,
+}
+
+/// How the reply to one request is told from any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Echo {
+    Echo,
+    /// PING with a text.
+    Ping,
+    /// GET of a key that there is not: a null says that the reply is one to it, as far as can be told.
+    Get,
+    Nothing,
+}
+
+/// How the store is emptied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Emptying {
+    FlushAll,
+    /// DEL of each key.
+    ByName,
+    /// By a restart alone.
+    Never,
+}
+
+/// What a server can be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ways {
+    /// RESET brings a connection back to its start.
+    pub reset: bool,
+    pub select: bool,
+    /// INFO tells how many keys there are.
+    pub info: bool,
+    pub dbsize: bool,
+    pub types: bool,
+    pub exists: bool,
+    pub scan: bool,
+    /// PING answers with its text: a barrier between messages.
+    pub barrier: bool,
+    /// CLIENT ID and CLIENT LIST.
+    pub clients: bool,
+    pub listing: Listing,
+    pub expiry: Expiry,
+    pub moves: Move,
+    pub echo: Echo,
+    pub emptying: Emptying,
+    /// The kinds of values that are read.
+    pub kinds: Vec<&'static Kind>,
+}
+
+/// A key of dst's own, and one that there never is.
+const KEY: &str = "dst:probe";
+const ABSENT: &str = "dst:absent";
+const TEXT: &str = "dst:text";
+
+/// What is asked, by the names under which the answers are looked for.
+#[rustfmt::skip]
+const QUESTIONS: &[&[&str]] = &[
+    &["FLUSHALL"],
+    &["SET", KEY, TEXT],
+    &["GET", KEY],
+    &["GET", ABSENT],
+    &["TYPE", KEY],
+    &["EXISTS", KEY],
+    &["KEYS", "*"],
+    &["SCAN", "0", "COUNT", "1000"],
+    &["PEXPIRETIME", KEY],
+    &["PTTL", KEY],
+    &["TTL", KEY],
+    &["PEXPIREAT", ABSENT, "1"],
+    &["PEXPIRE", ABSENT, "1"],
+    &["ECHO", TEXT],
+    &["PING", TEXT],
+    &["CLIENT", "ID"],
+    &["CLIENT", "LIST"],
+    &["INFO", "keyspace"],
+    &["DBSIZE"],
+    &["SELECT", "0"],
+    &["DEL", KEY],
+    &["GET", KEY],
+    &["SET", KEY, TEXT],
+    &["FLUSHALL"],
+    &["GET", KEY],
+    &["DEL", KEY],
+];
+
+impl Ways {
+    /// Those of Redis.
+    pub fn all() -> Self {
+        Self {
+            reset: true,
+            select: true,
+            info: true,
+            dbsize: true,
+            types: true,
+            exists: true,
+            scan: true,
+            barrier: true,
+            clients: true,
+            listing: Listing::Keys,
+            expiry: Expiry::Time,
+            moves: Move::To,
+            echo: Echo::Echo,
+            emptying: Emptying::FlushAll,
+            kinds: KINDS.iter().collect(),
+        }
+    }
+
+    /// Tries them on an empty server at dst's disposal, which is empty again behind it as far as it can be.
+    pub fn find(server: &mut Server) -> Self {
+        let mut requests: Vec<Argv> = QUESTIONS.iter().map(|words| words.iter().collect()).collect();
+        requests.extend(KINDS.iter().map(|kind| kind.request(ABSENT.as_bytes())));
+        // Last, as it undoes what a connection began with.
+        requests.push(Argv::from(["RESET"]));
+        let answers = server.ask_each(&requests);
+        server.forget_admin();
+        Self::judge(&requests, &answers)
+    }
+
+    /// Reads the answers to these requests; none where no reply came.
+    fn judge(requests: &[Argv], answers: &[Option<Reply>]) -> Self {
+        let nth = |nth: usize, words: &[&str]| {
+            let asked: Argv = words.iter().collect();
+            let mut places = requests.iter().zip(answers).filter(|(request, _)| **request == asked);
+            places.nth(nth).and_then(|(_, answer)| answer.as_ref())
+        };
+        let first = |words: &[&str]| nth(0, words);
+        let is = |words: &[&str], reply: &Reply| first(words) == Some(reply);
+        let text = |words: &[&str]| first(words).and_then(Reply::as_bytes) == Some(TEXT.as_bytes());
+        let is_null = |reply: Option<&Reply>| matches!(reply, Some(Reply::NullBulk | Reply::Null));
+        let names_key = |reply: Option<&Reply>| {
+            let names = reply.and_then(Reply::as_elements).unwrap_or_default();
+            names.iter().any(|name| name.as_bytes() == Some(KEY.as_bytes()))
+        };
+        let is_set = is(&["SET", KEY, TEXT], &Reply::ok()) && text(&["GET", KEY]);
+        let scanned = first(&["SCAN", "0", "COUNT", "1000"]).and_then(Reply::as_elements);
+        let scan = is_set && names_key(scanned.and_then(|parts| parts.get(1)));
+        let keys = is_set && names_key(first(&["KEYS", "*"]));
+        let count = first(&["INFO", "keyspace"]).and_then(parse_info);
+        let lasts = |words: &[&str]| is_set && is(words, &Reply::Int(-1));
+        let is_absent = |words: &[&str]| is(words, &Reply::Int(0));
+        let gone = |at: usize| is_null(nth(at, &["GET", KEY]));
+        let is_read = |kind: &&Kind| {
+            let words = kind.request(ABSENT.as_bytes());
+            let answer = requests.iter().zip(answers).find(|(request, _)| **request == words);
+            answer.and_then(|(_, answer)| answer.as_ref()).is_some_and(holds_nothing)
+        };
+        Self {
+            reset: is(&["RESET"], &Reply::Simple(b"RESET".to_vec())),
+            select: is(&["SELECT", "0"], &Reply::ok()),
+            info: is_set && count.is_some_and(|counts| matches!(counts[..], [(_, 1)])),
+            dbsize: is_set && is(&["DBSIZE"], &Reply::Int(1)),
+            types: is_set && is(&["TYPE", KEY], &Reply::Simple(b"string".to_vec())),
+            exists: is_set && is(&["EXISTS", KEY], &Reply::Int(1)),
+            scan,
+            barrier: matches!(first(&["PING", TEXT]), Some(Reply::Bulk(echo)) if echo == TEXT.as_bytes()),
+            clients: matches!(first(&["CLIENT", "ID"]), Some(Reply::Int(_)))
+                && matches!(first(&["CLIENT", "LIST"]), Some(Reply::Bulk(_) | Reply::Verbatim { .. })),
+            listing: first_of([(keys, Listing::Keys), (scan, Listing::Scan)], Listing::ByName),
+            expiry: first_of(
+                [
+                    (lasts(&["PEXPIRETIME", KEY]), Expiry::Time),
+                    (lasts(&["PTTL", KEY]), Expiry::Left),
+                    (lasts(&["TTL", KEY]), Expiry::SecondsLeft),
+                ],
+                Expiry::Untold,
+            ),
+            moves: first_of(
+                [(is_absent(&["PEXPIREAT", ABSENT, "1"]), Move::To), (is_absent(&["PEXPIRE", ABSENT, "1"]), Move::By)],
+                Move::Never,
+            ),
+            echo: first_of(
+                [
+                    (text(&["ECHO", TEXT]), Echo::Echo),
+                    (text(&["PING", TEXT]), Echo::Ping),
+                    (is_null(first(&["GET", ABSENT])), Echo::Get),
+                ],
+                Echo::Nothing,
+            ),
+            emptying: first_of(
+                [
+                    (is_set && is(&["FLUSHALL"], &Reply::ok()) && gone(2), Emptying::FlushAll),
+                    (is_set && is(&["DEL", KEY], &Reply::Int(1)) && gone(1), Emptying::ByName),
+                ],
+                Emptying::Never,
+            ),
+            kinds: KINDS.iter().filter(is_read).collect(),
+        }
+    }
+
+    /// What is done another way than on Redis, for people; `can_restart` where dst started the server.
+    pub fn describe(&self, can_restart: bool) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut say = |is_so: bool, line: &str| lines.extend(is_so.then(|| line.to_owned()));
+        let by_name = self.listing == Listing::ByName;
+        say(self.listing == Listing::Scan, "no KEYS that tells every key: SCAN is asked");
+        say(by_name && self.tells_keys(), "no KEYS and no SCAN that tell every key: the keyspace is read by name");
+        say(!self.tells_keys(), "nothing tells what it holds: only replies are compared");
+        say(!self.types && !self.kinds.is_empty(), "no TYPE: a key is read by every command that reads values");
+        say(self.expiry == Expiry::SecondsLeft, "no PEXPIRETIME and no PTTL: times to live are told by TTL");
+        say(self.expiry == Expiry::Untold, "no PEXPIRETIME, PTTL or TTL: times to live are not compared");
+        let instead = match self.emptying {
+            Emptying::FlushAll => "",
+            Emptying::ByName => "no FLUSHALL that empties it: each key is removed by DEL, and looked for",
+            Emptying::Never if can_restart => "neither FLUSHALL nor DEL empties it: restarted between traces",
+            Emptying::Never => "neither FLUSHALL nor DEL empties it",
+        };
+        say(!instead.is_empty(), instead);
+        say(self.echo == Echo::Nothing, "no ECHO, PING or GET answers as it should: lost replies are not looked for");
+        lines
+    }
+
+    /// True where it can be found out of a key whether it is there.
+    pub fn tells_keys(&self) -> bool {
+        self.listing != Listing::ByName || self.types || self.exists || !self.kinds.is_empty()
+    }
+}
+
+/// The first of these ways that is there, or what is left.
+fn first_of<T>(ways: impl IntoIterator<Item = (bool, T)>, otherwise: T) -> T {
+    ways.into_iter().find(|(is_there, _)| *is_there).map_or(otherwise, |(_, way)| way)
+}
+
+/// True for what reads of a key answer where there is none.
+pub(super) fn holds_nothing(reply: &Reply) -> bool {
+    matches!(reply, Reply::NullBulk | Reply::Null | Reply::NullArray)
+        || reply.as_elements().is_some_and(<[Reply]>::is_empty)
+        || matches!(reply, Reply::Map(pairs) if pairs.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The answers of a server that has these commands, as Redis has them.
+    fn answers_of(has: &[&str]) -> (Vec<Argv>, Vec<Option<Reply>>) {
+        let mut requests: Vec<Argv> = QUESTIONS.iter().map(|words| words.iter().collect()).collect();
+        requests.extend(KINDS.iter().map(|kind| kind.request(ABSENT.as_bytes())));
+        requests.push(Argv::from(["RESET"]));
+        let mut is_there = false;
+        let list = |is_there: bool| Reply::Array(if is_there { vec![Reply::bulk(KEY)] } else { Vec::new() });
+        let answer = |argv: &Argv| {
+            let name = String::from_utf8_lossy(&argv[0]).into_owned();
+            if !has.contains(&name.as_str()) {
+                return Some(Reply::error("ERR unknown command"));
+            }
+            let is_key = is_there && argv.get(1) == Some(KEY.as_bytes());
+            Some(match name.as_str() {
+                "SET" => {
+                    is_there = true;
+                    Reply::ok()
+                }
+                "GET" if is_key => Reply::bulk(TEXT),
+                "GET" => Reply::NullBulk,
+                "TYPE" => Reply::Simple(if is_key { b"string".to_vec() } else { b"none".to_vec() }),
+                "EXISTS" => Reply::Int(is_key.into()),
+                "KEYS" => list(is_there),
+                "SCAN" => Reply::Array(vec![Reply::bulk("0"), list(is_there)]),
+                "PEXPIRETIME" | "PTTL" | "TTL" => Reply::Int(-1),
+                "PEXPIREAT" | "PEXPIRE" => Reply::Int(0),
+                "ECHO" | "PING" => Reply::bulk(TEXT),
+                "CLIENT" if argv.get(1) == Some(b"ID") => Reply::Int(1),
+                "CLIENT" => Reply::bulk("id=1 flags=N\n"),
+                "INFO" => Reply::bulk("# Keyspace\r\ndb0:keys=1,expires=0\r\n"),
+                "DBSIZE" => Reply::Int(is_there.into()),
+                "SELECT" => Reply::ok(),
+                "DEL" => Reply::Int(std::mem::take(&mut is_there).into()),
+                "FLUSHALL" => {
+                    is_there = false;
+                    Reply::ok()
+                }
+                "RESET" => Reply::Simple(b"RESET".to_vec()),
+                _ => Reply::Array(Vec::new()),
+            })
+        };
+        let answers = requests.iter().map(answer).collect();
+        (requests, answers)
+    }
+
+    #[track_caller]
+    fn check(has: &str, expected: &[&str]) {
+        let (requests, answers) = answers_of(&has.split(' ').collect::<Vec<_>>());
+        assert_eq!(Ways::judge(&requests, &answers).describe(true), expected, "{has}");
+    }
+
+    const ALL: &str = "SET GET TYPE EXISTS KEYS SCAN PEXPIRETIME PTTL TTL PEXPIREAT PEXPIRE ECHO PING CLIENT INFO DBSIZE \
+                       SELECT DEL FLUSHALL LRANGE HGETALL SMEMBERS ZRANGE XRANGE RESET";
+
+    #[test]
+    fn every_question_has_a_second_way() {
+        let (requests, answers) = answers_of(&ALL.split(' ').collect::<Vec<_>>());
+        assert_eq!(Ways::judge(&requests, &answers), Ways::all());
+        check(ALL, &[]);
+        check(&ALL.replace("KEYS ", ""), &["no KEYS that tells every key: SCAN is asked"]);
+        check(
+            &ALL.replace("FLUSHALL ", ""),
+            &["no FLUSHALL that empties it: each key is removed by DEL, and looked for"],
+        );
+        check(&ALL.replace("PEXPIRETIME PTTL ", ""), &["no PEXPIRETIME and no PTTL: times to live are told by TTL"]);
+        check(&ALL.replace("INFO DBSIZE SELECT ", ""), &[]);
+        check(
+            "SET GET DEL PING LPUSH LRANGE",
+            &[
+                "no KEYS and no SCAN that tell every key: the keyspace is read by name",
+                "no TYPE: a key is read by every command that reads values",
+                "no PEXPIRETIME, PTTL or TTL: times to live are not compared",
+                "no FLUSHALL that empties it: each key is removed by DEL, and looked for",
+            ],
+        );
+        check(
+            "PING",
+            &[
+                "nothing tells what it holds: only replies are compared",
+                "no PEXPIRETIME, PTTL or TTL: times to live are not compared",
+                "neither FLUSHALL nor DEL empties it: restarted between traces",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_wrong_answer_is_no_way() {
+        let (requests, mut answers) = answers_of(&ALL.split(' ').collect::<Vec<_>>());
+        let mut answer = |words: &[&str], reply: Option<Reply>| {
+            let asked: Argv = words.iter().collect();
+            let places = requests.iter().enumerate().filter(|(_, request)| **request == asked);
+            places.for_each(|(at, _)| answers[at] = reply.clone());
+        };
+        answer(&["KEYS", "*"], Some(Reply::Array(Vec::new())));
+        answer(&["INFO", "keyspace"], Some(Reply::bulk("# Keyspace\r\n")));
+        answer(&["ECHO", TEXT], None);
+        answer(&["FLUSHALL"], None);
+        let ways = Ways::judge(&requests, &answers);
+        let found = (ways.listing, ways.info, ways.echo, ways.emptying);
+        assert_eq!(found, (Listing::Scan, false, Echo::Ping, Emptying::ByName));
+    }
+}
