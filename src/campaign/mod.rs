@@ -85,6 +85,13 @@ impl CommandLine {
         format!("{} {words} {}", self.program, self.flags).trim_end().to_owned()
     }
 
+    /// The same command for a subject that sends bulk strings as simple strings, where it does.
+    pub fn with_simple_bulks(&self, simple_bulks: bool) -> Self {
+        let said = " --simple-bulks";
+        let is_to_say = simple_bulks && !self.flags.contains(said);
+        Self { flags: format!("{}{}", self.flags, if is_to_say { said } else { "" }), ..self.clone() }
+    }
+
     /// The line that runs one seed again.
     pub fn seed(&self, seed: Seed, group: &Group, ops: u64) -> String {
         self.with(&format!("oracle --seeds 1 --first-seed {seed} --group {} --ops {ops}", group.name))
@@ -189,6 +196,11 @@ impl Progress {
     pub fn tell(&self, finding: &Finding) {
         let trace = finding.trace.as_deref().unwrap_or(&finding.found_in);
         let line = format!("found  {}  {trace}", finding.class);
+        self.say(line);
+    }
+
+    /// Tells a line.
+    pub fn say(&self, line: String) {
         self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line);
     }
 

@@ -34,6 +34,8 @@ pub struct Preflight {
     pub facts: Vec<String>,
     /// How many commands were not tried, as the time was over.
     pub untried: usize,
+    /// By command, and option word where it is one: the ops that show that it is lacking or not answered.
+    shown: BTreeMap<(&'static str, Option<&'static str>), Vec<Op>>,
 }
 
 impl Preflight {
@@ -47,6 +49,38 @@ impl Preflight {
             lacking.any(|(_, word)| arg.eq_ignore_ascii_case(word.as_bytes()))
         };
         !self.lacks.contains(command.name) && !argv.iter().skip(1).any(lacks_word)
+    }
+
+    /// True where the subject has all that was tried, and answers as is usual.
+    pub fn is_whole(&self) -> bool {
+        self.lacks.is_empty()
+            && self.lacks_options.is_empty()
+            && self.failures.is_empty()
+            && self.odd.is_empty()
+            && self.facts.is_empty()
+            && self.untried == 0
+    }
+
+    /// Ops of which the last shows that a command is lacking, for each that is.
+    pub fn lacking(&self) -> impl Iterator<Item = &[Op]> {
+        self.lacks.iter().filter_map(|&name| self.shown.get(&(name, None))).map(Vec::as_slice)
+    }
+
+    /// Ops of which the last shows that a command answers in another form, for each that does.
+    pub fn oddities(&self) -> impl Iterator<Item = &[Op]> {
+        self.odd.keys().filter_map(|&name| self.shown.get(&(name, None))).map(Vec::as_slice)
+    }
+
+    /// True where the subject sends bulk strings as simple strings, and not by one command alone.
+    pub fn sends_simple_bulks(&self) -> bool {
+        self.odd.values().filter(|how| **how == SIMPLE_BULK).count() > 1
+    }
+
+    /// Ops of which the last is likely to diverge: for each option that is lacking, and each command that is not answered.
+    pub fn suspects(&self) -> impl Iterator<Item = &[Op]> {
+        let options = self.lacks_options.iter().map(|&(name, word)| (name, Some(word)));
+        let failures = self.failures.keys().map(|&name| (name, None));
+        options.chain(failures).filter_map(|place| self.shown.get(&place)).map(Vec::as_slice)
     }
 
     /// Lines for people: what the subject has, and what is done without.
@@ -132,6 +166,11 @@ impl Probe {
         odd.contains(&self.command.family) || spec::may_block(&self.request)
     }
 
+    /// Its ops on one connection; the request is the last.
+    fn in_sequence(&self) -> Vec<Op> {
+        self.before.iter().chain([&self.request]).map(|argv| Op::call(0, argv.clone())).collect()
+    }
+
     fn ops(&self) -> Vec<Op> {
         let conn = u16::from(self.is_alone());
         let mut ops: Vec<Op> = self.before.iter().map(|argv| Op::call(0, argv.clone())).collect();
@@ -179,6 +218,7 @@ struct Verdicts {
     plain: BTreeSet<&'static str>,
     /// By command and word: whether any form with it was accepted, of those that the reference accepts.
     options: BTreeMap<(&'static str, &'static str), bool>,
+    shown: BTreeMap<(&'static str, Option<&'static str>), Vec<Op>>,
 }
 
 impl Verdicts {
@@ -194,11 +234,13 @@ impl Verdicts {
         if is_lost(got) || got.frames().iter().any(is_lost) {
             let lost = got.frames().iter().find(|reply| is_lost(reply)).unwrap_or(got).clone();
             self.failures.entry(name).or_insert((probe.request.clone(), lost));
+            self.shown.entry((name, None)).or_insert_with(|| probe.in_sequence());
             return;
         }
         match probe.word {
             None if class.is_some_and(|class| class.kind == UNSUPPORTED) => {
                 self.lacks.insert(name);
+                self.shown.insert((name, None), vec![Op::call(0, probe.request.clone())]);
             }
             None => {
                 if got.as_error().is_none() {
@@ -207,11 +249,15 @@ impl Verdicts {
             }
             Some(word) if want.as_error().is_none() => {
                 *self.options.entry((name, word)).or_default() |= !is_refusal(got);
+                if is_refusal(got) {
+                    self.shown.entry((name, Some(word))).or_insert_with(|| probe.in_sequence());
+                }
             }
             Some(_) => {}
         }
         if let Some(how) = odd_form(want, got) {
             self.odd.entry(name).or_insert(how);
+            self.shown.entry((name, None)).or_insert_with(|| probe.in_sequence());
         }
     }
 
@@ -224,6 +270,7 @@ impl Verdicts {
         found.lacks = self.lacks;
         found.failures = self.failures;
         found.odd = self.odd;
+        found.shown = self.shown;
     }
 }
 
@@ -235,10 +282,12 @@ fn is_refusal(reply: &Reply) -> bool {
     !of_data.iter().any(|word| text.contains(word))
 }
 
+const SIMPLE_BULK: &str = "it sends a bulk string as a simple string";
+
 /// What is odd about the form of a reply whose content is right, or as good as none.
 fn odd_form(want: &Reply, got: &Reply) -> Option<&'static str> {
     match (want, got) {
-        (Reply::Bulk(want), Reply::Simple(got)) if want == got => Some("it sends a bulk string as a simple string"),
+        (Reply::Bulk(want), Reply::Simple(got)) if want == got => Some(SIMPLE_BULK),
         (Reply::Simple(want), Reply::Bulk(got)) if want == got => Some("it sends a simple string as a bulk string"),
         (Reply::Bulk(want), Reply::Simple(got)) if want == TEXT.as_bytes() && got == b"PONG" => {
             Some("it ignores its argument")

@@ -92,6 +92,7 @@ fn run_seeds(
         known: options.known,
         shrinks_max,
         budget: None,
+        generate_all: false,
         unfold: false,
         matrix: false,
         store: &Store::new(options.corpus),

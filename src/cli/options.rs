@@ -147,7 +147,7 @@ impl PairArgs {
             ErrorsArg::Exact => ErrorMode::Text,
             ErrorsArg::Code => ErrorMode::Code,
         };
-        Settings { errors, ..Settings::default() }
+        Settings { errors, simple_bulks: self.strictness.simple_bulks, ..Settings::default() }
     }
 
     /// The words that lead to the same comparison again, for lines to paste.
@@ -156,6 +156,9 @@ impl PairArgs {
             against.iter().map(|name| format!("--against {}", files::quote(&redact(name)))).collect();
         if self.subject != DEFAULT_SUBJECT {
             flags.push(format!("--subject {}", files::quote(&redact(&self.subject))));
+        }
+        if self.strictness.simple_bulks {
+            flags.push("--simple-bulks".to_owned());
         }
         if let ErrorsArg::Code = self.strictness.errors {
             flags.push("--errors code".to_owned());
@@ -198,6 +201,10 @@ pub(super) struct StrictnessArgs {
     /// What of an error is compared
     #[arg(long, value_name = "HOW", default_value = "exact")]
     pub errors: ErrorsArg,
+
+    /// Take a simple string for a bulk string with the same bytes, for a subject that sends all of them so
+    #[arg(long)]
+    pub simple_bulks: bool,
 }
 
 /// The values of `--errors`.

@@ -39,6 +39,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     budget: Option<Duration>,
 
+    /// Generate also commands and options that the subject was found to lack
+    #[arg(long)]
+    generate_all: bool,
+
     /// Tell every command of a systemic difference as a finding of its own
     #[arg(long, help_heading = "Report")]
     unfold: bool,
@@ -68,6 +72,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         known: &known,
         shrinks_max: args.shrinks,
         budget: args.budget,
+        generate_all: args.generate_all,
         unfold: args.unfold,
         store: &args.corpus.store(),
         matrix: args.matrix,

@@ -1,6 +1,6 @@
 //! Compares what two targets hold.
 
-use super::{ClockSkew, Entry, Keyspace, Settings, UNTOLD, UNTOLD_MS};
+use super::{ClockSkew, Entry, Keyspace, Settings, UNTOLD, UNTOLD_MS, rules};
 use resp::Reply;
 
 /// One key that both sides do not hold alike.
@@ -68,6 +68,10 @@ fn difference(settings: &Settings, want: Option<&Entry>, got: Option<&Entry>) ->
     }
     if want.kind != got.kind {
         return found("type", Reply::Simple(want.kind.clone().into()), Reply::Simple(got.kind.clone().into()));
+    }
+    if settings.simple_bulks && want.value == rules::in_bulks(&want.value, &got.value) {
+        let got = Entry { value: want.value.clone(), ..got.clone() };
+        return difference(&Settings { simple_bulks: false, ..*settings }, Some(want), Some(&got));
     }
     if want.value != got.value && want.value != UNTOLD && got.value != UNTOLD {
         return found("value", want.value.clone(), got.value.clone());

@@ -45,6 +45,12 @@ impl Format for Console {
         if !report.checks.is_empty() {
             writeln!(out)?;
         }
+        for line in &report.preflight {
+            writeln!(out, "{WARN}{line}{WARN:#}")?;
+        }
+        if !report.preflight.is_empty() {
+            writeln!(out)?;
+        }
         if let Some(counted) = &report.matrix {
             matrix::write(counted, out)?;
         }

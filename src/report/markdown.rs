@@ -41,6 +41,9 @@ impl Format for Markdown {
             write!(out, ", {} replies compared ({})", totals.replies, percent(totals.judged_share()))?;
         }
         writeln!(out)?;
+        for line in &report.preflight {
+            writeln!(out, "\n- {line}")?;
+        }
         if report.interrupted {
             writeln!(out, "\nInterrupted: this is what was done so far.")?;
         }

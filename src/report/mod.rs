@@ -64,7 +64,10 @@ pub struct Report {
     pub scope: String,
     /// What was checked one by one; campaigns of thousands of seeds leave it empty.
     pub checks: Vec<Check>,
-    /// The divergences, one a class, by their first seed.
+    /// What the subject has, lacks and does its own way, a line each; nothing where it has all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub preflight: Vec<String>,
+    /// The divergences, by their first seed.
     pub findings: Vec<Finding>,
     /// Where the subject agrees with a reference behind the first only. It fails nothing: versions differ there.
     pub drift: Vec<Drift>,

@@ -40,6 +40,7 @@ fn hunt(canary: &Canary, group: &'static Group, first_seed: u64, seeds: u64) -> 
         known: &Known::default(),
         shrinks_max: usize::MAX,
         budget: None,
+        generate_all: false,
         unfold: false,
         matrix: false,
         store: &Store::new(corpus.path()),

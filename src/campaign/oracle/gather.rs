@@ -130,6 +130,11 @@ impl Tally {
         }
     }
 
+    /// Adds what no seed has shown.
+    pub(super) fn suspect(&mut self, bucket: Bucket, seen: Occurrences) {
+        count(&mut self.buckets, bucket, seen);
+    }
+
     pub(super) fn merge(&mut self, other: Tally) {
         self.totals.merge(&other.totals);
         self.flaky.extend(other.flaky);

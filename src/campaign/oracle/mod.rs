@@ -4,6 +4,7 @@
 //!
 //! | stage | file |
 //! |---|---|
+//! | what the subject lacks: told once, and not generated for it | `lacking` |
 //! | which cases there are, and in which order | `schedule` |
 //! | one case: fast, then op by op past every divergence | `judge` |
 //! | what the cases showed, by suspected bug | `gather` |
@@ -18,6 +19,7 @@ mod describe;
 mod fold;
 mod gather;
 mod judge;
+mod lacking;
 mod schedule;
 mod select;
 
@@ -28,6 +30,7 @@ use std::time::{Duration, Instant};
 
 use super::coverage::Coverage;
 use super::differential;
+use super::preflight::{self, Preflight};
 use super::sessions::{Lease, Pool, in_parallel};
 use super::{CampaignError, CommandLine, Pair, Progress, require_module};
 use crate::corpus::{Known, Store};
@@ -60,6 +63,8 @@ pub struct Options<'a> {
     pub shrinks_max: usize,
     /// How long the run may take, shrinking included; the seeds may end before.
     pub budget: Option<Duration>,
+    /// Generates also what the subject lacks.
+    pub generate_all: bool,
     /// Tells every command of a systemic difference as a finding of its own.
     pub unfold: bool,
     /// Where minimal traces are kept.
@@ -78,6 +83,8 @@ impl Options<'_> {
     }
 }
 
+/// How long it may take to try what the subject has.
+const PREFLIGHT_MAX: Duration = Duration::from_secs(1);
 /// The first slice of a budget that goes to seeds, and then to shrinking: the first finding is to be seen soon.
 const FIRST_SLICE: Duration = Duration::from_millis(500);
 /// The longest slice.
@@ -99,7 +106,21 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
     }
     let started = Instant::now();
     let pool = Pool::new(pair);
+    let mut lease = pool.take()?;
+    let preflight = preflight::probe(lease.get()?, PREFLIGHT_MAX)?;
+    if !preflight.is_whole() {
+        preflight.describe().into_iter().for_each(|line| progress.say(line));
+    }
+    let lacking = lacking::file(&preflight, options, pair, lease.get()?)?;
+    drop(lease);
+    // Told above, and worked with from here on.
+    let settings =
+        Settings { simple_bulks: options.settings.simple_bulks || preflight.sends_simple_bulks(), ..options.settings };
+    let command = options.command.with_simple_bulks(settings.simple_bulks);
+    let options = &Options { settings, command: &command, ..*options };
     let mut campaign = Campaign {
+        preflight: &preflight,
+        lacking,
         options,
         pair,
         pool: &pool,
@@ -110,10 +131,10 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
         comparing: Duration::ZERO,
         end: options.budget.map(|budget| started + budget),
     };
-    let ran = match options.budget {
+    let ran = campaign.suspect().and_then(|()| match options.budget {
         None => campaign.compare_seeds(None).and_then(|()| campaign.shrink_buckets(None)).map(drop),
         Some(_) => campaign.spend(),
-    };
+    });
     match ran {
         // What was found until then is told all the same.
         Err(error) if campaign.tally.totals.seeds > 0 => campaign.tally.failures.push(error.to_string()),
@@ -124,6 +145,9 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
 
 /// A run in progress.
 struct Campaign<'a> {
+    preflight: &'a Preflight,
+    /// Findings for what the subject lacks.
+    lacking: Vec<Finding>,
     options: &'a Options<'a>,
     pair: Pair<'a>,
     pool: &'a Pool<'a>,
@@ -139,6 +163,15 @@ struct Campaign<'a> {
 }
 
 impl Campaign<'_> {
+    /// Takes in what the preflight suspects.
+    fn suspect(&mut self) -> Result<(), CampaignError> {
+        let mut lease = self.pool.take()?;
+        let settings = self.differential_options(None);
+        let suspects = lacking::suspects(self.preflight, lease.get()?, &settings)?;
+        suspects.into_iter().for_each(|(bucket, seen)| self.tally.suspect(bucket, seen));
+        Ok(())
+    }
+
     /// Seeds and shrinking in turns until the time is over.
     fn spend(&mut self) -> Result<(), CampaignError> {
         let mut slice = FIRST_SLICE;
@@ -189,7 +222,7 @@ impl Campaign<'_> {
     /// Runs a case, on sessions that are opened anew where they fail; false where that does not help.
     fn run_case(&self, case: schedule::Case, sessions: &mut Lease, tally: &mut Tally) -> Result<bool, CampaignError> {
         let steering = self.options.budget.map(|_| self.selection.steering());
-        let (header, ops) = self.options.sequence(case, steering);
+        let (header, ops) = self.options.sequence(case, self.preflight, steering);
         let settings = self.differential_options(self.end);
         let mut failure = None;
         for _ in 0..ATTEMPTS_MAX {
@@ -277,15 +310,16 @@ impl Campaign<'_> {
     }
 
     fn into_report(self, started: Instant) -> Report {
-        let Self { options, pair, tally, selection, next, comparing, .. } = self;
+        let Self { options, preflight, lacking, pair, tally, selection, next, comparing, .. } = self;
         let compared = tally.totals.seeds;
         let is_cut = options.is_stopped() && (compared < options.cases() || !tally.buckets.is_empty());
-        let (findings, shrunk_flaky) = selection.into_findings(options, &tally.buckets);
+        let (mut findings, shrunk_flaky) = selection.into_findings(options, &tally.buckets);
+        findings.splice(0..0, lacking);
         let mut flaky: Vec<_> = tally.flaky.into_iter().chain(shrunk_flaky).collect();
         flaky.sort();
         let findings = if options.unfold { findings } else { fold::fold_systemic(findings) };
         let ran = options.budget.map_or(options.cases(), |_| next.into_inner().min(options.cases()));
-        let stale = if is_cut || options.budget.is_some() { Vec::new() } else { stale_entries(options) };
+        let stale = if is_cut || options.budget.is_some() { Vec::new() } else { stale_entries(options, preflight) };
         let mut failures = tally.failures;
         failures.truncate(FAILURES_MAX);
         failures.extend(stale);
@@ -295,6 +329,7 @@ impl Campaign<'_> {
             reference: pair.describe_references(),
             scope: options.describe_scope(ran),
             findings,
+            preflight: if preflight.is_whole() { Vec::new() } else { preflight.describe() },
             drift: tell_drift(options, tally.drift),
             matrix: tally.coverage.map(Coverage::into_matrix),
             flaky: flaky
@@ -312,13 +347,14 @@ impl Campaign<'_> {
 }
 
 /// Known divergences that did not occur although their commands did: the list must not rot.
-fn stale_entries(options: &Options) -> Vec<String> {
+fn stale_entries(options: &Options, preflight: &Preflight) -> Vec<String> {
     let unused = options.known.unused();
     if unused.is_empty() {
         return Vec::new();
     }
-    let ops =
-        (0..options.cases()).map_while(|at| options.case(at)).flat_map(|case| options.sequence(case, None).1.to_vec());
+    let ops = (0..options.cases())
+        .map_while(|at| options.case(at))
+        .flat_map(|case| options.sequence(case, preflight, None).1.to_vec());
     let ran: BTreeSet<Vec<u8>> = ops.filter_map(|op| op.argv()?.get(0).map(<[u8]>::to_ascii_uppercase)).collect();
     let stale = unused.into_iter().filter(|entry| ran.contains(entry.class.command.as_bytes()));
     stale

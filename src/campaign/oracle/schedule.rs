@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Options;
+use crate::campaign::preflight::Preflight;
 use crate::campaign::{describe_seeds, sequence};
 use crate::diff::shape;
 use crate::seed::Seed;
@@ -33,10 +34,18 @@ impl Options<'_> {
         Some(Case { seed: Seed(seed), group })
     }
 
-    /// The header and the ops of a case. Of a run with a budget, what leads to findings that are known by now comes
+    /// The header and the ops of a case, without those that the subject lacks. Of a run with a budget, what leads to findings that are known by now comes
     /// seldom; `None` where there is none.
-    pub(super) fn sequence(&self, case: Case, steering: Option<&Steering>) -> (Header, Arc<[Op]>) {
+    pub(super) fn sequence(
+        &self,
+        case: Case,
+        preflight: &Preflight,
+        steering: Option<&Steering>,
+    ) -> (Header, Arc<[Op]>) {
         let (header, mut ops) = sequence(case.seed, self.groups[case.group], self.ops);
+        if !preflight.is_whole() {
+            ops.retain(|op| self.admits(preflight, op));
+        }
         if let Some(steering) = steering {
             steering.thin_out(case, &mut ops);
         }

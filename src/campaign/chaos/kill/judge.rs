@@ -13,8 +13,11 @@ use resp::{Argv, Reply};
 use spec::{self, Family};
 
 /// Times of deliveries are those of the machine's clock; there are no other times in what is sent.
-pub(super) const SETTINGS: Settings =
-    Settings { errors: crate::diff::ErrorMode::Text, clock: ClockSkew::Real { ahead_ms: 0, tolerance_ms: 0 } };
+pub(super) const SETTINGS: Settings = Settings {
+    errors: crate::diff::ErrorMode::Text,
+    clock: ClockSkew::Real { ahead_ms: 0, tolerance_ms: 0 },
+    simple_bulks: false,
+};
 
 /// The kind of a [`Difference`] that is not in a key's value.
 const DETAILS: &str = "details";

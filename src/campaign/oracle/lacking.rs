@@ -1,0 +1,70 @@
+//! What the preflight found: a trace for each command that the subject lacks, and what else it suspects.
+
+use super::Options;
+use super::gather::{Bucket, Candidate, Occurrences};
+use super::schedule::Case;
+use crate::campaign::preflight::Preflight;
+use crate::campaign::sessions::Sessions;
+use crate::campaign::{CampaignError, Pair, differential, files, recording};
+use crate::diff::shape;
+use crate::report::Finding;
+use crate::trace::{Header, Op, START_MS};
+
+/// Files a trace for each command that is lacking, or answers in a form of its own.
+pub(super) fn file(
+    preflight: &Preflight,
+    options: &Options,
+    pair: Pair,
+    sessions: &mut Sessions,
+) -> Result<Vec<Finding>, CampaignError> {
+    let settings = differential::Options {
+        settings: options.settings,
+        confirm: false,
+        ..differential::Options::new(options.known)
+    };
+    let mut findings = Vec::new();
+    for ops in preflight.lacking().chain(preflight.oddities()) {
+        let outcome = sessions.compare(&header(), ops, &settings, &mut |_| {})?;
+        let Some(divergence) = outcome.divergence else { continue };
+        let header = Header { note: format!("{}, found by trying it", divergence.class), ..header() };
+        let reference = pair.reference.info();
+        let Some(trace) = recording::record(&header, ops, reference, sessions.reference.as_mut())? else { continue };
+        let path = options.store.add(&divergence.class, &trace)?.item().path.display().to_string();
+        let mut finding = Finding::new("the preflight".to_owned(), &divergence, outcome.excerpt.as_ref());
+        finding.replay = options.command.with(&format!("replay {}", files::quote(&path)));
+        finding.trace = Some(path);
+        findings.push(finding);
+    }
+    Ok(findings)
+}
+
+/// What else diverges of what the preflight tried, to be shrunk as what a seed shows.
+pub(super) fn suspects(
+    preflight: &Preflight,
+    sessions: &mut Sessions,
+    settings: &differential::Options,
+) -> Result<Vec<(Bucket, Occurrences)>, CampaignError> {
+    let settings = differential::Options { confirm: false, past_unsupported: false, ..*settings };
+    let mut found = Vec::new();
+    for ops in preflight.suspects() {
+        let outcome = sessions.compare(&header(), ops, &settings, &mut |_| {})?;
+        let Some(divergence) = outcome.divergence else { continue };
+        let Some(op) = ops.get(divergence.at) else { continue };
+        let bucket = (divergence.class.clone(), shape::of_divergent(op, &divergence));
+        let candidate = Candidate { case: Case::default(), at: divergence.at, left_out: Vec::new(), ops: ops.into() };
+        let seen = differential::Seen { divergence, excerpt: outcome.excerpt, notes: outcome.notes };
+        found.push((bucket, Occurrences::one(candidate, Some(seen))));
+    }
+    Ok(found)
+}
+
+fn header() -> Header {
+    Header { start_ms: START_MS, ..Header::default() }
+}
+
+impl Options<'_> {
+    /// True where an op is to be run: the subject has what it needs, or all is to be run.
+    pub(super) fn admits(&self, preflight: &Preflight, op: &Op) -> bool {
+        self.generate_all || preflight.admits(op)
+    }
+}
