@@ -168,7 +168,9 @@ impl Ways {
             let names = reply.and_then(Reply::as_elements).unwrap_or_default();
             names.iter().any(|name| name.as_bytes() == Some(KEY.as_bytes()))
         };
-        let is_set = is(&["SET", KEY, TEXT], &Reply::ok()) && text(&["GET", KEY]);
+        // The key is there, whatever became of its value.
+        let is_set = is(&["SET", KEY, TEXT], &Reply::ok())
+            && matches!(first(&["GET", KEY]), Some(Reply::Bulk(_) | Reply::Simple(_)));
         let scanned = first(&["SCAN", "0", "COUNT", "1000"]).and_then(Reply::as_elements);
         let scan = is_set && names_key(scanned.and_then(|parts| parts.get(1)));
         let keys = is_set && names_key(first(&["KEYS", "*"]));

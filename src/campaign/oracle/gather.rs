@@ -10,7 +10,7 @@ use crate::campaign::coverage::Coverage;
 use crate::campaign::differential::Seen;
 use crate::diff::{Class, Divergence, Excerpt, shape};
 use crate::report::Totals;
-use crate::trace::Op;
+use crate::trace::{Act, Op};
 
 /// So many cases of a bucket are kept: what one holds may not shrink as far as another.
 pub(super) const CANDIDATES_MAX: usize = 4;
@@ -61,6 +61,12 @@ impl Occurrences {
 
     pub(super) fn first_case(&self) -> Case {
         self.candidates.first().map(|first| first.case).unwrap_or_default()
+    }
+
+    /// True where what shows it first sends raw bytes.
+    pub(super) fn has_raw_bytes(&self) -> bool {
+        let first = self.candidates.first().map(Candidate::behind).unwrap_or_default();
+        first.iter().any(|op| matches!(op.act, Act::Raw(_)))
     }
 
     fn add(&mut self, more: Occurrences) {

@@ -17,9 +17,11 @@ pub(super) fn file(
     pair: Pair,
     sessions: &mut Sessions,
 ) -> Result<Vec<Finding>, CampaignError> {
+    // What comes before a request only serves it: its own reply is what is told.
     let settings = differential::Options {
         settings: options.settings,
         confirm: false,
+        keyspace: false,
         ..differential::Options::new(options.known)
     };
     let mut findings = Vec::new();

@@ -25,7 +25,7 @@ mod select;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::coverage::Coverage;
@@ -40,6 +40,7 @@ use crate::report::{Drift, Finding, Flaky, Report, Timing};
 use crate::seed::Seed;
 
 use gather::{Occurrences, Tally};
+use schedule::Turns;
 use select::Selection;
 
 /// What to run.
@@ -89,6 +90,9 @@ const PREFLIGHT_MAX: Duration = Duration::from_secs(1);
 const FIRST_SLICE: Duration = Duration::from_millis(500);
 /// The longest slice.
 const SLICE_MAX: Duration = Duration::from_secs(10);
+/// The part of what is left of a budget that one shrink may take, and how long it may take anyway.
+const SHRINK_SHARE: u32 = 16;
+const SHRINK_MIN: Duration = Duration::from_secs(2);
 /// So many suspected bugs are shrunk before the next are chosen, where there is no budget of time.
 const CHOSEN_MAX: usize = 16;
 /// So often is a case tried on sessions that were opened anew.
@@ -125,7 +129,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
         pair,
         pool: &pool,
         progress,
-        next: AtomicU64::new(0),
+        turns: Turns::new(options),
         tally: Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() },
         selection: Selection::default(),
         comparing: Duration::ZERO,
@@ -152,8 +156,7 @@ struct Campaign<'a> {
     pair: Pair<'a>,
     pool: &'a Pool<'a>,
     progress: &'a Progress,
-    /// The place of the next case.
-    next: AtomicU64,
+    turns: Turns,
     tally: Tally,
     selection: Selection,
     /// How long cases were compared.
@@ -176,7 +179,7 @@ impl Campaign<'_> {
     fn spend(&mut self) -> Result<(), CampaignError> {
         let mut slice = FIRST_SLICE;
         while let Some(end) = self.end.filter(|&end| Instant::now() < end && !self.options.is_stopped()) {
-            let is_done = self.next.load(Ordering::Relaxed) >= self.options.cases();
+            let is_done = self.turns.is_done(self.options);
             if !is_done {
                 self.compare_seeds(Some((Instant::now() + slice).min(end)))?;
             }
@@ -196,7 +199,7 @@ impl Campaign<'_> {
         let started = Instant::now();
         let asked = self.pair.jobs(options.jobs);
         let jobs = usize::try_from(options.cases()).unwrap_or(usize::MAX).min(asked.get());
-        let (this, next) = (&*self, &self.next);
+        let (this, turns) = (&*self, &self.turns);
         let tallies = in_parallel(
             asked,
             jobs,
@@ -204,12 +207,13 @@ impl Campaign<'_> {
             |_, sessions| {
                 let mut tally = Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() };
                 while !options.is_stopped() && until.is_none_or(|until| Instant::now() < until) {
-                    let at = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(case) = options.case(at) else { break };
+                    let Some(case) = turns.take(options) else { break };
+                    let started = Instant::now();
                     if !this.run_case(case, sessions, &mut tally)? {
-                        next.store(options.cases(), Ordering::Relaxed);
+                        turns.end(options);
                         break;
                     }
+                    turns.note(case, started.elapsed());
                 }
                 Ok(tally)
             },
@@ -263,7 +267,11 @@ impl Campaign<'_> {
                 break;
             }
             any = true;
-            let settings = self.differential_options(self.end);
+            // None takes more than its share of what is left.
+            let share =
+                self.end.map(|end| (end.saturating_duration_since(Instant::now()) / SHRINK_SHARE).max(SHRINK_MIN));
+            let until = share.map(|share| Instant::now() + share).into_iter().chain(self.end).min();
+            let settings = self.differential_options(until);
             let this = &*self;
             let described = in_parallel(
                 this.pair.jobs(options.jobs),
@@ -310,7 +318,7 @@ impl Campaign<'_> {
     }
 
     fn into_report(self, started: Instant) -> Report {
-        let Self { options, preflight, lacking, pair, tally, selection, next, comparing, .. } = self;
+        let Self { options, preflight, lacking, pair, tally, selection, comparing, .. } = self;
         let compared = tally.totals.seeds;
         let is_cut = options.is_stopped() && (compared < options.cases() || !tally.buckets.is_empty());
         let (mut findings, shrunk_flaky) = selection.into_findings(options, &tally.buckets);
@@ -318,7 +326,7 @@ impl Campaign<'_> {
         let mut flaky: Vec<_> = tally.flaky.into_iter().chain(shrunk_flaky).collect();
         flaky.sort();
         let findings = if options.unfold { findings } else { fold::fold_systemic(findings) };
-        let ran = options.budget.map_or(options.cases(), |_| next.into_inner().min(options.cases()));
+        let ran = if options.budget.is_some() { compared } else { options.cases() };
         let stale = if is_cut || options.budget.is_some() { Vec::new() } else { stale_entries(options, preflight) };
         let mut failures = tally.failures;
         failures.truncate(FAILURES_MAX);
@@ -352,9 +360,7 @@ fn stale_entries(options: &Options, preflight: &Preflight) -> Vec<String> {
     if unused.is_empty() {
         return Vec::new();
     }
-    let ops = (0..options.cases())
-        .map_while(|at| options.case(at))
-        .flat_map(|case| options.sequence(case, preflight, None).1.to_vec());
+    let ops = options.all_cases().flat_map(|case| options.sequence(case, preflight, None).1.to_vec());
     let ran: BTreeSet<Vec<u8>> = ops.filter_map(|op| op.argv()?.get(0).map(<[u8]>::to_ascii_uppercase)).collect();
     let stale = unused.into_iter().filter(|entry| ran.contains(entry.class.command.as_bytes()));
     stale

@@ -1,12 +1,15 @@
 //! What is run, and in which order: seeds of groups, each case a pure function of its seed.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::Options;
 use crate::campaign::preflight::Preflight;
 use crate::campaign::{describe_seeds, sequence};
 use crate::diff::shape;
+use crate::generate::Group;
 use crate::seed::Seed;
 use crate::trace::{Act, Header, Op};
 
@@ -27,11 +30,21 @@ impl Options<'_> {
     }
 
     /// The case at this place of all: the groups take turns.
-    pub(super) fn case(&self, at: u64) -> Option<Case> {
+    fn case(&self, at: u64) -> Option<Case> {
         let count = self.groups.len() as u64;
         let (seed, group) = (at.checked_div(count)?, (at % count) as usize);
-        let seed = self.first_seed.0.checked_add(seed).filter(|_| seed < self.seeds)?;
+        self.nth_of(group, seed)
+    }
+
+    /// The nth seed of a group.
+    fn nth_of(&self, group: usize, nth: u64) -> Option<Case> {
+        let seed = self.first_seed.0.checked_add(nth).filter(|_| nth < self.seeds)?;
         Some(Case { seed: Seed(seed), group })
+    }
+
+    /// Every case, in order.
+    pub(super) fn all_cases(&self) -> impl Iterator<Item = Case> {
+        (0..self.cases()).map_while(|at| self.case(at))
     }
 
     /// The header and the ops of a case, without those that the subject lacks. Of a run with a budget, what leads to findings that are known by now comes
@@ -78,6 +91,69 @@ impl Options<'_> {
         format!("{groups}, {}", describe_seeds(self.first_seed, seeds, self.ops))
     }
 }
+
+/// Which case is next.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// The place of the next of all, without a budget.
+    next: AtomicU64,
+    /// With one: of each group, the seconds that it took, and its next seed. A group whose seeds take long must not take
+    /// the time of the others.
+    groups: Option<Mutex<Vec<(f64, u64)>>>,
+}
+
+impl Turns {
+    pub(super) fn new(options: &Options) -> Self {
+        let start = |group: &&Group| if group.sends_raw_bytes() { (RAW_HANDICAP_SECONDS, 0) } else { (0.0, 0) };
+        let groups = options.budget.map(|_| Mutex::new(options.groups.iter().map(start).collect()));
+        Self { next: AtomicU64::new(0), groups }
+    }
+
+    /// The next case; `None` where all were run.
+    pub(super) fn take(&self, options: &Options) -> Option<Case> {
+        let Some(groups) = &self.groups else { return options.case(self.next.fetch_add(1, Ordering::Relaxed)) };
+        let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = groups.iter_mut().enumerate().filter(|(_, (_, next))| *next < options.seeds);
+        let (group, (seconds, next)) = left.min_by(|(_, a), (_, b)| a.0.total_cmp(&b.0))?;
+        // What it takes is known when it is done; until then others come first.
+        *seconds += SECONDS_GUESSED;
+        *next += 1;
+        options.nth_of(group, *next - 1)
+    }
+
+    /// Takes in how long a case took.
+    pub(super) fn note(&self, case: Case, took: Duration) {
+        if let Some(groups) = &self.groups
+            && let Some((seconds, _)) = groups.lock().unwrap_or_else(PoisonError::into_inner).get_mut(case.group)
+        {
+            *seconds += took.as_secs_f64() - SECONDS_GUESSED;
+        }
+    }
+
+    /// True where no case is left.
+    pub(super) fn is_done(&self, options: &Options) -> bool {
+        match &self.groups {
+            None => self.next.load(Ordering::Relaxed) >= options.cases(),
+            Some(groups) => {
+                groups.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|(_, next)| *next >= options.seeds)
+            }
+        }
+    }
+
+    /// Lets no case be taken any more.
+    pub(super) fn end(&self, options: &Options) {
+        self.next.store(options.cases(), Ordering::Relaxed);
+        if let Some(groups) = &self.groups {
+            let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
+            groups.iter_mut().for_each(|(_, next)| *next = options.seeds);
+        }
+    }
+}
+
+/// So long the others come before a group that sends raw bytes: each piece of them waits until the server is silent.
+const RAW_HANDICAP_SECONDS: f64 = 2.0;
+/// What a case is thought to take until that is known.
+const SECONDS_GUESSED: f64 = 1e-3;
 
 /// What was found so far, so that later seeds look elsewhere.
 #[derive(Clone, Debug, Default)]
