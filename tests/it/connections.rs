@@ -3,6 +3,7 @@
 use redlite_dst::targets::{self, Session, TargetOptions};
 use resp::Reply;
 
+use crate::cli::Place;
 use crate::targets::{Foreign, check, header, op, open, options};
 
 /// What has more than one reply at once, or none, on a server and embedded alike.
@@ -112,6 +113,45 @@ fn a_password_is_demanded_until_the_trace_is_over() {
             session.reset(&header()).expect("a reset");
         }
     }
+}
+
+/// Who may do what while there is a password, while there is none, and while there is one again.
+const PASSWORDS: &str = "# dst trace 3
+
+CONFIG SET requirepass pw
+@1 PING
+@1 NOSUCH
+@1 HELLO 3
+@1 MULTI
+@1 HELLO 3 AUTH default pw
+@1 SET k v
+@2 AUTH bad
+@2 AUTH default pw
+@2 RESET
+@2 GET k
+AUTH bad
+GET k
+CONFIG SET requirepass \"\"
+CONFIG GET requirepass
+@2 GET k
+@3 GET k
+@2 HELLO 3
+@2 AUTH x
+CONFIG SET requirepass \"\\xff \"
+@2 GET k
+@3 GET k
+@4 QUIT
+@5 AUTH \"\\xff \"
+@5 CONFIG GET requirepass
+";
+
+#[test]
+fn a_password_does_on_redlite_what_it_does_on_redis() {
+    let place = Place::new();
+    place.write("passwords.text", PASSWORDS);
+    let line = "dst replay passwords.text --against redis --subject";
+    place.run(&format!("{line} redlite")).check(0, &["all agree", "25 ops"]);
+    place.run(&format!("{line} 'exec:dst serve --listen 127.0.0.1:{{port}}'")).check(0, &["all agree", "25 ops"]);
 }
 
 #[test]
