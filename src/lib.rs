@@ -41,7 +41,7 @@
 //! | [`generate`] | groups, pools, generation by syntax | a row in the table of groups | `faults` and what it may |
 //! | [`diff`] | rules, keyspaces, classes, rendering | a row in the table of rules | the same |
 //! | [`shrink`] | the loop and its passes | a row in the table of passes | the same, and `diff` |
-//! | [`corpus`] | minimal traces, known divergences, the seed bank | | the same, and `diff` |
+//! | [`corpus`] | minimal traces, known divergences, baselines, the seed bank | | the same, and `diff` |
 //! | [`targets`] | whatever a trace can be replayed on | a file, and a row in the table of targets | all above, and `redlite` |
 //! | [`campaign`] | runs over one trace or many seeds | a file | all above |
 //! | [`report`] | formats of a campaign's results | a file, and a row in the table of formats | all above |

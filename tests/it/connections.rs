@@ -1,8 +1,9 @@
 //! Connections with more than one reply a request, or none: on a server, and embedded.
 
-use redlite_dst::targets::{self, TargetOptions};
+use redlite_dst::targets::{self, Session, TargetOptions};
 use resp::Reply;
 
+use crate::cli::Place;
 use crate::targets::{Foreign, check, header, op, open, options};
 
 /// What has more than one reply at once, or none, on a server and embedded alike.
@@ -114,6 +115,45 @@ fn a_password_is_demanded_until_the_trace_is_over() {
     }
 }
 
+/// Who may do what while there is a password, while there is none, and while there is one again.
+const PASSWORDS: &str = "# dst trace 3
+
+CONFIG SET requirepass pw
+@1 PING
+@1 NOSUCH
+@1 HELLO 3
+@1 MULTI
+@1 HELLO 3 AUTH default pw
+@1 SET k v
+@2 AUTH bad
+@2 AUTH default pw
+@2 RESET
+@2 GET k
+AUTH bad
+GET k
+CONFIG SET requirepass \"\"
+CONFIG GET requirepass
+@2 GET k
+@3 GET k
+@2 HELLO 3
+@2 AUTH x
+CONFIG SET requirepass \"\\xff \"
+@2 GET k
+@3 GET k
+@4 QUIT
+@5 AUTH \"\\xff \"
+@5 CONFIG GET requirepass
+";
+
+#[test]
+fn a_password_does_on_redlite_what_it_does_on_redis() {
+    let place = Place::new();
+    place.write("passwords.text", PASSWORDS);
+    let line = "dst replay passwords.text --against redis --subject";
+    place.run(&format!("{line} redlite")).check(0, &["all agree", "25 ops"]);
+    place.run(&format!("{line} 'exec:dst serve --listen 127.0.0.1:{{port}}'")).check(0, &["all agree", "25 ops"]);
+}
+
 #[test]
 fn what_a_trace_sets_is_as_it_was_for_the_next() {
     for spec in ["redis", "redlite"] {
@@ -145,16 +185,22 @@ fn what_a_trace_sets_is_as_it_was_for_the_next() {
     }
 }
 
-/// What a trace does that leaves no connection of dst's own that may put the password back.
-const SHUTS_OUT: &[&str] = &["CONFIG SET requirepass pw", "CLIENT KILL TYPE normal"];
+/// Nobody may put back what this sets.
+const STAYS: &[&str] = &["CONFIG SET timeout 7", "ACL SETUSER default -config|set"];
+
+fn set_for_good(session: &mut dyn Session) {
+    let mut replies = Vec::new();
+    session.replay(&STAYS.iter().map(|line| op(line)).collect::<Vec<_>>(), &mut replies).expect("a replay");
+    assert_eq!(replies, [Reply::ok(), Reply::ok()]);
+}
 
 #[test]
 fn a_server_that_takes_no_setting_back_is_started_again() {
     let mut session = open("redis");
     for _ in 0..2 {
-        session.replay(&SHUTS_OUT.iter().map(|line| op(line)).collect::<Vec<_>>(), &mut Vec::new()).expect("a replay");
+        set_for_good(&mut *session);
         session.reset(&header()).expect("a reset");
-        check(&mut *session, &["PING => +PONG", "CONFIG GET requirepass => [\"requirepass\" \"\"]"]);
+        check(&mut *session, &["SET k v => +OK", "CONFIG GET timeout => [\"timeout\" \"0\"]"]);
         session.reset(&header()).expect("a reset");
     }
 }
@@ -171,12 +217,9 @@ fn the_settings_of_a_server_that_was_given_over_are_put_back_or_it_says_which_ar
         foreign.run(&["CONFIG", "GET", "timeout"]),
         Reply::Array(vec![Reply::bulk("timeout"), Reply::bulk("0")])
     );
-    session.replay(&SHUTS_OUT.iter().map(|line| op(line)).collect::<Vec<_>>(), &mut Vec::new()).expect("a replay");
+    set_for_good(&mut *session);
     let error = session.reset(&header()).expect_err("nobody may put it back").to_string();
-    assert!(
-        error.contains("does not take its setting requirepass back") && error.contains("set it to \"\""),
-        "{error}"
-    );
+    assert!(error.contains("does not take its setting timeout back") && error.contains("set it to \"0\""), "{error}");
 }
 
 #[test]
