@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one file a subject.
 
+mod beginner;
 mod canary;
 mod chaos;
 mod chaos_cli;
