@@ -10,6 +10,7 @@ mod connections;
 mod corpus;
 mod coverage;
 mod deferral;
+mod evening;
 #[path = "../../crates/redlite/tests/it/extent.rs"]
 mod extent;
 mod full_disk;

@@ -29,7 +29,8 @@ pub struct Kind {
     /// `{parameter}` stands for a value, `{parameter.1}` for what goes with it, `{items:parameter}` for one word more than
     /// the parameter says, `{pairs:parameter}` for one pair more, `{bytes:parameter}` for a word of one byte more.
     pub trace: &'static str,
-    /// Kinds that cannot be told apart from it, or that hide it.
+    /// Kinds that cannot be told apart from it, that hide it, or that are wrong only together with it: what dst reads a
+    /// store by where the one is missing is what the other gets wrong.
     pub excludes: &'static [&'static str],
     /// What it does where the server would run such a command.
     pub run: fn(&mut Turn, &Argv) -> Reply,

@@ -11,7 +11,8 @@ use super::turn::Turn;
 #[rustfmt::skip] // a table
 pub const KINDS: &[Kind] = &[
     Kind { id: "no-expiry-command", parameters: &[("command", &["EXPIREAT|EXPIREAT k 1700000009", "PEXPIREAT|PEXPIREAT k 1700000009000", "EXPIRETIME|EXPIRETIME k", "PTTL|PTTL k", "PERSIST|PERSIST k", "PEXPIRE|PEXPIRE k 9000"])], ..LACK },
-    Kind { id: "no-pexpiretime", wrong: "there is no PEXPIRETIME", commands: "PEXPIRETIME", trace: "PEXPIRETIME k", run: lack, scope: LACK.scope, ..Kind::BASE },
+    Kind { id: "no-pexpiretime", wrong: "there is no PEXPIRETIME", commands: "PEXPIRETIME", trace: "PEXPIRETIME k", run: lack, scope: LACK.scope,
+        excludes: &["ttl-short", "int-as-simple"], ..Kind::BASE },
     Kind { id: "ttl-short", wrong: "{command} answers one too few", commands: "{command}",
         parameters: &[("command", &["TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"])], trace: "SET k v EX 9\n{command} k", run: ttl_short, ..Kind::BASE },
     Kind { id: "persist-zero", wrong: "PERSIST answers 0", commands: "PERSIST", excludes: &["persist-one"],

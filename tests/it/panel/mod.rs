@@ -7,6 +7,7 @@
 
 mod blocking;
 mod bugs;
+mod campaigns;
 mod connections;
 mod exchange;
 mod expiry;
@@ -64,7 +65,7 @@ fn score_of_a_corpus() {
     println!("\n{}", score.describe(&planted, &names));
 }
 
-/// Prints every bug, and checks it: its shortest trace shows it, and shows nothing on a panel without bugs.
+/// A bug's shortest trace shows it, and shows nothing on a panel without bugs.
 #[test]
 fn every_bug_shows_in_its_shortest_trace() {
     let mut bench = Bench::start(DEADLINE).expect("both servers start");

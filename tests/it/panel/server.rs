@@ -158,3 +158,47 @@ pub fn spec(kind: &str, exe: &Path, bugs: &str, control: Option<&Path>) -> Strin
     let test = "--exact panel::serve --nocapture";
     format!("{kind}:env TMPDIR={{dir}} {control}DST_PANEL={{port}}:{bugs} '{}' {test}", exe.display())
 }
+
+#[test]
+fn the_real_server_dies_with_the_panel() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a free port").port();
+    let mut panel = Command::new(std::env::current_exe().expect("the test knows its file"))
+        .args(["--exact", "panel::serve", "--nocapture"])
+        .env("DST_PANEL", format!("{port}:none"))
+        .env("TMPDIR", dir.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the panel starts");
+    let within = |what: &str, is_so: &dyn Fn() -> bool| {
+        let started = Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < READY_WITHIN, "{what}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    within("the panel listens", &|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let folder = fs::read_dir(dir.path()).expect("a folder").flatten().next().expect("the real server's").path();
+    let socket = folder.join("socket");
+    assert!(UnixStream::connect(&socket).is_ok(), "the real server listens at {}", socket.display());
+    panel.kill().and_then(|()| panel.wait()).expect("the panel is killed");
+    within("the real server is gone", &|| UnixStream::connect(&socket).is_err());
+}
+
+#[test]
+fn time_stands_still_through_a_panel() {
+    let exe = std::env::current_exe().expect("the test knows its file");
+    crate::targets::check(
+        &mut *crate::targets::open(&spec("frozen", &exe, "ttl-short@command=TTL", None)),
+        &[
+            "TIME => [\"1700000000\" \"0\"]",
+            "SET k v PX 1500 => +OK",
+            "TTL k => 1",
+            "advance 1499 => +OK",
+            "TIME => [\"1700000001\" \"499000\"]",
+            "PTTL k => 1",
+            "advance 2 => +OK",
+            "GET k => nil",
+        ],
+    );
+}

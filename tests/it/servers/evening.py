@@ -7,7 +7,7 @@ in several packets, with Nagle's algorithm as it comes, and ignores what PING is
 
 - INCR of a value that is no integer starts at 0 again;
 - DEL of several keys deletes the first, and counts all that are there;
-- LPUSH of several items keeps their order.
+- LPUSH answers how many items it was given, not how long the list is.
 """
 
 import socket
@@ -75,8 +75,8 @@ def push(args):
     items = STORE.setdefault(args[1], [])
     if not isinstance(items, list):
         return [WRONGTYPE]
-    items[:0] = args[2:]
-    return [b":%d\r\n" % len(items)]
+    items[:0] = reversed(args[2:])
+    return [b":%d\r\n" % (len(args) - 2)]
 
 
 COMMANDS = {b"PING": ping, b"SET": set_value, b"GET": get, b"DEL": delete, b"INCR": increment, b"LPUSH": push}

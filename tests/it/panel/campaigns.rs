@@ -1,0 +1,85 @@
+//! What dst makes of panels.
+
+use std::env;
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+use std::thread::available_parallelism;
+
+use redlite_dst::campaign::oracle::{self, Options};
+use redlite_dst::campaign::{CommandLine, Pair, Progress};
+use redlite_dst::corpus::{Known, Store};
+use redlite_dst::diff::Settings;
+use redlite_dst::generate::{self, Group};
+use redlite_dst::report::Report;
+use redlite_dst::seed::Seed;
+use redlite_dst::targets::{self, TargetOptions};
+use redlite_dst::trace::{Limits, Trace};
+
+use super::DEADLINE;
+use super::bugs;
+use super::score::{Bench, score};
+use super::server::spec;
+use crate::is_full;
+
+/// `dst oracle --seeds N --group GROUPS --subject PANEL`, and the traces that it files.
+fn hunt(planted: &str, groups: &[&'static Group], seeds: u64) -> (Report, Vec<(String, Trace)>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Store::new(folder.path());
+    let target_options = TargetOptions { reply_deadline: DEADLINE, ..TargetOptions::default() };
+    let target = |spec: &str| targets::parse(spec, &target_options).unwrap_or_else(|why| panic!("{spec}: {why}"));
+    let exe = env::current_exe().expect("the test knows its file");
+    let (reference, subject) = (target("redis"), target(&spec("frozen", &exe, planted, None)));
+    let options = Options {
+        first_seed: Seed(0),
+        seeds,
+        ops: 100,
+        groups,
+        jobs: available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        settings: Settings::default(),
+        known: &Known::default(),
+        shrinks_max: usize::MAX,
+        budget: None,
+        generate_all: false,
+        unfold: true,
+        matrix: false,
+        store: &store,
+        command: &CommandLine::default(),
+        stop: &AtomicBool::new(false),
+    };
+    let pair = Pair::new(reference.as_ref(), subject.as_ref());
+    let report = oracle::run(&options, pair, &Progress::default()).unwrap_or_else(|why| panic!("{planted}: {why}"));
+    let items = store.list().expect("the corpus can be listed");
+    let load = |item| store.load(item, Limits::default()).expect("a filed trace can be read");
+    (report, items.iter().map(|item| (item.class.clone(), load(item))).collect())
+}
+
+#[test]
+fn a_panel_without_bugs_is_a_redis() {
+    // Each op of raw bytes waits for what a server on several threads may still send.
+    let is_slow = |group: &Group| group.name == "protocol";
+    let is_wanted = |group: &&Group| group.module().is_none() && (is_full() || !is_slow(group));
+    let groups: Vec<&Group> = generate::groups().iter().filter(is_wanted).collect();
+    let (report, _) = hunt("none", &groups, if is_full() { 300 } else { 10 });
+    let findings: Vec<String> = report.findings.iter().map(|it| format!("{}: {}", it.found_in, it.class)).collect();
+    assert_eq!(findings, Vec::<String>::new());
+    let flaky: Vec<String> = report.flaky.iter().map(|it| format!("{}: {}", it.found_in, it.class)).collect();
+    assert_eq!(flaky, Vec::<String>::new(), "flaky");
+}
+
+#[test]
+fn bugs_of_a_panel_are_found_and_nothing_else() {
+    let planted = "seed=1,count=10";
+    let mixed = generate::group("mixed").expect("a row of the table");
+    let (_, filed) = hunt(planted, &[mixed], 60);
+    let (names, findings): (Vec<String>, Vec<Trace>) = filed.into_iter().unzip();
+    let bugs = bugs::parse(planted).expect("a panel");
+    let mut bench = Bench::start(DEADLINE).expect("both servers start");
+    let score = score(&mut bench, &findings, &bugs).expect("both servers run");
+    let told = score.describe(&bugs, &names).to_string();
+    println!("{told}");
+    assert!(score.count_shown() >= BUGS_SHOWN_MIN, "{told}");
+    assert!(score.false_findings.is_empty(), "{told}");
+}
+
+/// How many of ten bugs are found in so short a time.
+const BUGS_SHOWN_MIN: usize = 3;
