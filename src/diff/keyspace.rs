@@ -170,6 +170,7 @@ mod tests {
         check("0/a=1", "0/a=2", "0/a value");
         check("0/a=1@5", "0/a=1@6", "0/a expiry");
         check("0/a=1@5", "0/a=1", "0/a expiry");
+        check("0/a=1 0/b=1 0/c=1", "0/a=2 0/c=1@1 0/d=4", "0/a value, 0/b missing-key, 0/c expiry, 0/d extra-key");
     }
 
     #[test]
@@ -184,7 +185,6 @@ mod tests {
         check(Entry { expires_ms: Some(UNTOLD_MS), ..entry("0/a=1") }, None);
         check(Entry { expires_ms: Some(UNTOLD_MS), ..entry("0/a=2") }, Some("value"));
         check(Entry { kind: String::new(), ..entry("0/a=2") }, None);
-        check("0/a=1 0/b=1 0/c=1", "0/a=2 0/c=1@1 0/d=4", "0/a value, 0/b missing-key, 0/c expiry, 0/d extra-key");
     }
 
     #[test]

@@ -156,18 +156,20 @@ fn a_start_that_fails_is_tried_again() {
 
 #[test]
 fn a_command_that_waits_is_known_by_its_silence() {
-    let mut session = open("blpop");
-    check(
-        &mut *session,
-        &[
-            "1> BLPOP l 0 => Pending",
-            "PING => +PONG",
-            "1> await => Pending",
-            "LPUSH l a => 1",
-            "1> await => [\"l\" \"a\"]",
-            "1> PING => +PONG",
-        ],
-    );
+    for traits in ["blpop", "blpop clients"] {
+        let mut session = open(traits);
+        check(
+            &mut *session,
+            &[
+                "1> BLPOP l 0 => Pending",
+                "PING => +PONG",
+                "1> await => Pending",
+                "LPUSH l a => 1",
+                "1> await => [\"l\" \"a\"]",
+                "1> PING => +PONG",
+            ],
+        );
+    }
 }
 
 #[test]
