@@ -4,7 +4,7 @@ usage: beginner.py PORT [TRAIT]...
 
 It knows SET, GET, DEL, LPUSH, LRANGE and PING. Each trait makes it worse, or adds a command:
 one-a-packet   it answers the first request of a packet and forgets the others
-pieces         it sends each reply in two pieces, and lets the system wait between them
+pieces         it sends each line of a reply by itself, and lets the system wait between them
 crlf           LPUSH to a key that is no list answers an error with a line end inside
 mute           the command MUTE is never answered
 late           the command LATE is answered after 0.3 s
@@ -134,8 +134,8 @@ def serve(client):
             with LOCK:
                 reply = answer(args, db)
             if trait("pieces"):
-                client.sendall(reply[:1])
-                client.sendall(reply[1:])
+                for line in reply.splitlines(keepends=True):
+                    client.sendall(line)
             else:
                 client.sendall(reply)
 
