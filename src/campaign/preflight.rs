@@ -107,7 +107,7 @@ impl Preflight {
 }
 
 /// Tries all commands on both sides, which are empty again after it. What takes longer than `deadline` ends it early; no
-/// reply is waited for longer than that.
+/// reply is waited for longer than half of that.
 ///
 /// Servers that dst did not start are asked only what changes keys alone.
 ///
@@ -117,7 +117,7 @@ pub fn probe(sessions: &mut Sessions, deadline: Duration) -> Result<Preflight, T
     let started = Instant::now();
     let header = Header::default();
     let (reference, subject) = (sessions.reference.as_mut(), sessions.subject.as_mut());
-    subject.set_reply_deadline(Some(deadline));
+    subject.set_reply_deadline(Some((deadline / 2).max(Duration::from_millis(1))));
     let mut found = Preflight { facts: subject.take_notes(), ..Preflight::default() };
     let probes: Vec<Probe> = commands().filter(|command| is_probed(command)).flat_map(probes_of).collect();
     let mut verdicts = Verdicts::default();

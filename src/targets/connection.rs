@@ -501,7 +501,7 @@ mod tests {
         check(&two, first);
         check(&two[first..], two.len() - first);
         check(b"PING\r\nPING\r\n", 12);
-        check(b"*1\r\n$9\r\nPING\r\n", 15);
+        check(b"*1\r\n$9\r\nPING\r\n", 14);
         check(b"", 0);
     }
 }

@@ -41,7 +41,8 @@ pub(super) enum Move {
 /// How the reply to one request is told from any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Echo {
-    Echo,
+    /// ECHO.
+    Text,
     /// PING with a text.
     Ping,
     /// GET of a key that there is not: a null says that the reply is one to it, as far as can be told.
@@ -136,7 +137,7 @@ impl Ways {
             listing: Listing::Keys,
             expiry: Expiry::Time,
             moves: Move::To,
-            echo: Echo::Echo,
+            echo: Echo::Text,
             emptying: Emptying::FlushAll,
             kinds: KINDS.iter().collect(),
         }
@@ -209,7 +210,7 @@ impl Ways {
             ),
             echo: first_of(
                 [
-                    (text(&["ECHO", TEXT]), Echo::Echo),
+                    (text(&["ECHO", TEXT]), Echo::Text),
                     (text(&["PING", TEXT]), Echo::Ping),
                     (is_null(first(&["GET", ABSENT])), Echo::Get),
                 ],

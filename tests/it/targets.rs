@@ -354,6 +354,8 @@ fn a_server_that_dies_of_a_read_does_not_count_as_empty() {
 #[test]
 fn a_clock_that_does_not_move_is_noted() {
     let mut session = open(&flawed());
+    let at_start = session.take_notes();
+    assert!(at_start.iter().any(|note| note.contains("times to live are not compared")), "{at_start:?}");
     check(&mut *session, &["advance 5 => +OK"]);
     assert_eq!(session.take_notes(), [""; 0], "there is no key whose time would have to move");
     check(&mut *session, &["SET k v => +OK", "advance 5 => +OK"]);

@@ -16,7 +16,7 @@ impl WireSession {
         let nonce = format!("dst-{}", self.nonces);
         let way = self.server.ways().echo;
         let echo = match way {
-            Echo::Echo => Argv::from(["ECHO", &nonce]),
+            Echo::Text => Argv::from(["ECHO", &nonce]),
             Echo::Ping => Argv::from(["PING", &nonce]),
             Echo::Get => Argv::from(["GET", &nonce]),
             Echo::Nothing => return Ok(None),

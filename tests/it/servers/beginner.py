@@ -4,7 +4,7 @@ usage: beginner.py PORT [TRAIT]...
 
 It knows SET, GET, DEL, LPUSH, LRANGE and PING. Each trait makes it worse, or adds a command:
 one-a-packet   it answers the first request of a packet and forgets the others
-pieces         it sends each reply in two pieces, and lets the system wait between them
+pieces         it sends each line of a reply by itself, and lets the system wait between them
 crlf           LPUSH to a key that is no list answers an error with a line end inside
 mute           the command MUTE is never answered
 late           the command LATE is answered after 0.3 s
@@ -12,6 +12,7 @@ fragile        the command FRAGILE ends the process
 mortal=FILE    it ends itself at the tenth command, once: FILE says that it has
 clumsy=FILE    it ends at its first start: FILE says that there was one
 blpop          BLPOP waits, and nothing tells that it does
+clients        CLIENT ID, and CLIENT LIST that says of none that it waits
 keeps          DEL says 1 and removes nothing
 select         SELECT 0 to 3
 """
@@ -26,6 +27,7 @@ PORT, TRAITS = int(sys.argv[1]), set(sys.argv[2:])
 LOCK = threading.Condition()
 STORE = {}
 COMMANDS = 0
+CLIENTS = 0
 
 
 def trait(name):
@@ -87,6 +89,9 @@ def answer(args, db):
             LOCK.wait()
         items = STORE[db[0]][args[1]]
         return b"*2\r\n" + bulk(args[1]) + bulk(items.pop(0))
+    if name == "CLIENT" and trait("clients"):
+        ids = b"".join(b"id=%d flags=N\n" % at for at in range(1, CLIENTS + 1))
+        return b":%d\r\n" % db[1] if args[1].upper() == b"ID" else bulk(ids)
     if name == "MUTE" and trait("mute"):
         LOCK.wait()
     if name == "LATE" and trait("late"):
@@ -113,7 +118,10 @@ def take_request(data):
 
 
 def serve(client):
-    data, db = b"", [0]
+    global CLIENTS
+    with LOCK:
+        CLIENTS += 1
+        data, db = b"", [0, CLIENTS]
     while True:
         chunk = client.recv(65536)
         if not chunk:
@@ -126,8 +134,8 @@ def serve(client):
             with LOCK:
                 reply = answer(args, db)
             if trait("pieces"):
-                client.sendall(reply[:1])
-                client.sendall(reply[1:])
+                for line in reply.splitlines(keepends=True):
+                    client.sendall(line)
             else:
                 client.sendall(reply)
 
