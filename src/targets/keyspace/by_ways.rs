@@ -18,14 +18,17 @@ pub(super) fn read(
     named: &Named,
     now_ms: i64,
 ) -> Result<Option<Keyspace>, Failure> {
-    let Some(names) = names(server, ways, named)? else { return Ok(None) };
+    let Some(listed) = names(server, ways, named)? else { return Ok(None) };
+    let listed: BTreeSet<Name> = listed.into_iter().collect();
+    // A listing may leave out a key that is there: what the trace named is looked for by its name.
+    let names: BTreeSet<Name> = listed.iter().cloned().chain(named.names(ways.select)).collect();
     let mut replies = run_on_each(server, &names, ways.select, |name, requests| ask(ways, name, requests))?.into_iter();
     let mut entries = Vec::with_capacity(names.len());
     let mut unread = Vec::new();
     for name in &names {
         let Some(found) = take(ways, now_ms, &mut replies) else { break };
         let Found { kind, value, expires_ms } = match found {
-            Presence::Absent if ways.listing == Listing::ByName || ways.types => continue,
+            Presence::Absent if ways.listing == Listing::ByName || ways.types || !listed.contains(name) => continue,
             // Named by KEYS or SCAN, and nothing reads it.
             Presence::Absent => Found { kind: String::new(), value: UNTOLD, expires_ms: Some(UNTOLD_MS) },
             Presence::There(found) => found,
