@@ -453,6 +453,22 @@ mod tests {
 
     const SMALL: Limits = Limits { bulk_bytes_max: 64, elements_max: 16, depth_max: 3, reply_bytes_max: 256 };
 
+    #[test]
+    fn a_first_byte_that_begins_no_reply_is_told_and_no_other() {
+        let check = |input: &str, expected: bool| {
+            let mut decoder = Decoder::new(SMALL);
+            decoder.feed(b"*1\r\n+a\r\n");
+            assert!(decoder.next_reply().is_ok_and(|reply| reply.is_some()));
+            decoder.feed(input.as_bytes());
+            assert_eq!(decoder.begins_malformed().is_some(), expected, "{input:?}");
+        };
+        check("", false);
+        "+-:$*_#,(!=%~>|".chars().for_each(|sign| check(&sign.to_string(), false));
+        check("but a string\r\n", true);
+        check("b", true);
+        check("*1\r\n", false);
+    }
+
     /// Feeds `input` whole and then byte by byte; both give `expected`, one line a reply.
     #[track_caller]
     fn check(input: &str, expected: &str) {
