@@ -128,7 +128,7 @@ pub(super) fn read_listed(
     let mut expected = take_expected(&known.expected, listed);
     let Some(mut names) = names(server, lists, &mut known.dbs)? else { return Ok(None) };
     // A listing may leave out a key that is there: what the trace named is looked for by its name.
-    names.extend(known.named.names(known.has_databases()));
+    names.extend(selectable(server, known.named.names(known.has_databases()))?);
     names.sort_unstable();
     names.dedup();
     let unexpected = names.iter().filter(|name| !expected.contains_key(name));
@@ -432,6 +432,19 @@ fn run_on_each<'a>(
     let mut selects = selects.into_iter().peekable();
     let keep = |&(at, _): &(usize, Reply)| selects.next_if_eq(&at).is_none();
     Ok(replies.into_iter().enumerate().filter(keep).map(|(_, reply)| reply).collect())
+}
+
+/// Those of these names whose database there is.
+fn selectable(server: &mut impl Requests, mut names: Vec<Name>) -> Result<Vec<Name>, Failure> {
+    let dbs: BTreeSet<u32> = names.iter().map(|name| name.db).filter(|&db| db > 0).collect();
+    if !dbs.is_empty() {
+        let requests: Vec<Argv> = dbs.iter().map(|&db| select(db)).collect();
+        let replies = server.run(&requests)?;
+        let there: BTreeSet<u32> =
+            dbs.into_iter().zip(&replies).filter(|(db, reply)| is_there(*db, reply)).map(|(db, _)| db).collect();
+        names.retain(|name| name.db == 0 || there.contains(&name.db));
+    }
+    Ok(names)
 }
 
 /// The items, each with whether a SELECT has to stand before it: its database is not that of the one before.

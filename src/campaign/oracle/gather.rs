@@ -21,6 +21,8 @@ pub(super) struct Candidate {
     pub(super) case: Case,
     /// Index of the op that diverges, in the whole case.
     pub(super) at: usize,
+    /// The first op that is not needed behind it: all are kept where it may take a pipeline to show it.
+    pub(super) end: usize,
     /// The ops before it that diverged by themselves.
     pub(super) left_out: Vec<usize>,
     /// All ops of the case, as they were run.
@@ -28,9 +30,9 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    /// The ops up to the one that diverges.
+    /// The ops up to the one that diverges, and what is needed behind it.
     pub(super) fn behind(&self) -> &[Op] {
-        &self.ops[..self.ops.len().min(self.at + 1)]
+        &self.ops[..self.ops.len().min(self.end)]
     }
 
     /// The same without those that diverged before.
@@ -109,7 +111,7 @@ impl Tally {
         self.totals.add(&outcome);
         let is_counted = outcome.divergence.is_some() || !outcome.unsupported.is_empty();
         self.totals.divergent += u64::from(!found.is_empty() && !is_counted);
-        let at_case = |at| Candidate { case, at, left_out: Vec::new(), ops: Arc::clone(ops) };
+        let at_case = |at| Candidate { case, at, end: at + 1, left_out: Vec::new(), ops: Arc::clone(ops) };
         for found in outcome.drift {
             count(&mut self.drift, (found.class, found.agrees_with), Occurrences::one(at_case(found.at), None));
         }

@@ -53,7 +53,13 @@ pub(super) fn suspects(
         let Some(divergence) = outcome.divergence else { continue };
         let Some(op) = ops.get(divergence.at) else { continue };
         let bucket = (divergence.class.clone(), shape::of_divergent(op, &divergence));
-        let candidate = Candidate { case: Case::default(), at: divergence.at, left_out: Vec::new(), ops: ops.into() };
+        let candidate = Candidate {
+            case: Case::default(),
+            at: divergence.at,
+            end: ops.len(),
+            left_out: Vec::new(),
+            ops: ops.into(),
+        };
         let seen = differential::Seen { divergence, excerpt: outcome.excerpt, notes: outcome.notes };
         found.push((bucket, Occurrences::one(candidate, Some(seen))));
     }

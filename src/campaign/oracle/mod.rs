@@ -97,7 +97,7 @@ const SHRINK_MIN: Duration = Duration::from_secs(2);
 const CHOSEN_MAX: usize = 16;
 /// So often is a case tried on sessions that were opened anew.
 const ATTEMPTS_MAX: usize = 3;
-/// So many different reasons why cases could not be run are told.
+/// After so many cases that could not be run, no more are tried.
 const FAILURES_MAX: usize = 8;
 
 /// Runs every seed, and shrinks what they show. Stops early where the user asks to, and reports what was done.
@@ -250,7 +250,7 @@ impl Campaign<'_> {
         }
         let failure = failure.map(|error| error.to_string()).unwrap_or_default();
         tally.failures.push(format!("{} could not be run: {failure}", self.options.describe_case(case)));
-        Ok(false)
+        Ok(tally.failures.len() < FAILURES_MAX)
     }
 
     /// Shrinks what was found, the most promising first; false where there was nothing left to shrink.

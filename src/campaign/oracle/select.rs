@@ -164,7 +164,7 @@ mod tests {
 
     fn seen(seed: u64) -> Occurrences {
         let case = Case { seed: Seed(seed), group: 0 };
-        Occurrences::one(Candidate { case, at: 0, left_out: Vec::new(), ops: Vec::new().into() }, None)
+        Occurrences::one(Candidate { case, at: 0, end: 1, left_out: Vec::new(), ops: Vec::new().into() }, None)
     }
 
     fn described(command: &str, shape: &str, ops: usize) -> Described {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::count::{info_request, parse_info};
 use super::kinds::{Kind, kind_named};
-use super::{DATABASES, Expiry, Name, Named, Requests, is_there, run_on_each, scan, select};
+use super::{DATABASES, Expiry, Name, Named, Requests, is_there, run_on_each, scan, select, selectable};
 use crate::diff::{Entry, Keyspace, UNTOLD, UNTOLD_MS};
 use crate::targets::connection::Failure;
 use crate::targets::ways::{self, Listing, Ways, holds_nothing};
@@ -21,7 +21,7 @@ pub(super) fn read(
     let Some(listed) = names(server, ways, named)? else { return Ok(None) };
     let listed: BTreeSet<Name> = listed.into_iter().collect();
     // A listing may leave out a key that is there: what the trace named is looked for by its name.
-    let names: BTreeSet<Name> = listed.iter().cloned().chain(named.names(ways.select)).collect();
+    let names: BTreeSet<Name> = listed.iter().cloned().chain(selectable(server, named.names(ways.select))?).collect();
     let mut replies = run_on_each(server, &names, ways.select, |name, requests| ask(ways, name, requests))?.into_iter();
     let mut entries = Vec::with_capacity(names.len());
     let mut unread = Vec::new();
@@ -96,7 +96,7 @@ fn names(server: &mut impl Requests, ways: &Ways, named: &Named) -> Result<Optio
         return Ok(None);
     }
     if ways.listing == Listing::ByName {
-        return Ok(Some(named.names(ways.select)));
+        return selectable(server, named.names(ways.select)).map(Some);
     }
     let mut names = BTreeSet::new();
     for db in databases(server, ways)? {
