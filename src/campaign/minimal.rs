@@ -31,8 +31,8 @@ impl Minimal {
     }
 }
 
-/// Shrinks `ops`, which show `divergence`, and records what the reference answers to what is left and then holds. `note` is
-/// for people, and goes into the trace. `None` where `ops` do not show the divergence again.
+/// Shrinks `ops`, which show `divergence`, and records what the reference answers to what is left and then holds.
+/// `note` is for people, and goes into the trace. `None` where `ops` do not show the divergence again.
 ///
 /// # Errors
 /// [`CampaignError::NoTruth`] where the divergence is that the reference gave no reply, and errors of the infrastructure.

@@ -28,8 +28,8 @@ pub fn record(
     Ok(Some(Trace { header, ops: ops.to_vec(), replies: Some(replies), keyspace }))
 }
 
-/// What is held now, as far as it may be recorded: `None` where it is not told, and where the clock is real, so that times
-/// are only near.
+/// What is held now, as far as it may be recorded: `None` where it is not told, and where the clock is real, so that
+/// times are only near.
 ///
 /// # Errors
 /// Infrastructure only.

@@ -240,7 +240,8 @@ impl<'a> Replays<'a> {
                     None => {
                         held.keyspace = None;
                         self.report.unchecked.push(format!(
-                            "{name}: what is held after its restart, as {} keeps nothing over one; name a subject that does",
+                            "{name}: what is held after its restart, as {} keeps nothing over one; name a subject \
+                             that does",
                             self.report.subject
                         ));
                     }

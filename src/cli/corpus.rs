@@ -35,7 +35,7 @@ enum Command {
         #[command(flatten)]
         corpus: CorpusArgs,
     },
-    /// Add a trace that diverges
+    /// Add a trace that diverges, up to where it does
     Add {
         /// The trace: a file, or `-` for stdin
         #[arg(value_name = "TRACE")]
@@ -144,6 +144,10 @@ fn add(input: &Input, against: &str, pair: &PairArgs, corpus: &CorpusArgs) -> an
     let divergence = outcome.divergence.filter(|_| !outcome.flaky).with_context(|| {
         format!("{} does not diverge (or not every time): the corpus keeps divergences", input.name())
     })?;
+    // What comes behind the divergence is no part of it, and then it is no seed's trace any more.
+    let Trace { header, mut ops, .. } = trace;
+    ops.truncate(divergence.at + 1);
+    let trace = Trace { header: Header { seed: None, generator: 0, ..header }, ops, ..Trace::default() };
     let trace = record_on(sessions.reference.as_mut(), reference.info(), &trace)?;
     let mut out = output::open_text(None)?;
     match corpus.store().add(&divergence.class, &trace)? {

@@ -100,8 +100,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     Ok(Outcome::Agree)
 }
 
-/// Adds what the target holds in the end. Where its clock is real, or it was restarted, that is no truth for every other
-/// store: there it is what the target answers to commands that read it, whose replies are compared by their rules.
+/// Adds what the target holds in the end. Where its clock is real, or it was restarted, that is no truth for every
+/// other store: there it is what the target answers to commands that read it, whose replies are compared by their
+/// rules.
 fn write_keyspace(
     trace: &mut Output,
     session: &mut (dyn Session + 'static),

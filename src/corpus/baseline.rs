@@ -15,8 +15,8 @@ use super::{CorpusError, class, create_parent, io_error, line_at, read_if_there}
 const HEAD: &str = "# Differences that are accepted: a run tells only those that are not listed here. Written by \
                     `dst oracle --accept FILE`.\n# A row that a run does not show again can go.\n";
 
-/// The differences that a team has on the day it begins to use dst: new ones fail, and the list gets shorter. Threads may
-/// share it.
+/// The differences that a team has on the day it begins to use dst: new ones fail, and the list gets shorter. Threads
+/// may share it.
 #[derive(Debug, Default)]
 pub struct Baseline {
     rows: BTreeMap<Key, Row>,
@@ -146,8 +146,8 @@ impl Baseline {
         row.inspect(|row| row.is_seen.store(true, Ordering::Relaxed)).is_some()
     }
 
-    /// Accepts a difference that was seen on `day` (`2026-11-30`); false where it is accepted already, and then keeps its
-    /// first day and its reason.
+    /// Accepts a difference that was seen on `day` (`2026-11-30`); false where it is accepted already, and then keeps
+    /// its first day and its reason.
     ///
     /// # Errors
     /// [`CorpusError::Class`] where no divergence can be of this class, or `day` is none.

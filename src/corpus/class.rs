@@ -1,4 +1,5 @@
-//! Whether a class that somebody wrote can be one of a divergence: an entry that matches nothing looks like one that holds.
+//! Whether a class that somebody wrote can be one of a divergence: an entry that matches nothing looks like one that
+//! holds.
 
 use crate::diff::Class;
 use crate::diff::keyspace;
@@ -8,7 +9,8 @@ use crate::diff::rules::RULES;
 const KEYSPACE: &str = "keyspace";
 const KEYSPACE_KINDS: &[&str] =
     &["missing-key", "extra-key", "type", "value", "details", "expiry", keyspace::UNREADABLE];
-/// The rules that are no row of [`RULES`], beside that: of a connection that is out of step, and of stores under faults.
+/// The rules that are no row of [`RULES`], beside that: of a connection that is out of step, and of stores under
+/// faults.
 const OTHER_RULES: &[&str] = &["step", "chaos"];
 
 /// Looks whether a divergence can be of this class.

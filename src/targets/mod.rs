@@ -90,8 +90,8 @@ pub trait Target: Send + Sync {
         false
     }
 
-    /// The same store, where a restart and a crash take nothing of it: `None` where it is one of these already, and where
-    /// there is none.
+    /// The same store, where a restart and a crash take nothing of it: `None` where it is one of these already, and
+    /// where there is none.
     fn durable(&self) -> Option<Box<dyn Target>> {
         None
     }
@@ -367,8 +367,8 @@ pub enum TargetError {
     },
     /// A setting that a trace has changed.
     #[error(
-        "{server} does not take its setting {name} back, which a trace has changed: set it to {setting:?} by CONFIG SET, or \
-         start it again"
+        "{server} does not take its setting {name} back, which a trace has changed: set it to {setting:?} by CONFIG SET, \
+         or start it again"
     )]
     SettingsStay {
         /// The server.

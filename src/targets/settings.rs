@@ -28,19 +28,28 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Looks through `ops` before any of them is sent. What they set, and was never set before, is asked for.
+    /// Looks through `ops` before any of them is sent. What they set, and was never set before, is asked for; what they
+    /// set to what it is, they do not change.
     pub fn watch(&mut self, server: &mut Server, ops: &[Op]) {
-        ops.iter().for_each(|op| note_touched(op, &mut self.touched));
-        if self.touched.len() > NAMES_MAX {
-            self.touched = BTreeSet::from([ALL.to_vec()]);
+        let mut set = BTreeSet::new();
+        ops.iter().for_each(|op| note_set(op, &mut set));
+        if set.is_empty() || !server.is_at_disposal() {
+            return;
         }
-        let unasked: Vec<Vec<u8>> = self.touched.difference(&self.asked).cloned().collect();
-        if !unasked.is_empty() && server.is_at_disposal() {
+        if set.len() + self.touched.len() > NAMES_MAX {
+            set = BTreeSet::from([(ALL.to_vec(), Vec::new())]);
+            self.touched.clear();
+        }
+        let names: BTreeSet<Vec<u8>> = set.iter().map(|(name, _)| name.clone()).collect();
+        let unasked: Vec<Vec<u8>> = names.difference(&self.asked).cloned().collect();
+        if !unasked.is_empty() {
             for (name, setting) in ask(server, &unasked) {
                 self.before.entry(name).or_insert(setting);
             }
             self.asked.extend(unasked);
         }
+        let changes = set.into_iter().filter(|(name, setting)| self.before.get(name) != Some(setting));
+        self.touched.extend(changes.map(|(name, _)| name));
     }
 
     /// Puts back what the trace has changed, and checks that it is. A server that dst started is started again where it
@@ -84,17 +93,19 @@ pub(super) fn is_locked_out(reply: &Reply) -> bool {
     matches!(reply, Reply::Error(text) if text.starts_with(b"NOAUTH"))
 }
 
-/// Adds what an op may change. Of raw bytes it is not known what they set.
-fn note_touched(op: &Op, touched: &mut BTreeSet<Vec<u8>>) {
+/// Adds what an op sets, by its name or [`ALL`], and to what. Of raw bytes that is not known.
+fn note_set(op: &Op, set: &mut BTreeSet<(Vec<u8>, Vec<u8>)>) {
     match &op.act {
         Act::Call(argv) if is_word(argv, 0, b"config") && is_word(argv, 1, b"set") => {
-            for name in argv.iter().skip(2).step_by(2) {
+            for at in (2..argv.len()).step_by(2) {
+                let (name, setting) = (&argv[at], argv.get(at + 1).unwrap_or_default());
                 let is_pattern = name.iter().any(|byte| b"*?[\\".contains(byte));
-                touched.insert(if is_pattern { ALL.to_vec() } else { name.to_ascii_lowercase() });
+                let name = if is_pattern { ALL.to_vec() } else { name.to_ascii_lowercase() };
+                set.insert((name, setting.to_vec()));
             }
         }
         Act::Raw(bytes) if bytes.windows(6).any(|word| word.eq_ignore_ascii_case(b"config")) => {
-            touched.insert(ALL.to_vec());
+            set.insert((ALL.to_vec(), Vec::new()));
         }
         _ => {}
     }
@@ -122,22 +133,23 @@ fn ask(server: &mut Server, names: &[Vec<u8>]) -> Told {
 mod tests {
     use super::*;
 
-    /// What these ops, written as text, may change.
+    /// What these ops, written as text, set, each as `name=setting`.
     #[track_caller]
     fn check(ops: &str, expected: &str) {
         let trace = crate::trace::Trace::parse(&format!("# dst trace 1\n\n{ops}")).expect("it is a trace");
-        let mut touched = BTreeSet::new();
-        trace.ops.iter().for_each(|op| note_touched(op, &mut touched));
-        let found: Vec<String> = touched.iter().map(|name| name.escape_ascii().to_string()).collect();
+        let mut set = BTreeSet::new();
+        trace.ops.iter().for_each(|op| note_set(op, &mut set));
+        let text = |(name, setting): &(Vec<u8>, Vec<u8>)| format!("{}={}", name.escape_ascii(), setting.escape_ascii());
+        let found: Vec<String> = set.iter().map(text).collect();
         assert_eq!(found.join(" "), expected, "{ops}");
     }
 
     #[test]
     fn what_a_trace_sets_is_known_before_it_is_sent() {
         check("CONFIG GET maxmemory\nSET config set", "");
-        check("config Set MaxMemory 1mb timeout 5\nCONFIG SET timeout 6", "maxmemory timeout");
-        check("CONFIG SET max* 1", "*");
-        check("!raw \"CONFIG SET timeout 5\\r\\n\"", "*");
+        check("config Set MaxMemory 1mb timeout 5\nCONFIG SET timeout 6", "maxmemory=1mb timeout=5 timeout=6");
+        check("CONFIG SET max* 1 hz", "*=1 hz=");
+        check("!raw \"CONFIG SET timeout 5\\r\\n\"", "*=");
         check("!raw \"PING\\r\\n\"", "");
     }
 }

@@ -91,7 +91,8 @@ impl Trace {
     }
 
     /// What the trace does, as 64 hexadecimal digits: the SHA-256 of the clock's start and of the ops as lines of
-    /// text. It does not depend on the replies, what is held in the end, the rest of the header, or the form of the file.
+    /// text. It does not depend on the replies, what is held in the end, the rest of the header, or the form of the
+    /// file.
     pub fn content_hash(&self) -> String {
         let mut hash = Sha256::new();
         let mut line = Vec::new();

@@ -81,6 +81,18 @@ fn an_older_trace_is_no_pass_until_it_is_completed() {
 }
 
 #[test]
+fn what_is_added_ends_where_it_diverges() {
+    let place = Place::new();
+    place.write("long.text", "SET k1 v EX 10\nSET k1 w\nSET k2 v\nGET k2\n");
+    let add = format!("dst corpus add long.text --subject {CANARY}");
+    place.run(&add).check(0, &["added corpus/SET.keyspace.expiry/"]);
+    place.run(&add).check(0, &["holds the same operations already"]);
+    assert!(!place.run("dst show corpus/*/*.trace").stdout.contains("k2"));
+    place.run("dst corpus known add SET keyspace expiry --reason old").check(0, &["is known from now on"]);
+    place.run(&format!("dst corpus test --subject {CANARY}")).check(0, &["known divergences occurred 1 times"]);
+}
+
+#[test]
 fn what_a_crash_loses_shows_on_a_store_that_is_to_keep_it() {
     let place = Place::new();
     write_into(&place, "CRASH.keyspace.missing-key", "SET k v\nRPUSH l a b\n!crash\n");

@@ -1,8 +1,8 @@
 //! The parameters that CONFIG tells and sets, with Redis' defaults.
 //!
-//! Clients and benchmarks read them; what is set is kept and told again. `requirepass` is demanded of connections; no other
-//! changes anything: the store has no eviction, no snapshots and no compact forms of its own. Names, defaults, ranges and
-//! error texts: redis-server 7.0.15, probed.
+//! Clients and benchmarks read them; what is set is kept and told again. `requirepass` is demanded of connections; no
+//! other changes anything: the store has no eviction, no snapshots and no compact forms of its own. Names, defaults,
+//! ranges and error texts: redis-server 7.0.15, probed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -69,8 +69,8 @@ impl Redlite {
     }
 
     /// Demands this password of every connection from now on, those that are there apart: [`Redlite::client`] gives
-    /// one that has to send AUTH or HELLO first. None, or an empty one, lets everybody in. CONFIG GET `requirepass` tells
-    /// it, and CONFIG SET changes it.
+    /// one that has to send AUTH or HELLO first. None, or an empty one, lets everybody in. CONFIG GET `requirepass`
+    /// tells it, and CONFIG SET changes it.
     pub fn set_password(&self, password: Option<Vec<u8>>) {
         lock(&self.engine).clients.config.set_password(password);
     }

@@ -65,8 +65,8 @@ impl<W: Write> Writer<W> {
     /// Appends an op, with its reply where the trace was opened with replies.
     ///
     /// # Errors
-    /// Where the output fails, a reply is missing or one too many, what is held in the end is written already, or the op
-    /// is one that readers would refuse.
+    /// Where the output fails, a reply is missing or one too many, what is held in the end is written already, or the
+    /// op is one that readers would refuse.
     pub fn write(&mut self, op: &Op, reply: Option<&Reply>) -> Result<(), TraceError> {
         if reply.is_some() != self.with_replies {
             return Err(TraceError::Unwritable("either every op has a reply, or none has".into()));

@@ -30,8 +30,8 @@
 //!   reply; `(nothing)` where nothing did); a map has `% key` and `= value`; attributes are
 //!   `(attribute)`, `| key`, `= value` and `: reply`. A nested reply goes on behind its mark. No line holds an
 //!   index, so that one element more is one line more in a diff.
-//! - What is held in the end stands behind the last op: `!holds 0 k1 string until 1700000060000ms` is a database, a key,
-//!   its type and when it expires, with the value below; details of it, where there are any, stand below a line
+//! - What is held in the end stands behind the last op: `!holds 0 k1 string until 1700000060000ms` is a database, a
+//!   key, its type and when it expires, with the value below; details of it, where there are any, stand below a line
 //!   `!details`. `!holds nothing` is an empty store. Without any of these, the trace does not tell.
 //! - With no head (`# dst trace 3`) every line is an op of a command that Redis has. So prose is no trace.
 
@@ -212,8 +212,8 @@ SUBSCRIBE c d
 
     #[test]
     fn a_wrong_line_of_what_is_held_is_named() {
-        let form = "expected `!holds nothing`, or `!holds`, a database, a key, its type, and perhaps `until` and a time \
-                    such as 1700000000000ms";
+        let form = "expected `!holds nothing`, or `!holds`, a database, a key, its type, and perhaps `until` and a \
+                    time such as 1700000000000ms";
         check("!holds", &format!("line 1: {form}"));
         check("SET a 1\n!holds x a string\n  \"1\"\n", &format!("line 2: {form}"));
         check("SET a 1\n!holds 0 a string until 5s\n  \"1\"\n", &format!("line 2: {form}"));
