@@ -39,7 +39,8 @@ pub struct Preflight {
 }
 
 impl Preflight {
-    /// False where the op's command, or an option word in it, is one that the subject does not have.
+    /// False where the op's command, or an option word in it, is one that the subject does not have, or gives no reply to
+    /// in its plainest form: it would be waited for, or started anew, again and again.
     pub fn admits(&self, op: &Op) -> bool {
         let Some(argv) = op.argv() else { return true };
         let Some(command) = spec::lookup_request(argv) else { return true };
@@ -48,7 +49,8 @@ impl Preflight {
             let mut lacking = of_command.take_while(|(name, _)| *name == command.name);
             lacking.any(|(_, word)| arg.eq_ignore_ascii_case(word.as_bytes()))
         };
-        !self.lacks.contains(command.name) && !argv.iter().skip(1).any(lacks_word)
+        let is_there = !self.lacks.contains(command.name) && !self.failures.contains_key(command.name);
+        is_there && !argv.iter().skip(1).any(lacks_word)
     }
 
     /// True where the subject has all that was tried, and answers as is usual.

@@ -95,19 +95,6 @@ impl Lease<'_> {
         Ok(self.sessions.insert(sessions))
     }
 
-    /// Starts the subject anew, where that is more than emptying it; false where it cannot be done.
-    ///
-    /// # Errors
-    /// Where the target cannot be used.
-    pub fn restart_subject(&mut self) -> Result<bool, CampaignError> {
-        let subject = self.pool.pair.subject;
-        if subject.is_shared() || !subject.is_process() {
-            return Ok(false);
-        }
-        self.get()?.subject = subject.open(&Header::default())?;
-        Ok(true)
-    }
-
     /// Ends them: the next that are asked for are on stores, and servers, of their own.
     pub fn end(&mut self) {
         self.sessions = None;

@@ -85,10 +85,6 @@ impl Target for Exec {
         Ok(Box::new(WireSession::open(server, clock, header)?))
     }
 
-    fn is_process(&self) -> bool {
-        true
-    }
-
     fn has_real_clock(&self) -> bool {
         !self.is_frozen
     }

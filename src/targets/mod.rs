@@ -75,11 +75,6 @@ pub trait Target: Send + Sync {
         false
     }
 
-    /// True where each session has a server of its own that dst starts.
-    fn is_process(&self) -> bool {
-        false
-    }
-
     /// True where its clock is the machine's, and dst cannot move it.
     fn has_real_clock(&self) -> bool {
         false
@@ -140,6 +135,14 @@ pub trait Session: Send {
     /// # Errors
     /// As [`Target::open`].
     fn reset(&mut self, header: &Header) -> Result<(), TargetError>;
+
+    /// Starts the server anew with nothing in it, which is more than emptying it; false where it has none of its own.
+    ///
+    /// # Errors
+    /// As [`Target::open`].
+    fn start_anew(&mut self) -> Result<bool, TargetError> {
+        Ok(false)
+    }
 
     /// True where the store's clock is the trace's. Otherwise replies of the fidelities `TimeLeft` and `UnixTime`
     /// are as near as real time allows.

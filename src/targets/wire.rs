@@ -524,6 +524,16 @@ impl Session for WireSession {
         self.begin_anew(header)
     }
 
+    fn start_anew(&mut self) -> Result<bool, TargetError> {
+        if !self.server.is_own() {
+            return Ok(false);
+        }
+        self.links.clear();
+        self.purge = None;
+        self.server.restart_empty()?;
+        Ok(true)
+    }
+
     fn exact_clock(&self) -> bool {
         matches!(self.clock, Clock::Frozen(_))
     }

@@ -227,8 +227,12 @@ impl<'a> Walk<'a> {
         let excerpt = self.comparison.judge.outcome.excerpt.take();
         match self.comparison.judge.outcome.divergence.take() {
             Some(divergence) => {
-                let divergence = self.find_lost_step(before)?.unwrap_or(divergence);
-                self.push(divergence, excerpt);
+                let lost = self.find_lost_step(before)?;
+                let is_lost = lost.is_some();
+                self.push(lost.unwrap_or(divergence), excerpt);
+                if is_lost {
+                    self.close(op.conn)?;
+                }
                 self.heal(op, &want, &got)?;
                 Ok(None)
             }

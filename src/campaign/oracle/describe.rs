@@ -62,7 +62,7 @@ pub(super) fn describe(
     let Some((minimal, candidate)) = minimal else { return Ok(None) };
     let found_in = options.describe_case(candidate.case);
     let Minimal { trace, divergence, .. } = &minimal;
-    let is_hidden = lease.restart_subject()?
+    let is_hidden = lease.get()?.subject.start_anew()?
         && first_divergence(&trace.header, &trace.ops, lease.get()?, settings)?.is_none_or(|it| it.class != *class);
     let mut finding = if is_hidden {
         let mut finding = Finding::new(found_in, divergence, minimal.excerpt.as_ref());

@@ -1,5 +1,7 @@
 //! What the preflight found: a trace for each command that the subject lacks, and what else it suspects.
 
+use std::time::Duration;
+
 use super::Options;
 use super::gather::{Bucket, Candidate, Occurrences};
 use super::schedule::Case;
@@ -48,6 +50,8 @@ pub(super) fn suspects(
 ) -> Result<Vec<(Bucket, Occurrences)>, CampaignError> {
     let settings = differential::Options { confirm: false, past_unsupported: false, ..*settings };
     let mut found = Vec::new();
+    // What hangs is waited for as long as it takes where it is shrunk.
+    sessions.subject.set_reply_deadline(Some(SUSPECT_DEADLINE));
     for ops in preflight.suspects() {
         let outcome = sessions.compare(&header(), ops, &settings, &mut |_| {})?;
         let Some(divergence) = outcome.divergence else { continue };
@@ -63,8 +67,12 @@ pub(super) fn suspects(
         let seen = differential::Seen { divergence, excerpt: outcome.excerpt, notes: outcome.notes };
         found.push((bucket, Occurrences::one(candidate, Some(seen))));
     }
+    sessions.subject.set_reply_deadline(None);
     Ok(found)
 }
+
+/// How long a suspect may take to reply.
+const SUSPECT_DEADLINE: Duration = Duration::from_millis(500);
 
 fn header() -> Header {
     Header { start_ms: START_MS, ..Header::default() }

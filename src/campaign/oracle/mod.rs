@@ -85,7 +85,7 @@ impl Options<'_> {
 }
 
 /// How long it may take to try what the subject has.
-const PREFLIGHT_MAX: Duration = Duration::from_secs(1);
+const PREFLIGHT_MAX: Duration = Duration::from_secs(2);
 /// The first slice of a budget that goes to seeds, and then to shrinking: the first finding is to be seen soon.
 const FIRST_SLICE: Duration = Duration::from_millis(500);
 /// The longest slice.
