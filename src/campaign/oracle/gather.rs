@@ -11,6 +11,7 @@ use crate::campaign::differential::Seen;
 use crate::diff::{Class, Divergence, Excerpt, shape};
 use crate::report::Totals;
 use crate::trace::{Act, Op};
+use resp::Reply;
 
 /// So many cases of a bucket are kept: what one holds may not shrink as far as another.
 pub(super) const CANDIDATES_MAX: usize = 4;
@@ -65,10 +66,13 @@ impl Occurrences {
         self.candidates.first().map(|first| first.case).unwrap_or_default()
     }
 
-    /// True where what shows it first sends raw bytes.
-    pub(super) fn has_raw_bytes(&self) -> bool {
+    /// True where each run of what shows it takes long: raw bytes are sent, of which every piece waits for silence, or a
+    /// reply is missing, which is waited for or takes another start of the server.
+    pub(super) fn is_slow(&self) -> bool {
         let first = self.candidates.first().map(Candidate::behind).unwrap_or_default();
+        let got = self.sample.as_ref().map(|seen| seen.divergence.got.frames()).unwrap_or_default();
         first.iter().any(|op| matches!(op.act, Act::Raw(_)))
+            || got.iter().any(|reply| matches!(reply, Reply::Hung | Reply::Closed))
     }
 
     fn add(&mut self, more: Occurrences) {

@@ -95,6 +95,8 @@ const SHRINK_SHARE: u32 = 16;
 const SHRINK_MIN: Duration = Duration::from_secs(2);
 /// So many suspected bugs are shrunk before the next are chosen, where there is no budget of time.
 const CHOSEN_MAX: usize = 16;
+/// The same for each job where there is one: no job is to wait long for another.
+const CHOSEN_A_JOB: usize = 3;
 /// So often is a case tried on sessions that were opened anew.
 const ATTEMPTS_MAX: usize = 3;
 /// After so many cases that could not be run, no more are tried.
@@ -261,7 +263,8 @@ impl Campaign<'_> {
         self.progress.start("shrinking", 0);
         while !options.is_stopped() && until.is_none_or(|until| Instant::now() < until) {
             let left = options.shrinks_max.saturating_sub(self.selection.shrinks());
-            let at_once = if until.is_some() { self.pair.jobs(options.jobs).get() } else { CHOSEN_MAX };
+            let jobs = self.pair.jobs(options.jobs).get();
+            let at_once = if until.is_some() { jobs * CHOSEN_A_JOB } else { CHOSEN_MAX };
             let chosen = self.selection.choose(&self.tally.buckets, left.min(at_once));
             if chosen.is_empty() {
                 break;

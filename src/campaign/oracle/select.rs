@@ -46,7 +46,7 @@ impl Selection {
     }
 
     /// The next buckets, at most `max` and one of each class: those of the class that was shrunk least, then of the
-    /// lowest case; those with raw bytes last, as every piece of them waits for silence.
+    /// lowest case; those that take long last.
     pub(super) fn choose(&self, buckets: &BTreeMap<Bucket, Occurrences>, max: usize) -> Vec<(Bucket, Occurrences)> {
         let mut first_of_class: BTreeMap<&Class, (&Bucket, &Occurrences)> = BTreeMap::new();
         for (bucket, seen) in buckets {
@@ -63,7 +63,7 @@ impl Selection {
         }
         let mut chosen: Vec<(&Bucket, &Occurrences)> = first_of_class.into_values().collect();
         let shrinks = |class: &Class| self.classes.get(class).map_or(0, |class| class.shrinks);
-        chosen.sort_by_key(|(bucket, seen)| (seen.has_raw_bytes(), shrinks(&bucket.0), seen.first_case()));
+        chosen.sort_by_key(|(bucket, seen)| (seen.is_slow(), shrinks(&bucket.0), seen.first_case()));
         chosen.truncate(max);
         chosen.into_iter().map(|(bucket, seen)| (bucket.clone(), seen.clone())).collect()
     }
