@@ -78,12 +78,12 @@ pub fn examine(
             break;
         }
         match Walk::start(header, sides, &options, Some(&stops))?.run(ops, observer)? {
-            Ran::Through(examination) => return Ok(examination),
+            Ran::Through(examination) => return Ok(*examination),
             Ran::Unexpected(places) => stops.extend(places),
         }
     }
     match Walk::start(header, sides, &options, None)?.run(ops, observer)? {
-        Ran::Through(examination) => Ok(examination),
+        Ran::Through(examination) => Ok(*examination),
         Ran::Unexpected(_) => unreachable!("each op is a stop"),
     }
 }
@@ -91,7 +91,7 @@ pub fn examine(
 /// How a run ended.
 enum Ran {
     /// It came to the end.
-    Through(Examination),
+    Through(Box<Examination>),
     /// Something differs at ops that ran together with others: these places are to be looked at one by one.
     Unexpected(Vec<usize>),
 }
@@ -453,7 +453,7 @@ impl<'a> Walk<'a> {
     fn end(self) -> Result<Ran, TargetError> {
         let Self { comparison, mut seen, .. } = self;
         seen.sort_by_key(|it| it.divergence.at);
-        Ok(Ran::Through(Examination { seen, outcome: comparison.judge.into_outcome() }))
+        Ok(Ran::Through(Box::new(Examination { seen, outcome: comparison.judge.into_outcome() })))
     }
 }
 

@@ -251,12 +251,15 @@ pub fn shrink_past(
     })
 }
 
+/// The divergence that a candidate shows.
+type Show<'a> = dyn FnMut(&[Op]) -> Result<Option<Divergence>, TargetError> + 'a;
+
 fn shrink_with(
     ops: &[Op],
     class: &Class,
     options: &Options,
     limits: &Limits,
-    run: &mut dyn FnMut(&[Op]) -> Result<Option<Divergence>, TargetError>,
+    run: &mut Show,
 ) -> Result<Option<Shrunk>, TargetError> {
     let (mut evaluations, mut hung, mut given_up) = (0, 0, false);
     let shrunk = shrink::shrink(ops, class, limits, &mut |candidate| {
