@@ -49,7 +49,12 @@ impl Preflight {
             let mut lacking = of_command.take_while(|(name, _)| *name == command.name);
             lacking.any(|(_, word)| arg.eq_ignore_ascii_case(word.as_bytes()))
         };
-        let is_there = !self.lacks.contains(command.name) && !self.failures.contains_key(command.name);
+        let is_there = if is_container(command) {
+            let is_part = |part: &str| part.strip_prefix(command.name).is_some_and(|rest| rest.starts_with(' '));
+            commands().any(|part| is_part(part.name) && !self.lacks.contains(part.name))
+        } else {
+            !self.lacks.contains(command.name) && !self.failures.contains_key(command.name)
+        };
         is_there && !argv.iter().skip(1).any(lacks_word)
     }
 

@@ -25,7 +25,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::trace::Op;
-pub use crate::trace::keyspace::{UNTOLD, UNTOLD_MS};
+pub use crate::trace::keyspace::{UNTOLD, UNTOLD_KIND, UNTOLD_MS};
 pub use crate::trace::{Entry, Keyspace};
 use resp::Reply;
 

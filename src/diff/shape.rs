@@ -111,6 +111,6 @@ mod tests {
 
     #[test]
     fn connections_are_part_of_it() {
-        check(&["0> MULTI", "1> SET k v"], Reply::ok(), Reply::NullBulk, "0> MULTI; 1> SET: exact kind");
+        check(&["MULTI", "@1 SET k v"], Reply::ok(), Reply::NullBulk, "0> MULTI; 1> SET: exact kind");
     }
 }

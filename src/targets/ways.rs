@@ -159,7 +159,7 @@ impl Ways {
         let nth = |nth: usize, words: &[&str]| {
             let asked: Argv = words.iter().collect();
             let mut places = requests.iter().zip(answers).filter(|(request, _)| **request == asked);
-            places.nth(nth).and_then(|(_, answer)| answer.as_ref())
+            places.nth(nth)?.1.as_ref()
         };
         let first = |words: &[&str]| nth(0, words);
         let is = |words: &[&str], reply: &Reply| first(words) == Some(reply);
@@ -169,9 +169,8 @@ impl Ways {
             let names = reply.and_then(Reply::as_elements).unwrap_or_default();
             names.iter().any(|name| name.as_bytes() == Some(KEY.as_bytes()))
         };
-        // The key is there, whatever became of its value.
-        let is_set = is(&["SET", KEY, TEXT], &Reply::ok())
-            && matches!(first(&["GET", KEY]), Some(Reply::Bulk(_) | Reply::Simple(_)));
+        let is_there = matches!(first(&["GET", KEY]), Some(Reply::Bulk(_) | Reply::Simple(_)));
+        let is_set = is(&["SET", KEY, TEXT], &Reply::ok()) && is_there;
         let scanned = first(&["SCAN", "0", "COUNT", "1000"]).and_then(Reply::as_elements);
         let scan = is_set && names_key(scanned.and_then(|parts| parts.get(1)));
         let keys = is_set && names_key(first(&["KEYS", "*"]));

@@ -41,6 +41,9 @@ impl Keyspace {
 /// In the place of a value that the store does not tell: nothing is compared with it.
 pub const UNTOLD: Reply = Reply::Frames(Vec::new());
 
+/// In the place of the kind of a key of which not even that is told, whether it is there.
+pub const UNTOLD_KIND: &str = "?";
+
 /// In the place of the time when a key expires, where the store does not tell it, nor whether there is one.
 pub const UNTOLD_MS: i64 = i64::MIN;
 

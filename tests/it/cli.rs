@@ -220,12 +220,12 @@ fn what_the_oracle_finds_does_not_depend_on_the_jobs() {
 #[test]
 fn the_trace_that_the_oracle_keeps_shows_the_divergence_again() {
     let place = Place::new();
-    let subject = flawed();
+    let subject = "canary:set-keeps-ttl";
     place
-        .run(&format!("dst oracle --seeds 2 --ops 20 --subject {subject} --shrinks 1"))
+        .run(&format!("dst oracle --seeds 20 --group expiry --subject {subject} --shrinks 1"))
         .check(1, &["corpus/", "1-minimal"]);
     let run = place.run("dst corpus list");
-    run.check(0, &["1 op", "shrunk from seed"]);
+    run.check(0, &["2 ops", "shrunk from seed"]);
     place.run(&format!("dst corpus test --subject {subject}")).check(1, &["1 divergence in 1 trace"]);
     place.run("dst corpus test --subject redis").check(0, &["all agree"]);
     let known = ["command = \"GET\"", "rule = \"exact\"", "kind = \"null-bulk\"", "reason = \"old\""].join("\n");

@@ -70,3 +70,30 @@ fn it_knows_six_commands_and_gets_three_wrong() {
     beginner.check(&["DEL l"], ":1\r\n");
     beginner.check(&["GET l"], "$-1\r\n");
 }
+
+/// What dst makes of it: the classes that it tells within 15 s.
+#[test]
+fn all_three_bugs_are_told() {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/servers/evening.py");
+    let subject = format!("exec:python3 '{}' {{port}}", script.display());
+    let run = assert_cmd::Command::cargo_bin("dst")
+        .expect("dst is built")
+        .current_dir(place.path())
+        .args(["oracle", "--budget", "15s", "--subject", &subject])
+        .output()
+        .expect("dst runs");
+    let told = String::from_utf8_lossy(&run.stdout);
+    let names = [
+        "subject: 6 of ",
+        "it answers one request a packet",
+        "PING: it ignores its argument",
+        "INCR exact error/int",
+        "DEL keyspace extra-key",
+        "LPUSH exact int-value",
+    ];
+    for name in names {
+        assert!(told.contains(name), "{name} is missing in\n{told}");
+    }
+    assert!(!told.contains("LPUSH keyspace"), "no list can be read, so nothing is known of what it holds\n{told}");
+}

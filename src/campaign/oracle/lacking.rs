@@ -10,7 +10,7 @@ use crate::campaign::sessions::Sessions;
 use crate::campaign::{CampaignError, Pair, differential, files, recording};
 use crate::diff::shape;
 use crate::report::Finding;
-use crate::trace::{Header, Op, START_MS};
+use crate::trace::{Header, START_MS};
 
 /// Files a trace for each command that is lacking, or answers in a form of its own.
 pub(super) fn file(
@@ -76,11 +76,4 @@ const SUSPECT_DEADLINE: Duration = Duration::from_millis(500);
 
 fn header() -> Header {
     Header { start_ms: START_MS, ..Header::default() }
-}
-
-impl Options<'_> {
-    /// True where an op is to be run: the subject has what it needs, or all is to be run.
-    pub(super) fn admits(&self, preflight: &Preflight, op: &Op) -> bool {
-        self.generate_all || preflight.admits(op)
-    }
 }

@@ -9,9 +9,12 @@ use super::Options;
 use crate::campaign::preflight::Preflight;
 use crate::campaign::{describe_seeds, sequence};
 use crate::diff::shape;
-use crate::generate::Group;
+use crate::generate::{self, Generator, Group};
 use crate::seed::Seed;
 use crate::trace::{Act, Header, Op};
+
+/// So many ops are drawn at most for one that a subject has: in some groups it may have none.
+const DRAWN_MAX: u64 = 100;
 
 /// More groups than these are only counted where they are told.
 const GROUPS_NAMED_MAX: usize = 4;
@@ -55,14 +58,31 @@ impl Options<'_> {
         preflight: &Preflight,
         steering: Option<&Steering>,
     ) -> (Header, Arc<[Op]>) {
-        let (header, mut ops) = sequence(case.seed, self.groups[case.group], self.ops);
-        if !preflight.is_whole() {
-            ops.retain(|op| self.admits(preflight, op));
-        }
+        let (header, mut ops) = if preflight.is_whole() || self.generate_all {
+            sequence(case.seed, self.groups[case.group], self.ops)
+        } else {
+            self.admitted_sequence(case, preflight)
+        };
         if let Some(steering) = steering {
             steering.thin_out(case, &mut ops);
         }
         (header, ops.into())
+    }
+
+    /// As many ops that the subject has as a case shall have: of those that come in its stead, the others are left out,
+    /// each with what was done between it and the next.
+    fn admitted_sequence(&self, case: Case, preflight: &Preflight) -> (Header, Vec<Op>) {
+        let generator = Generator::new(&generate::Options { seed: case.seed, group: self.groups[case.group] });
+        let drawn = generator.sequence(self.ops.saturating_mul(DRAWN_MAX));
+        let header = drawn.header();
+        let mut is_admitted = true;
+        let admits = |op: &Op| {
+            if let Act::Call(_) = op.act {
+                is_admitted = preflight.admits(op);
+            }
+            is_admitted
+        };
+        (header, drawn.filter(admits).take(usize::try_from(self.ops).unwrap_or(usize::MAX)).collect())
     }
 
     /// The header of a case's trace.

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::count::{info_request, parse_info};
-use super::kinds::{Kind, kind_named};
+use super::kinds::{KINDS, Kind, kind_named};
 use super::{DATABASES, Expiry, Name, Named, Requests, is_there, run_on_each, scan, select, selectable};
-use crate::diff::{Entry, Keyspace, UNTOLD, UNTOLD_MS};
+use crate::diff::{Entry, Keyspace, UNTOLD, UNTOLD_KIND, UNTOLD_MS};
 use crate::targets::connection::Failure;
 use crate::targets::ways::{self, Listing, Ways, holds_nothing};
 use resp::{Argv, Reply};
@@ -189,16 +189,23 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
         });
     }
     let exists = if ways.exists { Some(replies.next()? != Reply::Int(0)) } else { None };
-    let mut held = None;
+    let (mut held, mut is_refused) = (None, false);
     for kind in &ways.kinds {
         let (value, _) = kind.take(&mut std::iter::once(replies.next()?));
+        is_refused |= value.as_error().is_some();
         if held.is_none() && value.as_error().is_none() && !holds_nothing(&value) {
             held = Some((kind.name.to_owned(), value));
         }
     }
     Some(match held {
         Some((kind, value)) => Presence::There(Found { kind, value, expires_ms }),
-        None if exists == Some(true) => Presence::There(Found { kind: String::new(), value: UNTOLD, expires_ms }),
+        // A read that is an error says that something is there, of a type that nothing reads.
+        None if exists == Some(true) || exists.is_none() && is_refused => {
+            Presence::There(Found { kind: String::new(), value: UNTOLD, expires_ms })
+        }
+        None if exists.is_none() && ways.kinds.len() < KINDS.len() => {
+            Presence::There(Found { kind: UNTOLD_KIND.to_owned(), value: UNTOLD, expires_ms })
+        }
         None => Presence::Absent,
     })
 }

@@ -266,7 +266,7 @@ SUBSCRIBE c d
         );
         check(
             "SET a 1\nlastsave\n",
-            "line 2: dst leaves `lastsave` out: it ends the server, or is about the files of its persistence (a text of other commands begins with the line `# dst trace 2`)",
+            "line 2: dst leaves `lastsave` out: it ends the server, or is about the files of its persistence (a text of other commands begins with the line `# dst trace 3`)",
         );
         check(
             "# dst trace 1\nSET a 1\n",
