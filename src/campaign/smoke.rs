@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{CampaignError, CommandLine, Pair, Progress, files, oracle, replay};
-use crate::corpus::{Known, Store};
+use crate::corpus::{Baseline, Known, Store};
 use crate::diff::Settings;
 use crate::generate::{self, Group};
 use crate::report::{Check, Report, Verdict};
@@ -92,6 +92,7 @@ fn run_seeds(
         known: options.known,
         shrinks_max,
         budget: None,
+        baseline: &Baseline::default(),
         generate_all: false,
         unfold: false,
         matrix: false,

@@ -214,6 +214,9 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     } else {
         writeln!(out, "{style}{verdict}{style:#}  {sides}{FAINT} · {}{FAINT:#}", report.scope)?;
     }
+    if report.accepted > 0 {
+        writeln!(out, "{WARN}{} accepted before{WARN:#}", counted(report.accepted, "difference"))?;
+    }
     write_uncompared(totals, out)?;
     if totals.seeds > 0 {
         write!(out, "{}, ", counted(totals.seeds, "seed"))?;

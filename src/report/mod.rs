@@ -69,6 +69,9 @@ pub struct Report {
     pub preflight: Vec<String>,
     /// The divergences, by their first seed.
     pub findings: Vec<Finding>,
+    /// How many findings are accepted: they are told no more.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub accepted: u64,
     /// Where the subject agrees with a reference behind the first only. It fails nothing: versions differ there.
     pub drift: Vec<Drift>,
     /// What each command came to, where that was asked for.
@@ -161,6 +164,9 @@ pub enum Verdict {
 pub struct Finding {
     /// What the divergence is.
     pub class: Class,
+    /// What tells it from others of its class: its minimal trace without data; empty where that is not known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub shape: String,
     /// Where it was found: the seed or the trace.
     pub found_in: String,
     /// The lowest seed that shows it.
@@ -209,6 +215,7 @@ impl Finding {
         let render = |colours| excerpt.map(|it| crate::diff::render(it, divergence, colours)).unwrap_or_default();
         Self {
             class: divergence.class.clone(),
+            shape: String::new(),
             found_in,
             first_seed: None,
             count: 1,

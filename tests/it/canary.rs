@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 
 use redlite_dst::campaign::oracle::{self, Options};
 use redlite_dst::campaign::{CommandLine, Pair, Progress};
-use redlite_dst::corpus::{Known, Store};
+use redlite_dst::corpus::{Baseline, Known, Store};
 use redlite_dst::diff::Settings;
 use redlite_dst::generate::{self, Group};
 use redlite_dst::report::{Report, Shrinking};
@@ -40,6 +40,7 @@ fn hunt(canary: &Canary, group: &'static Group, first_seed: u64, seeds: u64) -> 
         known: &Known::default(),
         shrinks_max: usize::MAX,
         budget: None,
+        baseline: &Baseline::default(),
         generate_all: false,
         unfold: false,
         matrix: false,

@@ -81,11 +81,12 @@ pub(super) fn describe(
 }
 
 /// A finding of a bucket that is not shrunk: as the first case showed it.
-pub(super) fn tell(options: &Options, (class, _): &Bucket, seen: &Occurrences) -> Option<Finding> {
+pub(super) fn tell(options: &Options, (class, shape): &Bucket, seen: &Occurrences) -> Option<Finding> {
     let case = seen.first_case();
     let sample = seen.sample.as_ref()?;
     let mut finding = Finding::new(options.describe_case(case), &sample.divergence, sample.excerpt.as_ref());
     finding.class = class.clone();
+    finding.shape.clone_from(shape);
     finding.notes.clone_from(&sample.notes);
     finding.first_seed = Some(case.seed);
     finding.count = seen.count;

@@ -36,6 +36,7 @@ pub(super) fn file(
         let path = options.store.add(&divergence.class, &trace)?.item().path.display().to_string();
         let mut finding = Finding::new("the preflight".to_owned(), &divergence, outcome.excerpt.as_ref());
         finding.replay = options.command.with(&format!("replay {}", files::quote(&path)));
+        finding.shape = shape::of_trace(ops, &divergence);
         finding.trace = Some(path);
         findings.push(finding);
     }

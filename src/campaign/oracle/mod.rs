@@ -33,7 +33,7 @@ use super::differential;
 use super::preflight::{self, Preflight};
 use super::sessions::{Lease, Pool, in_parallel};
 use super::{CampaignError, CommandLine, Pair, Progress, require_module};
-use crate::corpus::{Known, Store};
+use crate::corpus::{Baseline, Known, Store};
 use crate::diff::{Class, Settings};
 use crate::generate::Group;
 use crate::report::{Drift, Finding, Flaky, Report, Timing};
@@ -68,6 +68,8 @@ pub struct Options<'a> {
     pub generate_all: bool,
     /// Tells every command of a systemic difference as a finding of its own.
     pub unfold: bool,
+    /// Findings that are accepted: they are only counted.
+    pub baseline: &'a Baseline,
     /// Where minimal traces are kept.
     pub store: &'a Store,
     /// Counts what each command came to.
@@ -326,6 +328,9 @@ impl Campaign<'_> {
         let is_cut = options.is_stopped() && (compared < options.cases() || !tally.buckets.is_empty());
         let (mut findings, shrunk_flaky) = selection.into_findings(options, &tally.buckets);
         findings.splice(0..0, lacking);
+        let found = findings.len();
+        findings.retain(|finding| !options.baseline.matches(&finding.class, &finding.shape));
+        let accepted = (found - findings.len()) as u64;
         let mut flaky: Vec<_> = tally.flaky.into_iter().chain(shrunk_flaky).collect();
         flaky.sort();
         let findings = if options.unfold { findings } else { fold::fold_systemic(findings) };
@@ -340,6 +345,7 @@ impl Campaign<'_> {
             reference: pair.describe_references(),
             scope: options.describe_scope(ran),
             findings,
+            accepted,
             preflight: if preflight.is_whole() { Vec::new() } else { preflight.describe() },
             drift: tell_drift(options, tally.drift),
             matrix: tally.coverage.map(Coverage::into_matrix),

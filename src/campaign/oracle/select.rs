@@ -118,7 +118,9 @@ impl Selection {
         options: &Options,
         buckets: &BTreeMap<Bucket, Occurrences>,
     ) -> (Vec<Finding>, Vec<(Case, Class)>) {
-        let mut findings: Vec<Finding> = self.found.into_values().map(|described| described.finding).collect();
+        let described = self.found.into_values();
+        let mut findings: Vec<Finding> =
+            described.map(|Described { finding, shape, .. }| Finding { shape, ..finding }).collect();
         sort_findings(&mut findings);
         for (bucket, seen) in buckets.iter().filter(|(bucket, _)| !self.done.contains(bucket)) {
             match findings.iter_mut().find(|finding| finding.class == bucket.0) {

@@ -7,7 +7,7 @@ use std::thread::available_parallelism;
 
 use redlite_dst::campaign::oracle::{self, Options};
 use redlite_dst::campaign::{CommandLine, Pair, Progress};
-use redlite_dst::corpus::{Known, Store};
+use redlite_dst::corpus::{Baseline, Known, Store};
 use redlite_dst::diff::Settings;
 use redlite_dst::generate::{self, Group};
 use redlite_dst::report::Report;
@@ -39,6 +39,7 @@ fn hunt(planted: &str, groups: &[&'static Group], seeds: u64) -> (Report, Vec<(S
         known: &Known::default(),
         shrinks_max: usize::MAX,
         budget: None,
+        baseline: &Baseline::default(),
         generate_all: false,
         unfold: true,
         matrix: false,
