@@ -199,6 +199,7 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let (style, verdict) = match (report.agrees(), report.findings.len()) {
         (true, _) if !report.unchecked.is_empty() => (WARN, "incomplete".to_owned()),
         (true, _) if is_of_faults => (GOOD, "every invariant held".to_owned()),
+        (true, _) if report.accepted > 0 => (WARN, "nothing new".to_owned()),
         (true, _) => (GOOD, "all agree".to_owned()),
         (false, 0) => (BAD, "failed".to_owned()),
         (false, 1) => (BAD, format!("1 {noun} in {}", count_divergent(report))),

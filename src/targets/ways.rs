@@ -165,10 +165,6 @@ impl Ways {
         let is = |words: &[&str], reply: &Reply| first(words) == Some(reply);
         let text = |words: &[&str]| first(words).and_then(Reply::as_bytes) == Some(TEXT.as_bytes());
         let is_null = |reply: Option<&Reply>| matches!(reply, Some(Reply::NullBulk | Reply::Null));
-        let names_key = |reply: Option<&Reply>| {
-            let names = reply.and_then(Reply::as_elements).unwrap_or_default();
-            names.iter().any(|name| name.as_bytes() == Some(KEY.as_bytes()))
-        };
         let is_there = matches!(first(&["GET", KEY]), Some(Reply::Bulk(_) | Reply::Simple(_)));
         let is_set = is(&["SET", KEY, TEXT], &Reply::ok()) && is_there;
         let scanned = first(&["SCAN", "0", "COUNT", "1000"]).and_then(Reply::as_elements);
@@ -252,6 +248,12 @@ impl Ways {
     pub fn tells_keys(&self) -> bool {
         self.listing != Listing::ByName || self.types || self.exists || !self.kinds.is_empty()
     }
+}
+
+/// True where dst's own key is among the names in a reply.
+fn names_key(reply: Option<&Reply>) -> bool {
+    let names = reply.and_then(Reply::as_elements).unwrap_or_default();
+    names.iter().any(|name| name.as_bytes() == Some(KEY.as_bytes()))
 }
 
 /// The first of these ways that is there, or what is left.

@@ -50,7 +50,7 @@ impl Breach {
 /// The rule of every [`Class`] of this campaign.
 pub const RULE: &str = "chaos";
 
-/// What is right in this campaign, for people: `redlite 0.2.0 without faults`.
+/// What is right in this campaign, for people: `redlite 0.3.0 without faults`.
 pub fn describe_model() -> String {
     format!("{} without faults", FaultySession::info())
 }
