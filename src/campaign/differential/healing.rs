@@ -324,25 +324,11 @@ impl<'a> Walk<'a> {
         if !self.comparison.has_keyspaces() {
             return Ok(None);
         }
-        let mut differences = self.read_both()?;
-        if !differences.is_empty() && !self.is_exact() {
-            // A key's time may have been over between the two readings.
-            let again = self.read_both()?;
-            differences.retain(|it| again.contains(it));
-        }
-        Ok(Some(differences))
-    }
-
-    fn read_both(&mut self) -> Result<Vec<Difference>, TargetError> {
         self.comparison.compare_keyspaces()?;
-        Ok(match self.comparison.end.take() {
+        Ok(Some(match self.comparison.end.take() {
             Some(End::Keyspace(differences)) => differences,
             _ => Vec::new(),
-        })
-    }
-
-    fn is_exact(&self) -> bool {
-        self.comparison.reference.exact_clock() && self.comparison.judge.subject.exact_clock()
+        }))
     }
 
     /// Brings both sides back to one state after `op`, to which they gave these replies.
