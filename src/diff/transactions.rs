@@ -19,11 +19,6 @@ impl Queues {
         self.of.contains_key(&conn)
     }
 
-    /// What this connection has queued since its MULTI.
-    pub fn queued(&self, conn: u16) -> &[Argv] {
-        self.of.get(&conn).map(Vec::as_slice).unwrap_or_default()
-    }
-
     /// Takes in an op with the reference's reply. Returns the commands that it has run, where it is an EXEC.
     pub fn note(&mut self, op: &Op, want: &Reply) -> Option<Vec<Argv>> {
         let Act::Call(argv) = &op.act else {

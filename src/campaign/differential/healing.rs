@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::taint::{self, Taint};
 use super::{
     Comparison, End, Judged, NOTES_MAX, Observer, Options, Outcome, Sides, WHOLE_TRACE, keyspace_divergence,
     replay_whole, step_divergence,
@@ -17,7 +18,6 @@ use crate::diff::{Divergence, Excerpt, rules};
 use crate::targets::TargetError;
 use crate::trace::{Act, Header, Op};
 use resp::{Argv, Reply};
-use spec::Family;
 
 /// After so many divergences of one trace, the rest is not judged: a server so wrong has enough to be told.
 const DIVERGENCES_MAX: usize = 64;
@@ -109,6 +109,8 @@ struct Walk<'a> {
     seen: Vec<Seen>,
     /// By key: the ops that may have written it since what both hold was seen to be the same.
     writers: BTreeMap<Vec<u8>, Vec<Writer>>,
+    /// By connection in a transaction: the keys that what it has queued may write.
+    queued: BTreeMap<u16, Vec<Vec<u8>>>,
     /// By connection: the last op, with what its command is called.
     last_on: BTreeMap<u16, Writer>,
     /// Ops that ran together with others since what both hold was seen to be the same.
@@ -128,6 +130,7 @@ impl<'a> Walk<'a> {
             stops,
             seen: Vec::new(),
             writers: BTreeMap::new(),
+            queued: BTreeMap::new(),
             last_on: BTreeMap::new(),
             together: 0..0,
         })
@@ -174,29 +177,9 @@ impl<'a> Walk<'a> {
             // What shows here may have been done before.
             return Ok(Some(vec![first.saturating_sub(1), first]));
         }
-        let mut queues: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
-        for at in range.clone() {
-            let op = &ops[at];
-            self.note(at, op, &Reply::Null);
-            self.note_transaction(at, op, &mut queues);
-        }
+        range.clone().for_each(|at| self.note(at, &ops[at], &Reply::Null));
         self.together = if self.together.is_empty() { range } else { self.together.start..range.end };
         Ok(None)
-    }
-
-    /// Takes in what an EXEC among ops that ran together may have written.
-    fn note_transaction(&mut self, at: usize, op: &Op, queues: &mut BTreeMap<u16, Vec<Vec<u8>>>) {
-        let Some(argv) = op.argv() else { return };
-        let is = |word: &str| argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes());
-        if is("MULTI") {
-            queues.entry(op.conn).or_default();
-        } else if is("EXEC") {
-            for key in queues.remove(&op.conn).unwrap_or_default() {
-                self.writers.entry(key).or_default().push((at, "EXEC".to_owned()));
-            }
-        } else if let Some(queue) = queues.get_mut(&op.conn) {
-            queue.extend(touched_keys(argv));
-        }
     }
 
     /// Takes in that an op has run.
@@ -206,24 +189,40 @@ impl<'a> Walk<'a> {
             self.header.start_ms = self.header.start_ms.saturating_add(ms);
         }
         let command = rules::command_name(op, want);
-        // What is queued writes when EXEC runs it.
-        let keys = op.argv().filter(|_| !self.comparison.judge.is_queueing(op.conn)).map(touched_keys);
-        for key in keys.unwrap_or_default() {
+        for key in self.written_keys(op) {
             self.writers.entry(key).or_default().push((at, command.clone()));
         }
         self.last_on.insert(op.conn, (at, command));
     }
 
+    /// The keys that `op` may write: what is queued is written when EXEC runs it.
+    fn written_keys(&mut self, op: &Op) -> Vec<Vec<u8>> {
+        let Some(argv) = op.argv() else {
+            if op.act == Act::Close {
+                self.queued.remove(&op.conn);
+            }
+            return Vec::new();
+        };
+        let is = |word: &str| argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes());
+        if is("MULTI") {
+            self.queued.entry(op.conn).or_default();
+        } else if is("EXEC") {
+            return self.queued.remove(&op.conn).unwrap_or_default();
+        } else if is("DISCARD") || is("RESET") || is("QUIT") {
+            self.queued.remove(&op.conn);
+        } else if let Some(queue) = self.queued.get_mut(&op.conn) {
+            queue.extend(touched_keys(argv));
+            return Vec::new();
+        }
+        touched_keys(argv)
+    }
+
     fn step(&mut self, at: usize, op: &Op, observer: Observer) -> Result<Option<Vec<usize>>, TargetError> {
-        let queued = self.comparison.judge.queued(op.conn);
         self.comparison.replay(std::slice::from_ref(op), observer)?;
         let (want, got) = self.last_replies();
         let before = self.last_on.get(&op.conn).cloned();
         self.note(at, op, &want);
         let command = rules::command_name(op, &want);
-        for key in queued.iter().flat_map(touched_keys) {
-            self.writers.entry(key).or_default().push((at, command.clone()));
-        }
         let excerpt = self.comparison.judge.outcome.excerpt.take();
         match self.comparison.judge.outcome.divergence.take() {
             Some(divergence) => {
@@ -280,8 +279,7 @@ impl<'a> Walk<'a> {
         if let Some(places) = self.places_behind(first) {
             return Ok(Some(places));
         }
-        let writer = self.writers.get(&first.key).and_then(|writers| writers.last().cloned());
-        let (at, command) = writer.unwrap_or((at, command.to_owned()));
+        let (at, command) = self.last_writer(first).unwrap_or((at, command.to_owned()));
         self.push_keyspace(at, &command, first.clone());
         self.align(differences)?;
         Ok(None)
@@ -295,6 +293,10 @@ impl<'a> Walk<'a> {
             let excerpt = self.comparison.judge.tail.clone();
             self.push(divergence, Some(excerpt));
         }
+    }
+
+    fn last_writer(&self, difference: &Difference) -> Option<Writer> {
+        self.writers.get(&difference.key)?.last().cloned()
     }
 
     /// The ops that may have caused a difference, where one of them ran together with others.
@@ -333,7 +335,7 @@ impl<'a> Walk<'a> {
 
     /// Brings both sides back to one state after `op`, to which they gave these replies.
     fn heal(&mut self, op: &Op, want: &Reply, got: &Reply) -> Result<(), TargetError> {
-        self.comparison.judge.taint = super::taint::Taint::default();
+        self.comparison.judge.taint = Taint::default();
         let is_lost = |reply: &Reply| reply.frames().iter().any(|it| matches!(it, Reply::Hung | Reply::Closed));
         if is_lost(want) || is_lost(got) || !matches!(op.act, Act::Call(_) | Act::Raw(_)) {
             return self.start_afresh();
@@ -375,6 +377,7 @@ impl<'a> Walk<'a> {
     fn close(&mut self, conn: u16) -> Result<(), TargetError> {
         let close = Op { conn, act: Act::Close };
         self.comparison.judge.forget(&close);
+        self.queued.remove(&conn);
         self.last_on.remove(&conn);
         self.on_both(&[close])
     }
@@ -389,6 +392,7 @@ impl<'a> Walk<'a> {
         self.comparison.reference.reset(&self.header)?;
         self.comparison.judge.subject.reset(&self.header)?;
         self.comparison.judge.forget_all();
+        self.queued.clear();
         self.agree();
         self.last_on.clear();
         Ok(())
@@ -397,14 +401,8 @@ impl<'a> Walk<'a> {
     /// True where `op` may have left the connection itself in two states: in a transaction, in another database, with
     /// another protocol, as a subscriber.
     fn changes_connection(&self, op: &Op, want: &Reply, got: &Reply) -> bool {
-        const OF_CONNECTIONS: [Family; 4] =
-            [Family::Transactions, Family::PubSub, Family::Blocking, Family::Connection];
-        let Some(argv) = op.argv() else { return true };
-        let is_pending = [want, got].iter().any(|reply| matches!(reply, Reply::Pending | Reply::Frames(_)));
-        let family = spec::lookup_request(argv).map(|command| command.family);
-        is_pending
-            || family.is_none_or(|family| OF_CONNECTIONS.contains(&family))
-            || self.comparison.judge.is_queueing(op.conn)
+        let is_unknown = op.argv().and_then(spec::lookup_request).is_none();
+        is_unknown || taint::concerns_connection(op, want, got) || self.comparison.judge.is_queueing(op.conn)
     }
 
     /// Compares what must hold in the end.
@@ -427,8 +425,7 @@ impl<'a> Walk<'a> {
                     if let Some(places) = self.places_behind(&first) {
                         return Ok(Ran::Unexpected(places));
                     }
-                    let writer = self.writers.get(&first.key).and_then(|writers| writers.last().cloned());
-                    let (at, command) = writer.unwrap_or(last);
+                    let (at, command) = self.last_writer(&first).unwrap_or(last);
                     self.push_keyspace(at, &command, first);
                 }
             }

@@ -6,7 +6,7 @@ use crate::diff::{Class, Divergence, Excerpt, rules, transactions};
 use crate::targets::{Session, TargetError};
 use crate::trace::text::{format_op, format_reply};
 use crate::trace::{Act, Op};
-use resp::{Argv, Reply};
+use resp::Reply;
 use spec::Fidelity;
 
 use super::taint::Taint;
@@ -211,11 +211,6 @@ impl<'a> Judge<'a> {
     /// True where this connection is in a transaction.
     pub(super) fn is_queueing(&self, conn: u16) -> bool {
         self.queues.is_open(conn)
-    }
-
-    /// What this connection has queued.
-    pub(super) fn queued(&self, conn: u16) -> Vec<Argv> {
-        self.queues.queued(conn).to_vec()
     }
 
     pub(super) fn into_outcome(self) -> Outcome {

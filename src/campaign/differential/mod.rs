@@ -471,11 +471,15 @@ impl<'a> Comparison<'a> {
         is_wanted && self.reference.holds_data() && self.judge.subject.holds_data()
     }
 
+    /// True where both clocks are the trace's.
+    fn is_exact(&self) -> bool {
+        self.reference.exact_clock() && self.judge.subject.exact_clock()
+    }
+
     /// What the subject holds, which the reference likely does as well. `None` where a clock is real: what was done last
     /// is read last there, so that keys have expired on both sides alike.
     fn expect_subjects(&mut self) -> Result<Option<Keyspace>, TargetError> {
-        let is_exact = self.reference.exact_clock() && self.judge.subject.exact_clock();
-        if !(is_exact && self.has_keyspaces()) {
+        if !(self.is_exact() && self.has_keyspaces()) {
             return Ok(None);
         }
         let got = read_keyspace(self.judge.subject, "the subject")?;
@@ -491,8 +495,7 @@ impl<'a> Comparison<'a> {
         let want = read_keyspace(self.reference, "the reference")?;
         let got = got.map_or_else(|| read_keyspace(self.judge.subject, "the subject"), Ok)?;
         let mut differences = keyspace::differences(&self.judge.options.settings, &want, &got);
-        let is_exact = self.reference.exact_clock() && self.judge.subject.exact_clock();
-        if !is_exact && differences.iter().any(|found| found.kind != keyspace::UNREADABLE) {
+        if !self.is_exact() && differences.iter().any(|found| found.kind != keyspace::UNREADABLE) {
             // A key's time may be over on one side and not yet on the other.
             thread::sleep(MOMENT);
             let want = read_keyspace(self.reference, "the reference")?;

@@ -41,14 +41,10 @@ impl Taint {
     /// Takes in that both sides went different ways at `op`, with no wrong reply: what both refuse, neither has done, and
     /// where only one changes its connection, nothing that follows can be judged.
     pub(super) fn add_parting(&mut self, op: &Op, want: &Reply, got: &Reply) {
-        const OF_CONNECTIONS: [Family; 4] =
-            [Family::Transactions, Family::PubSub, Family::Blocking, Family::Connection];
         if want.as_error().is_some() && got.as_error().is_some() {
             return;
         }
-        let command = op.argv().and_then(spec::lookup_request);
-        let is_pending = [want, got].iter().any(|reply| matches!(reply, Reply::Pending | Reply::Frames(_)));
-        if is_pending || command.is_some_and(|command| OF_CONNECTIONS.contains(&command.family)) {
+        if concerns_connection(op, want, got) {
             self.whole = true;
             return;
         }
@@ -101,6 +97,14 @@ impl Taint {
             None => self.keys.extend(argv.iter().skip(1).map(<[u8]>::to_vec)),
         }
     }
+}
+
+/// True where an op is about its connection: whether it waits, listens, or is in a transaction.
+pub(super) fn concerns_connection(op: &Op, want: &Reply, got: &Reply) -> bool {
+    const OF_CONNECTIONS: [Family; 4] = [Family::Transactions, Family::PubSub, Family::Blocking, Family::Connection];
+    let command = op.argv().and_then(spec::lookup_request);
+    let is_pending = [want, got].iter().any(|reply| matches!(reply, Reply::Pending | Reply::Frames(_)));
+    is_pending || command.is_some_and(|command| OF_CONNECTIONS.contains(&command.family))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::gather::Candidate;
 use super::schedule::Case;
 use crate::campaign::coverage::Coverage;
-use crate::campaign::differential::{self, Outcome, Pace, Seen};
+use crate::campaign::differential::{self, Observation, Outcome, Pace, Seen};
 use crate::campaign::sessions::Sessions;
 use crate::targets::TargetError;
 use crate::trace::{Header, Op};
@@ -28,9 +28,7 @@ pub(super) fn judge(
     coverage: &mut Option<Coverage>,
 ) -> Result<Judgement, TargetError> {
     let mut scratch = coverage.is_some().then(Coverage::new);
-    let fast = differential::skim(header, ops, &mut sessions.sides(), options, &mut |seen| {
-        scratch.as_mut().into_iter().for_each(|scratch| scratch.observe(seen));
-    })?;
+    let fast = differential::skim(header, ops, &mut sessions.sides(), options, &mut count_into(&mut scratch))?;
     if fast.is_whole(ops.len()) {
         keep(coverage, scratch, &fast);
         return Ok(Judgement { outcome: fast, found: Vec::new() });
@@ -41,9 +39,8 @@ pub(super) fn judge(
     let mut scratch = coverage.is_some().then(Coverage::new);
     // Each op is to be counted once.
     let pace = if coverage.is_some() { Pace::StepByStep } else { Pace::Together };
-    let examined = differential::examine(header, ops, &mut sessions.sides(), options, pace, &mut |seen| {
-        scratch.as_mut().into_iter().for_each(|scratch| scratch.observe(seen));
-    })?;
+    let examined =
+        differential::examine(header, ops, &mut sessions.sides(), options, pace, &mut count_into(&mut scratch))?;
     if examined.seen.is_empty() && (fast.divergence.is_some() || fast.differs_in_the_end) {
         // It differs only where the ops are sent together.
         return judge_once(case, header, ops, sessions, options, coverage);
@@ -75,9 +72,8 @@ fn judge_once(
     coverage: &mut Option<Coverage>,
 ) -> Result<Judgement, TargetError> {
     let mut scratch = coverage.is_some().then(Coverage::new);
-    let mut outcome = differential::compare(header, ops, &mut sessions.sides(), options, &mut |seen| {
-        scratch.as_mut().into_iter().for_each(|scratch| scratch.observe(seen));
-    })?;
+    let mut outcome =
+        differential::compare(header, ops, &mut sessions.sides(), options, &mut count_into(&mut scratch))?;
     keep(coverage, scratch, &outcome);
     outcome.skipped += (ops.len() as u64).saturating_sub(outcome.ops);
     let found = outcome.divergence.clone().filter(|_| !outcome.flaky).map(|divergence| {
@@ -86,6 +82,11 @@ fn judge_once(
         (Seen { divergence, excerpt: outcome.excerpt.clone(), notes: outcome.notes.clone() }, candidate)
     });
     Ok(Judgement { found: found.into_iter().collect(), outcome })
+}
+
+/// Counts what a run shows, where it is counted.
+fn count_into(scratch: &mut Option<Coverage>) -> impl FnMut(&Observation) {
+    move |seen| scratch.iter_mut().for_each(|scratch| scratch.observe(seen))
 }
 
 fn keep(coverage: &mut Option<Coverage>, seen: Option<Coverage>, outcome: &Outcome) {
