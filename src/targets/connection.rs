@@ -96,7 +96,7 @@ pub(super) trait Dialogue {
 /// Requests with one reply each.
 struct Batch<'a> {
     left: &'a [Argv],
-    replies: Vec<Reply>,
+    replies: &'a mut Vec<Reply>,
 }
 
 impl Dialogue for Batch<'_> {
@@ -273,9 +273,15 @@ impl Connection {
 
     /// Runs `requests` in one pipeline and returns a reply for each.
     pub fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
-        let mut batch = Batch { left: requests, replies: Vec::with_capacity(requests.len()) };
-        self.exchange(&mut batch).map_err(|broken| broken.failure)?;
-        Ok(batch.replies)
+        let mut replies = Vec::with_capacity(requests.len());
+        self.run_into(requests, &mut replies)?;
+        Ok(replies)
+    }
+
+    /// Runs `requests` and adds one reply for each, those that came before a failure included.
+    pub fn run_into(&mut self, requests: &[Argv], replies: &mut Vec<Reply>) -> Result<(), Failure> {
+        let mut batch = Batch { left: requests, replies };
+        self.exchange(&mut batch).map_err(|broken| broken.failure)
     }
 
     /// Runs one request.

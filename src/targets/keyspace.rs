@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::connection::Failure;
 use super::cursor;
 use super::ways::Ways;
-use crate::diff::{Entry, Keyspace};
+use crate::diff::{Entry, Keyspace, UNTOLD_KIND, UNTOLD_MS};
 use crate::trace::Op;
 use resp::{Argv, Reply};
 
@@ -140,10 +140,12 @@ pub(super) fn read_listed(
         let kind = match told.kind {
             Reply::Simple(kind) if kind == b"none" => continue,
             Reply::Simple(kind) => String::from_utf8_lossy(&kind).into_owned(),
+            Reply::Closed => UNTOLD_KIND.to_owned(),
             other => format!("{:?}", other.kind()),
         };
         let expires_ms = match told.expiry {
             Reply::Int(ms) => (ms >= 0).then_some(ms),
+            Reply::Closed => Some(UNTOLD_MS),
             _ => remaining_ms(server, name)?.map(|left| now_ms.saturating_add(left)),
         };
         let (value, details) = match (kind_named(&kind), told.contents) {

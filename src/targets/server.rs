@@ -379,12 +379,33 @@ impl Server {
 }
 
 impl Requests for Server {
+    /// A server that closes a connection behind an error is asked on with another. What it answers by nothing but that
+    /// is [`Reply::Closed`].
     fn run(&mut self, requests: &[Argv]) -> Result<Vec<Reply>, Failure> {
-        let mut admin = match self.admin.take() {
-            Some(admin) => admin,
-            None => self.connect()?,
+        let mut replies = Vec::with_capacity(requests.len());
+        let (mut admin, mut is_new) = match self.admin.take() {
+            Some(admin) => (admin, false),
+            None => (self.connect()?, true),
         };
-        let replies = admin.run(requests)?;
+        loop {
+            let answered = replies.len();
+            match admin.run_into(&requests[answered..], &mut replies) {
+                Ok(()) => break,
+                Err(Failure::Closed) => {}
+                Err(failure) => return Err(failure),
+            }
+            if replies.len() == answered && is_new {
+                replies.push(Reply::Closed);
+            }
+            (admin, is_new) = (self.connect()?, true);
+            let heeded = requests.iter().zip(&replies).filter(|(_, reply)| **reply == Reply::ok());
+            let select = heeded.map(|(request, _)| request).rfind(|request| request.get(0) == Some(b"SELECT"));
+            if let Some(select) = select
+                && admin.run_one(select)? != Reply::ok()
+            {
+                return Err(Failure::Closed);
+            }
+        }
         self.admin = Some(admin);
         Ok(replies)
     }

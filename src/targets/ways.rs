@@ -115,9 +115,13 @@ const QUESTIONS: &[&[&str]] = &[
     &["SELECT", "0"],
     &["DEL", KEY],
     &["GET", KEY],
+    &["EXISTS", KEY],
+    &["DBSIZE"],
     &["SET", KEY, TEXT],
     &["FLUSHALL"],
     &["GET", KEY],
+    &["EXISTS", KEY],
+    &["DBSIZE"],
     &["DEL", KEY],
 ];
 
@@ -173,7 +177,13 @@ impl Ways {
         let count = first(&["INFO", "keyspace"]).and_then(parse_info);
         let lasts = |words: &[&str]| is_set && is(words, &Reply::Int(-1));
         let is_absent = |words: &[&str]| is(words, &Reply::Int(0));
-        let gone = |at: usize| is_null(nth(at, &["GET", KEY]));
+        let turned = |at: usize, words: &[&str]| {
+            (nth(0, words), nth(at, words)) == (Some(&Reply::Int(1)), Some(&Reply::Int(0)))
+        };
+        // What is sure of one command need not be of another.
+        let gone = |at: usize| {
+            is_null(nth(at, &["GET", KEY])) || turned(at, &["EXISTS", KEY]) || turned(at, &["DBSIZE"])
+        };
         let is_read = |kind: &&Kind| {
             let words = kind.request(ABSENT.as_bytes());
             let answer = requests.iter().zip(answers).find(|(request, _)| **request == words);

@@ -192,8 +192,9 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
     let (mut held, mut is_refused) = (None, false);
     for kind in &ways.kinds {
         let (value, _) = kind.take(&mut std::iter::once(replies.next()?));
-        is_refused |= value.as_error().is_some();
-        if held.is_none() && value.as_error().is_none() && !holds_nothing(&value) {
+        let is_error = value.as_error().is_some() || value == UNTOLD;
+        is_refused |= is_error;
+        if held.is_none() && !is_error && !holds_nothing(&value) {
             held = Some((kind.name.to_owned(), value));
         }
     }
@@ -212,6 +213,9 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
 
 /// When a key expires by what the server says of that.
 fn expires_ms(ways: &Ways, now_ms: i64, time: &Reply) -> Option<i64> {
+    if *time == Reply::Closed {
+        return Some(UNTOLD_MS);
+    }
     let Reply::Int(time) = *time else { return None };
     let time = Some(time).filter(|&time| time >= 0)?;
     Some(match ways.expiry {

@@ -1,5 +1,6 @@
 //! How the value of each type is read: by one command, and a second time by another means.
 
+use crate::diff::UNTOLD;
 use resp::{Argv, Reply};
 
 /// How the value of one type is read.
@@ -46,7 +47,10 @@ impl Kind {
 
     /// Takes the replies to that: the value, and the details where there are any.
     pub fn take(&self, replies: &mut impl Iterator<Item = Reply>) -> (Reply, Option<Reply>) {
-        let value = replies.next().map_or(Reply::NullBulk, |value| in_order(value, self.order));
+        let value = replies.next().map_or(Reply::NullBulk, |value| match value {
+            Reply::Closed => UNTOLD,
+            value => in_order(value, self.order),
+        });
         let details = if self.has_details { replies.next().and_then(stream_details) } else { None };
         (value, details)
     }

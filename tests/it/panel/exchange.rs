@@ -48,6 +48,8 @@ pub struct Exchange {
     unsettled: bool,
     /// True where nothing is read any more, only passed on.
     is_raw: bool,
+    /// True where a request need not be answered, or anything may come, until RESET.
+    is_silent: bool,
     /// What the next frame that is a reply is kept for.
     awaits: Awaits,
     caught: Option<Reply>,
@@ -64,6 +66,8 @@ enum Awaits {
     Nothing,
     Reply,
     Echo,
+    /// That of RESET.
+    Reset,
 }
 
 /// How a request is answered.
@@ -93,6 +97,7 @@ impl Exchange {
             outstanding: 0,
             unsettled: false,
             is_raw: false,
+            is_silent: false,
             awaits: Awaits::Nothing,
             caught: None,
             channels: 0,
@@ -135,6 +140,9 @@ impl Exchange {
 
     /// Deals with one request.
     fn take(&mut self, argv: &Argv, bytes: &[u8]) -> Result<(), Gone> {
+        if self.is_silent {
+            return self.take_silent(argv, bytes);
+        }
         let bugs = self.panel.bugs();
         let is_touched = bugs.iter().any(|bug| self.is_planted(bug, argv));
         // Whether it takes effect is seen by its reply.
@@ -151,6 +159,18 @@ impl Exchange {
         self.note_sent(argv);
         self.outstanding += usize::from(!self.unsettled);
         self.to_server.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The same where replies are not counted.
+    fn take_silent(&mut self, argv: &Argv, bytes: &[u8]) -> Result<(), Gone> {
+        self.to_server.extend_from_slice(bytes);
+        if argv.len() == 1 && is_word(&argv[0], "RESET") {
+            let reply = self.await_frame(Awaits::Reset)?;
+            self.note_sent(argv);
+            (self.is_silent, self.unsettled, self.outstanding) = (false, false, 0);
+            self.answer(reply)?;
+        }
         Ok(())
     }
 
@@ -297,7 +317,7 @@ impl Exchange {
                 self.queue.clear();
             }
             Flow::Messages => self.unsettled = true,
-            Flow::Silent => self.is_raw = true,
+            Flow::Silent => self.is_silent = true,
             Flow::Plain => {}
         }
     }
@@ -319,6 +339,11 @@ impl Exchange {
         let is_reply = !matches!(frame, Reply::Push(_));
         match self.awaits {
             Awaits::Reply if is_reply && self.outstanding == 0 => {
+                self.awaits = Awaits::Nothing;
+                self.caught = Some(frame);
+                return;
+            }
+            Awaits::Reset if matches!(&frame, Reply::Simple(text) if text == b"RESET") => {
                 self.awaits = Awaits::Nothing;
                 self.caught = Some(frame);
                 return;
@@ -421,11 +446,17 @@ fn flow(argv: &Argv) -> Flow {
     let messages = ["SUBSCRIBE", "UNSUBSCRIBE", "PSUBSCRIBE", "PUNSUBSCRIBE", "SSUBSCRIBE", "SUNSUBSCRIBE"];
     if messages.iter().any(|word| is(word)) {
         Flow::Messages
-    } else if is("MONITOR") || (is("CLIENT") && is_word(arg(argv, 1), "REPLY")) {
+    } else if is("MONITOR") || is_silencing(argv) {
         Flow::Silent
     } else {
         Flow::Plain
     }
+}
+
+/// True for CLIENT REPLY OFF and SKIP.
+fn is_silencing(argv: &Argv) -> bool {
+    let is = |at: usize, word: &str| is_word(arg(argv, at), word);
+    argv.len() == 3 && is(0, "CLIENT") && is(1, "REPLY") && (is(2, "OFF") || is(2, "SKIP"))
 }
 
 /// True for the reply to the barrier's PING, to one that listens or not.
