@@ -17,6 +17,10 @@ use spec::{Command, Family, commands, is_container};
 /// So many probes go out together: where one fails, those of its block are tried one at a time.
 const BLOCK_PROBES: usize = 48;
 
+/// How long a reply may take: a command that takes longer is suspected, and waited for as long as it takes when that is
+/// confirmed.
+const REPLY_WITHIN: Duration = Duration::from_millis(500);
+
 /// What one side has of the other's commands, and how it is used therefore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Preflight {
@@ -114,7 +118,7 @@ impl Preflight {
 }
 
 /// Tries all commands on both sides, which are empty again after it. What takes longer than `deadline` ends it early; no
-/// reply is waited for longer than half of that.
+/// reply is waited for longer than half of that, nor than half a second.
 ///
 /// Servers that dst did not start are asked only what changes keys alone.
 ///
@@ -124,7 +128,7 @@ pub fn probe(sessions: &mut Sessions, deadline: Duration) -> Result<Preflight, T
     let started = Instant::now();
     let header = Header::default();
     let (reference, subject) = (sessions.reference.as_mut(), sessions.subject.as_mut());
-    subject.set_reply_deadline(Some((deadline / 2).max(Duration::from_millis(1))));
+    subject.set_reply_deadline(Some((deadline / 2).clamp(Duration::from_millis(1), REPLY_WITHIN)));
     let mut found = Preflight { facts: subject.take_notes(), ..Preflight::default() };
     let probes: Vec<Probe> = commands().filter(|command| is_probed(command)).flat_map(probes_of).collect();
     let mut verdicts = Verdicts::default();

@@ -5,7 +5,7 @@
 //! | what the trace did | how its ops are answered from then on |
 //! |---|---|
 //! | a command that blocked | [`Reply::Pending`], until an await finds that the client waits no longer |
-//! | `SUBSCRIBE`, `UNSUBSCRIBE` and their kin | each by all that came up to the echo of a PING that is sent behind it |
+//! | `SUBSCRIBE`, `UNSUBSCRIBE` and their kin | each by all that came up to the echo of a barrier that is sent behind it |
 //! | raw bytes, `CLIENT REPLY OFF` | each by all that came when the server had gone round its event loop |
 //!
 //! Between two ops nobody acts: what another connection's op sends here has been sent when that op is answered.
@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use super::clients::{self, Standing, untold_wait};
 use super::connection::{Connection, Failure};
-use super::pipeline::is_echo;
 use super::server::Server;
+use super::ways::Barrier;
 use super::{cursor, keyspace};
 use resp::{Argv, Reply};
 
@@ -24,7 +24,7 @@ use resp::{Argv, Reply};
 enum Manner {
     /// Each request has one reply, and nothing else comes.
     Plain,
-    /// Messages come, too; the echo of a PING says that all before it is there.
+    /// Messages come, too; the echo of a barrier says that all before it is there.
     Barrier,
     /// Nothing is known about what comes.
     Settled,
@@ -102,6 +102,8 @@ pub(super) struct Link {
     /// True between MULTI and EXEC, where every command is queued.
     pub in_multi: bool,
     manner: Manner,
+    /// What tells replies from messages.
+    barrier: Barrier,
     /// True from a command that blocked until an await has taken its reply.
     waits: bool,
     /// True where it waits, and the server does not say so.
@@ -113,9 +115,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub fn new(connection: Connection) -> Self {
+    pub fn new(connection: Connection, barrier: Barrier) -> Self {
         Self {
             connection,
+            barrier,
             in_multi: false,
             manner: Manner::Plain,
             waits: false,
@@ -136,7 +139,7 @@ impl Link {
         self.manner == Manner::Plain && !self.waits
     }
 
-    /// True where messages come, and a PING tells replies from them.
+    /// True where messages come, and a barrier tells replies from them.
     pub fn listens(&self) -> bool {
         self.manner == Manner::Barrier && !self.waits
     }
@@ -172,8 +175,8 @@ impl Link {
             return Reply::Pending.into();
         }
         let need = need_of(argv);
-        // Without the echo of a PING nothing says which of what comes is the last.
-        let is_untold = need == Need::Messages && !server.ways().barrier;
+        // Without a barrier nothing says which of what comes is the last.
+        let is_untold = need == Need::Messages && server.ways().barrier.is_none();
         if self.manner == Manner::Settled || need == Need::Silence || is_untold {
             let mut bytes = Vec::new();
             argv.encode(&mut bytes);
@@ -310,7 +313,7 @@ impl Link {
             Manner::Settled => return self.send_and_settle(&[], server),
             _ if self.waits => self.take_if_served(server, nonce),
             Manner::Barrier if !self.in_multi => self.exchange_with_barrier(Vec::new(), nonce),
-            // A PING would be queued.
+            // A barrier would be queued.
             Manner::Barrier => return self.settle(&[], server),
             Manner::Plain => Ok(Vec::new()),
         };
@@ -340,7 +343,7 @@ impl Link {
     fn call_with_barrier(&mut self, argv: &Argv, reaps: bool, nonce: &str) -> Result<Vec<Reply>, Arrival> {
         let mut bytes = Vec::new();
         if is_word(argv, "MULTI") && !self.in_multi {
-            // A PING behind it would be queued, so it stands before: what follows its echo is the reply.
+            // A barrier behind it would be queued, so it stands before: what follows its echo is the reply.
             let mut frames = self.exchange_with_barrier(Vec::new(), nonce)?;
             argv.encode(&mut bytes);
             self.exchange_to_reply(&bytes, &mut frames)?;
@@ -367,12 +370,12 @@ impl Link {
         Ok(frames)
     }
 
-    /// Sends `bytes` and a PING, and takes all that comes before its echo.
+    /// Sends `bytes` and a barrier, and takes all that comes before its echo.
     fn exchange_with_barrier(&mut self, mut bytes: Vec<u8>, nonce: &str) -> Result<Vec<Reply>, Arrival> {
-        Argv::from(["PING", nonce]).encode(&mut bytes);
+        self.barrier.request(nonce).encode(&mut bytes);
         let mut frames = Vec::new();
         let outcome = self.connection.exchange_until(&bytes, |frame| {
-            let is_last = is_echo(&frame, nonce);
+            let is_last = Barrier::is_echo(&frame, nonce);
             if !is_last {
                 frames.push(frame);
             }

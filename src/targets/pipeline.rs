@@ -14,7 +14,7 @@ use super::connection::Dialogue;
 use super::keyspace;
 use super::link::{Link, Need, is_word, need_of, sees_expired};
 use super::real_time::{RealTime, ReplyTime};
-use super::ways::Ways;
+use super::ways::{Barrier, Ways};
 use crate::trace::{Act, Op};
 use resp::{Argv, Reply};
 
@@ -199,7 +199,7 @@ impl<'a> Run<'a> {
             argv.encode(out);
             *self.nonces += 1;
             let nonce = format!("dst-{}", self.nonces);
-            Argv::from(["PING", &nonce]).encode(out);
+            self.ways.barrier.unwrap_or_default().request(&nonce).encode(out);
             self.expected.push_back(Expected::Echo(nonce));
             return count;
         }
@@ -275,7 +275,7 @@ impl Dialogue for Run<'_> {
                 self.is_clock_lost |= !matches!(&self.time, Time::Frozen(clock) if clock.moved() == Some(&reply));
                 self.replies.push(Reply::ok());
             }
-            Some(Expected::Echo(nonce)) if is_echo(&reply, &nonce) => {
+            Some(Expected::Echo(nonce)) if Barrier::is_echo(&reply, &nonce) => {
                 let frames = std::mem::take(&mut self.frames);
                 self.replies.push(Reply::from_frames(frames));
             }
@@ -287,16 +287,6 @@ impl Dialogue for Run<'_> {
         }
         self.answer_for_nothing();
         true
-    }
-}
-
-/// True for the reply to a PING with this nonce.
-pub(super) fn is_echo(reply: &Reply, nonce: &str) -> bool {
-    match reply {
-        Reply::Bulk(text) => text == nonce.as_bytes(),
-        // To a subscriber of RESP2.
-        Reply::Array(pong) => matches!(&pong[..], [_, Reply::Bulk(text)] if text == nonce.as_bytes()),
-        _ => false,
     }
 }
 

@@ -50,6 +50,39 @@ pub(super) enum Echo {
     Nothing,
 }
 
+/// What is sent so that its answer says that all before it is there, to a client that messages come to as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Barrier {
+    /// PING with a text.
+    #[default]
+    Ping,
+    /// UNSUBSCRIBE from a channel that nobody listens to.
+    Unsubscribe,
+}
+
+impl Barrier {
+    /// The request, with this text.
+    pub fn request(self, nonce: &str) -> Argv {
+        let command = match self {
+            Self::Ping => "PING",
+            Self::Unsubscribe => "UNSUBSCRIBE",
+        };
+        Argv::from([command, nonce])
+    }
+
+    /// True for the answer to it.
+    pub fn is_echo(reply: &Reply, nonce: &str) -> bool {
+        let is_nonce = |reply: &Reply| matches!(reply, Reply::Bulk(text) if text == nonce.as_bytes());
+        match reply {
+            // To a subscriber of RESP2; what UNSUBSCRIBE answers, a push in RESP3.
+            Reply::Array(parts) | Reply::Push(parts) => {
+                matches!(&parts[..], [_, text] | [_, text, Reply::Int(_)] if is_nonce(text))
+            }
+            _ => is_nonce(reply),
+        }
+    }
+}
+
 /// How the store is emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Emptying {
@@ -72,8 +105,8 @@ pub(super) struct Ways {
     pub types: bool,
     pub exists: bool,
     pub scan: bool,
-    /// PING answers with its text: a barrier between messages.
-    pub barrier: bool,
+    /// What tells replies from messages.
+    pub barrier: Option<Barrier>,
     /// CLIENT ID and CLIENT LIST.
     pub clients: bool,
     pub listing: Listing,
@@ -89,6 +122,11 @@ pub(super) struct Ways {
 const KEY: &str = "dst:probe";
 const ABSENT: &str = "dst:absent";
 const TEXT: &str = "dst:text";
+const CHANNEL: &str = "dst:channel";
+
+/// What is asked last, as it changes what the connection is.
+const LISTENING: &[&[&str]] =
+    &[&["SUBSCRIBE", CHANNEL], &["PING", TEXT], &["UNSUBSCRIBE", TEXT], &["UNSUBSCRIBE", CHANNEL], &["RESET"]];
 
 /// What is asked, by the names under which the answers are looked for.
 #[rustfmt::skip]
@@ -108,6 +146,7 @@ const QUESTIONS: &[&[&str]] = &[
     &["PEXPIRE", ABSENT, "1"],
     &["ECHO", TEXT],
     &["PING", TEXT],
+    &["UNSUBSCRIBE", TEXT],
     &["CLIENT", "ID"],
     &["CLIENT", "LIST"],
     &["INFO", "keyspace"],
@@ -136,7 +175,7 @@ impl Ways {
             types: true,
             exists: true,
             scan: true,
-            barrier: true,
+            barrier: Some(Barrier::Ping),
             clients: true,
             listing: Listing::Keys,
             expiry: Expiry::Time,
@@ -149,10 +188,7 @@ impl Ways {
 
     /// Tries them on an empty server at dst's disposal, which is empty again behind it as far as it can be.
     pub fn find(server: &mut Server) -> Self {
-        let mut requests: Vec<Argv> = QUESTIONS.iter().map(|words| words.iter().collect()).collect();
-        requests.extend(KINDS.iter().map(|kind| kind.request(ABSENT.as_bytes())));
-        // Last, as it undoes what a connection began with.
-        requests.push(Argv::from(["RESET"]));
+        let requests = questions();
         let answers = server.ask_each(&requests);
         server.forget_admin();
         Self::judge(&requests, &answers)
@@ -177,12 +213,14 @@ impl Ways {
         let count = first(&["INFO", "keyspace"]).and_then(parse_info);
         let lasts = |words: &[&str]| is_set && is(words, &Reply::Int(-1));
         let is_absent = |words: &[&str]| is(words, &Reply::Int(0));
-        let turned = |at: usize, words: &[&str]| {
-            (nth(0, words), nth(at, words)) == (Some(&Reply::Int(1)), Some(&Reply::Int(0)))
-        };
+        let turned =
+            |at: usize, words: &[&str]| (nth(0, words), nth(at, words)) == (Some(&Reply::Int(1)), Some(&Reply::Int(0)));
         // What is sure of one command need not be of another.
-        let gone = |at: usize| {
-            is_null(nth(at, &["GET", KEY])) || turned(at, &["EXISTS", KEY]) || turned(at, &["DBSIZE"])
+        let gone =
+            |at: usize| is_null(nth(at, &["GET", KEY])) || turned(at, &["EXISTS", KEY]) || turned(at, &["DBSIZE"]);
+        // To a client that listens as to one that does not.
+        let has_echo = |words: &[&str]| {
+            [0, 1].map(|at| nth(at, words)).iter().all(|it| it.is_some_and(|it| Barrier::is_echo(it, TEXT)))
         };
         let is_read = |kind: &&Kind| {
             let words = kind.request(ABSENT.as_bytes());
@@ -197,7 +235,13 @@ impl Ways {
             types: is_set && is(&["TYPE", KEY], &Reply::Simple(b"string".to_vec())),
             exists: is_set && is(&["EXISTS", KEY], &Reply::Int(1)),
             scan,
-            barrier: matches!(first(&["PING", TEXT]), Some(Reply::Bulk(echo)) if echo == TEXT.as_bytes()),
+            barrier: first_of(
+                [
+                    (has_echo(&["PING", TEXT]), Some(Barrier::Ping)),
+                    (has_echo(&["UNSUBSCRIBE", TEXT]), Some(Barrier::Unsubscribe)),
+                ],
+                None,
+            ),
             clients: matches!(first(&["CLIENT", "ID"]), Some(Reply::Int(_)))
                 && matches!(first(&["CLIENT", "LIST"]), Some(Reply::Bulk(_) | Reply::Verbatim { .. })),
             listing: first_of([(keys, Listing::Keys), (scan, Listing::Scan)], Listing::ByName),
@@ -260,6 +304,15 @@ impl Ways {
     }
 }
 
+/// All that is asked, in order.
+fn questions() -> Vec<Argv> {
+    let request = |words: &&[&str]| words.iter().collect::<Argv>();
+    let mut requests: Vec<Argv> = QUESTIONS.iter().map(request).collect();
+    requests.extend(KINDS.iter().map(|kind| kind.request(ABSENT.as_bytes())));
+    requests.extend(LISTENING.iter().map(request));
+    requests
+}
+
 /// True where dst's own key is among the names in a reply.
 fn names_key(reply: Option<&Reply>) -> bool {
     let names = reply.and_then(Reply::as_elements).unwrap_or_default();
@@ -284,9 +337,7 @@ mod tests {
 
     /// The answers of a server that has these commands, as Redis has them.
     fn answers_of(has: &[&str]) -> (Vec<Argv>, Vec<Option<Reply>>) {
-        let mut requests: Vec<Argv> = QUESTIONS.iter().map(|words| words.iter().collect()).collect();
-        requests.extend(KINDS.iter().map(|kind| kind.request(ABSENT.as_bytes())));
-        requests.push(Argv::from(["RESET"]));
+        let requests = questions();
         let mut is_there = false;
         let list = |is_there: bool| Reply::Array(if is_there { vec![Reply::bulk(KEY)] } else { Vec::new() });
         let answer = |argv: &Argv| {
@@ -309,6 +360,9 @@ mod tests {
                 "PEXPIRETIME" | "PTTL" | "TTL" => Reply::Int(-1),
                 "PEXPIREAT" | "PEXPIRE" => Reply::Int(0),
                 "ECHO" | "PING" => Reply::bulk(TEXT),
+                "UNSUBSCRIBE" => {
+                    Reply::Array(vec![Reply::bulk("unsubscribe"), Reply::bulk(&argv[1][..]), Reply::Int(0)])
+                }
                 "CLIENT" if argv.get(1) == Some(b"ID") => Reply::Int(1),
                 "CLIENT" => Reply::bulk("id=1 flags=N\n"),
                 "INFO" => Reply::bulk("# Keyspace\r\ndb0:keys=1,expires=0\r\n"),

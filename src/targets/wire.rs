@@ -137,7 +137,10 @@ impl WireSession {
         use std::collections::btree_map::Entry;
         match self.links.entry(conn) {
             Entry::Occupied(open) => Ok(open.into_mut()),
-            Entry::Vacant(place) => Ok(place.insert(Link::new(self.server.connect()?))),
+            Entry::Vacant(place) => {
+                let barrier = self.server.ways().barrier.unwrap_or_default();
+                Ok(place.insert(Link::new(self.server.connect()?, barrier)))
+            }
         }
     }
 
@@ -147,7 +150,7 @@ impl WireSession {
         let is_frozen = self.exact_clock();
         while let Some(op) = ops.get(at) {
             let moves_clock = self.moves_clock && !self.links.values().any(Link::waits);
-            let has_barrier = is_frozen && self.server.ways().barrier;
+            let has_barrier = is_frozen && self.server.ways().barrier.is_some();
             let wary = |argv: &Argv| self.blame.is_proven(argv);
             let run = ops_at_start(&ops[at..], &self.links, has_barrier, moves_clock, wary);
             if self.purge.is_some() && (run == 0 || op.conn != 0) {

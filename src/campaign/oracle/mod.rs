@@ -9,6 +9,7 @@
 //! | one case: fast, then op by op past every divergence | `judge` |
 //! | what the cases showed, by suspected bug | `gather` |
 //! | which of these are shrunk next | `select` |
+//! | with a budget of time: a seed or a shrink, job by job | `spending` |
 //! | one of them: shown again, shrunk, filed | `describe` |
 //! | systemic differences, told as one | `fold` |
 //!
@@ -22,6 +23,7 @@ mod judge;
 mod lacking;
 mod schedule;
 mod select;
+mod spending;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -38,9 +40,12 @@ use crate::diff::{Class, Settings};
 use crate::generate::Group;
 use crate::report::{Drift, Finding, Flaky, Report, Timing};
 use crate::seed::Seed;
+use crate::trace::TargetInfo;
 
+use describe::Described;
+use gather::Bucket;
 use gather::{Occurrences, Tally};
-use schedule::Turns;
+use schedule::{Case, Steering, Turns};
 use select::Selection;
 
 /// What to run.
@@ -87,18 +92,12 @@ impl Options<'_> {
 }
 
 /// How long it may take to try what the subject has.
-const PREFLIGHT_MAX: Duration = Duration::from_secs(2);
-/// The first slice of a budget that goes to seeds, and then to shrinking: the first finding is to be seen soon.
-const FIRST_SLICE: Duration = Duration::from_millis(500);
-/// The longest slice.
-const SLICE_MAX: Duration = Duration::from_secs(10);
+const PREFLIGHT_MAX: Duration = Duration::from_secs(6);
 /// The part of what is left of a budget that one shrink may take, and how long it may take anyway.
 const SHRINK_SHARE: u32 = 16;
 const SHRINK_MIN: Duration = Duration::from_secs(2);
 /// So many suspected bugs are shrunk before the next are chosen, where there is no budget of time.
 const CHOSEN_MAX: usize = 16;
-/// The same for each job where there is one: no job is to wait long for another.
-const CHOSEN_A_JOB: usize = 3;
 /// So often is a case tried on sessions that were opened anew.
 const ATTEMPTS_MAX: usize = 3;
 /// After so many cases that could not be run, no more are tried.
@@ -140,7 +139,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
         end: options.budget.map(|budget| started + budget),
     };
     let ran = campaign.suspect().and_then(|()| match options.budget {
-        None => campaign.compare_seeds(None).and_then(|()| campaign.shrink_buckets(None)).map(drop),
+        None => campaign.compare_seeds().and_then(|()| campaign.shrink_buckets()),
         Some(_) => campaign.spend(),
     });
     match ran {
@@ -179,27 +178,10 @@ impl Campaign<'_> {
         Ok(())
     }
 
-    /// Seeds and shrinking in turns until the time is over.
-    fn spend(&mut self) -> Result<(), CampaignError> {
-        let mut slice = FIRST_SLICE;
-        while let Some(end) = self.end.filter(|&end| Instant::now() < end && !self.options.is_stopped()) {
-            let is_done = self.turns.is_done(self.options);
-            if !is_done {
-                self.compare_seeds(Some((Instant::now() + slice).min(end)))?;
-            }
-            let shrunk = self.shrink_buckets(Some((Instant::now() + slice).min(end)))?;
-            if is_done && !shrunk {
-                break;
-            }
-            slice = (slice * 2).min(SLICE_MAX);
-        }
-        Ok(())
-    }
-
-    /// Runs cases until there are no more, or the time is over.
-    fn compare_seeds(&mut self, until: Option<Instant>) -> Result<(), CampaignError> {
+    /// Runs every case.
+    fn compare_seeds(&mut self) -> Result<(), CampaignError> {
         let options = self.options;
-        self.progress.start("comparing", if options.budget.is_some() { 0 } else { options.cases() });
+        self.progress.start("comparing", options.cases());
         let started = Instant::now();
         let asked = self.pair.jobs(options.jobs);
         let jobs = usize::try_from(options.cases()).unwrap_or(usize::MAX).min(asked.get());
@@ -209,15 +191,13 @@ impl Campaign<'_> {
             jobs,
             || this.pool.take(),
             |_, sessions| {
-                let mut tally = Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() };
-                while !options.is_stopped() && until.is_none_or(|until| Instant::now() < until) {
+                let mut tally = this.new_tally();
+                while !options.is_stopped() {
                     let Some(case) = turns.take(options) else { break };
-                    let started = Instant::now();
-                    if !this.run_case(case, sessions, &mut tally)? {
+                    if !this.run_case(case, None, sessions, &mut tally)? {
                         turns.end(options);
                         break;
                     }
-                    turns.note(case, started.elapsed());
                 }
                 Ok(tally)
             },
@@ -227,9 +207,18 @@ impl Campaign<'_> {
         Ok(())
     }
 
+    fn new_tally(&self) -> Tally {
+        Tally { coverage: self.options.matrix.then(Coverage::new), ..Tally::default() }
+    }
+
     /// Runs a case, on sessions that are opened anew where they fail; false where that does not help.
-    fn run_case(&self, case: schedule::Case, sessions: &mut Lease, tally: &mut Tally) -> Result<bool, CampaignError> {
-        let steering = self.options.budget.map(|_| self.selection.steering());
+    fn run_case(
+        &self,
+        case: Case,
+        steering: Option<&Steering>,
+        sessions: &mut Lease,
+        tally: &mut Tally,
+    ) -> Result<bool, CampaignError> {
         let (header, ops) = self.options.sequence(case, self.preflight, steering);
         let settings = self.differential_options(self.end);
         let mut failure = None;
@@ -257,59 +246,61 @@ impl Campaign<'_> {
         Ok(tally.failures.len() < FAILURES_MAX)
     }
 
-    /// Shrinks what was found, the most promising first; false where there was nothing left to shrink.
-    fn shrink_buckets(&mut self, until: Option<Instant>) -> Result<bool, CampaignError> {
+    /// Shrinks what was found, the most promising first. Which are chosen does not depend on the number of jobs.
+    fn shrink_buckets(&mut self) -> Result<(), CampaignError> {
         let options = self.options;
         let reference = self.pair.reference.info();
-        let mut any = false;
         self.progress.start("shrinking", 0);
-        while !options.is_stopped() && until.is_none_or(|until| Instant::now() < until) {
+        while !options.is_stopped() {
             let left = options.shrinks_max.saturating_sub(self.selection.shrinks());
-            let jobs = self.pair.jobs(options.jobs).get();
-            let at_once = if until.is_some() { jobs * CHOSEN_A_JOB } else { CHOSEN_MAX };
-            let chosen = self.selection.choose(&self.tally.buckets, left.min(at_once));
+            let chosen = self.selection.choose(&self.tally.buckets, left.min(CHOSEN_MAX));
             if chosen.is_empty() {
                 break;
             }
-            any = true;
-            // None takes more than its share of what is left.
-            let share =
-                self.end.map(|end| (end.saturating_duration_since(Instant::now()) / SHRINK_SHARE).max(SHRINK_MIN));
-            let until = share.map(|share| Instant::now() + share).into_iter().chain(self.end).min();
-            let settings = self.differential_options(until);
             let this = &*self;
             let described = in_parallel(
                 this.pair.jobs(options.jobs),
                 chosen.len(),
                 || this.pool.take(),
                 |at, sessions| {
-                    let (bucket, seen) = &chosen[at];
-                    if options.is_stopped() || settings.is_over() {
+                    if options.is_stopped() {
                         return Ok(None);
                     }
-                    let described = describe::describe(options, bucket, seen, &reference, sessions, &settings);
+                    let (bucket, seen) = &chosen[at];
+                    let described = this.shrink(bucket, seen, &reference, sessions);
                     this.progress.step(0, false);
-                    Ok(match described {
-                        Err(CampaignError::Target(_) | CampaignError::NoTruth { .. }) => {
-                            sessions.end();
-                            Some(Ok(None))
-                        }
-                        described => Some(described),
-                    })
+                    Ok(Some(described))
                 },
             )?;
+            let Self { selection, tally, progress, .. } = self;
             for ((bucket, seen), described) in chosen.into_iter().zip(described) {
-                match described {
-                    None => {}
-                    Some(Ok(described)) => self.selection.take(bucket, seen, described, self.progress),
-                    Some(Err(error)) => {
-                        self.tally.failures.push(error.to_string());
-                        self.selection.pass_over(bucket);
-                    }
+                if let Some(described) = described {
+                    selection.take(bucket, seen, described, tally, progress);
                 }
             }
         }
-        Ok(any)
+        Ok(())
+    }
+
+    /// Shrinks one; `None` where no case shows it again.
+    fn shrink(
+        &self,
+        bucket: &Bucket,
+        seen: &Occurrences,
+        reference: &TargetInfo,
+        sessions: &mut Lease,
+    ) -> Result<Option<Described>, CampaignError> {
+        // None takes more than its share of what is left.
+        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
+        let share = left.map(|left| Instant::now() + (left / SHRINK_SHARE).max(SHRINK_MIN));
+        let settings = self.differential_options(share.into_iter().chain(self.end).min());
+        match describe::describe(self.options, bucket, seen, reference, sessions, &settings) {
+            Err(CampaignError::Target(_) | CampaignError::NoTruth { .. }) => {
+                sessions.end();
+                Ok(None)
+            }
+            described => described,
+        }
     }
 
     fn differential_options(&self, until: Option<Instant>) -> differential::Options<'_> {

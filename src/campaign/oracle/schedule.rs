@@ -150,16 +150,6 @@ impl Turns {
         }
     }
 
-    /// True where no case is left.
-    pub(super) fn is_done(&self, options: &Options) -> bool {
-        match &self.groups {
-            None => self.next.load(Ordering::Relaxed) >= options.cases(),
-            Some(groups) => {
-                groups.lock().unwrap_or_else(PoisonError::into_inner).iter().all(|(_, next)| *next >= options.seeds)
-            }
-        }
-    }
-
     /// Lets no case be taken any more.
     pub(super) fn end(&self, options: &Options) {
         self.next.store(options.cases(), Ordering::Relaxed);

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::describe::{Described, tell};
-use super::gather::{Bucket, Occurrences};
+use super::gather::{Bucket, Occurrences, Tally};
 use super::schedule::{Case, Steering};
 use super::{Options, sort_findings};
-use crate::campaign::Progress;
+use crate::campaign::{CampaignError, Progress};
 use crate::diff::Class;
 use crate::report::Finding;
 
@@ -25,6 +25,8 @@ struct Progressed {
 #[derive(Default)]
 pub(super) struct Selection {
     done: BTreeSet<Bucket>,
+    /// Those that are being shrunk: no job takes another of their classes.
+    in_hand: BTreeSet<Class>,
     passed_over: BTreeSet<Bucket>,
     classes: BTreeMap<Class, Progressed>,
     /// By class and shape.
@@ -51,6 +53,7 @@ impl Selection {
         let mut first_of_class: BTreeMap<&Class, (&Bucket, &Occurrences)> = BTreeMap::new();
         for (bucket, seen) in buckets {
             if self.done.contains(bucket)
+                || self.in_hand.contains(&bucket.0)
                 || self.passed_over.contains(bucket)
                 || self.classes.get(&bucket.0).is_some_and(|class| class.idle >= IDLE_MAX)
             {
@@ -68,14 +71,38 @@ impl Selection {
         chosen.into_iter().map(|(bucket, seen)| (bucket.clone(), seen.clone())).collect()
     }
 
-    /// Takes in what became of a bucket: `None` where no case showed it again.
+    /// Takes in that a bucket of this class is being shrunk.
+    pub(super) fn begin(&mut self, (class, _): &Bucket) {
+        self.in_hand.insert(class.clone());
+    }
+
+    /// True where nothing of a class was shrunk yet.
+    pub(super) fn is_new(&self, class: &Class) -> bool {
+        !self.classes.contains_key(class)
+    }
+
+    /// Takes in what became of a bucket; what failed is passed over, and told.
     pub(super) fn take(
         &mut self,
         bucket: Bucket,
         seen: Occurrences,
-        described: Option<Described>,
+        described: Result<Option<Described>, CampaignError>,
+        tally: &mut Tally,
         progress: &Progress,
     ) {
+        self.in_hand.remove(&bucket.0);
+        match described {
+            Ok(described) => self.add(bucket, seen, described, progress),
+            Err(error) => {
+                tally.failures.push(error.to_string());
+                self.shrinks += 1;
+                self.passed_over.insert(bucket);
+            }
+        }
+    }
+
+    /// Takes in what a bucket came to: `None` where no case showed it again.
+    fn add(&mut self, bucket: Bucket, seen: Occurrences, described: Option<Described>, progress: &Progress) {
         let class = self.classes.entry(bucket.0.clone()).or_default();
         class.shrinks += 1;
         self.shrinks += 1;
@@ -103,12 +130,6 @@ impl Selection {
             }
         }
         self.done.insert(bucket);
-    }
-
-    /// Takes in that a bucket cannot be shrunk.
-    pub(super) fn pass_over(&mut self, bucket: Bucket) {
-        self.shrinks += 1;
-        self.passed_over.insert(bucket);
     }
 
     /// Every finding, in the order of their first seeds, and what no second run showed. What was not shrunk is told
@@ -190,7 +211,7 @@ mod tests {
         while let Some((bucket, seen)) = selection.choose(&buckets, 1).into_iter().next() {
             let described = come_to.get(order.len()).map(|&(shape, ops)| described(&bucket.0.command, shape, ops));
             order.push(format!("{}/{}", bucket.0.command, bucket.1));
-            selection.take(bucket, seen, described, &Progress::default());
+            selection.add(bucket, seen, described, &Progress::default());
         }
         assert_eq!(order, chosen);
         selection
