@@ -12,6 +12,8 @@ const GONE_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a server that does not tell its clients may take for what others answer at once, at least.
 const UNTOLD_WAIT_MIN: Duration = Duration::from_millis(50);
+/// The same in haste.
+const UNTOLD_WAIT_HASTY: Duration = Duration::from_millis(5);
 /// And at most.
 const UNTOLD_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Between them it is so many times as long as its slowest reply of late.
@@ -19,7 +21,8 @@ const UNTOLD_FACTOR: u32 = 4;
 
 /// How long a server that does not tell its clients may take for what others answer at once.
 pub(super) fn untold_wait(server: &Server) -> Duration {
-    (server.pace().slowest() * UNTOLD_FACTOR).clamp(UNTOLD_WAIT_MIN, UNTOLD_WAIT_MAX)
+    let min = if server.is_hasty() { UNTOLD_WAIT_HASTY } else { UNTOLD_WAIT_MIN };
+    (server.pace().slowest() * UNTOLD_FACTOR).clamp(min, UNTOLD_WAIT_MAX)
 }
 
 /// How a client stands with its server.

@@ -153,6 +153,10 @@ pub trait Session: Send {
     /// Waits no longer than this for a reply, whatever the target's options say; `None` undoes that.
     fn set_reply_deadline(&mut self, _deadline: Option<Duration>) {}
 
+    /// Waits a shorter time for what a server may send unasked, where nothing tells that it is all: enough to look for
+    /// differences, not to claim one.
+    fn set_haste(&mut self, _is_hasty: bool) {}
+
     /// The same entry with its value read by other commands than [`Session::keyspace`] uses, as a list by LLEN and
     /// LINDEX: where both readings differ, what differs from another store is a command that reads. `None` where there is
     /// no such reading.

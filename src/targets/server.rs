@@ -27,6 +27,8 @@ pub(super) struct Server {
     setup: Vec<Argv>,
     deadline: Duration,
     deadline_max: Option<Duration>,
+    /// True where what it may send unasked is not waited for as long as it takes to be sure.
+    is_hasty: bool,
     /// A connection of dst's own: the trace's connections and what they have selected stay untouched.
     admin: Option<Connection>,
     answers_in_rounds: bool,
@@ -86,6 +88,7 @@ impl Server {
             setup,
             deadline,
             deadline_max: None,
+            is_hasty: false,
             admin: None,
             answers_in_rounds: false,
             one_by_one: None,
@@ -245,6 +248,16 @@ impl Server {
     pub fn limit_deadline(&mut self, deadline_max: Option<Duration>) {
         self.deadline_max = deadline_max;
         self.admin = None;
+    }
+
+    /// See [`super::Session::set_haste`].
+    pub fn set_haste(&mut self, is_hasty: bool) {
+        self.is_hasty = is_hasty;
+    }
+
+    /// True where what it may send unasked is not waited for as long as it takes to be sure.
+    pub fn is_hasty(&self) -> bool {
+        self.is_hasty
     }
 
     /// Sends requests on dst's own connection; [`Server::take_replies`] takes the replies to them. What

@@ -545,6 +545,10 @@ impl Session for WireSession {
         self.server.limit_deadline(deadline);
     }
 
+    fn set_haste(&mut self, is_hasty: bool) {
+        self.server.set_haste(is_hasty);
+    }
+
     fn reread(&mut self, entry: &Entry) -> Option<Entry> {
         keyspace::read_again(&mut self.server, self.known.has_databases(), entry).ok().flatten()
     }

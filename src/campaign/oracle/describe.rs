@@ -12,6 +12,7 @@ use crate::diff::{Class, Divergence, shape};
 use crate::report::{Finding, Shrinking};
 use crate::shrink::Limits;
 use crate::trace::{Header, Op, TargetInfo};
+use spec::Family;
 
 /// A trace as short as this is taken as it is: no other case is shrunk in the hope of a shorter one.
 const SHORT_OPS: usize = 2;
@@ -41,6 +42,7 @@ pub(super) fn describe(
     settings: &differential::Options,
 ) -> Result<Option<Described>, CampaignError> {
     let sessions = lease.get()?;
+    sessions.subject.set_haste(true);
     let settings = &differential::Options { confirm: false, past_unsupported: false, ..*settings };
     let mut minimal: Option<(Minimal, &Candidate)> = None;
     for candidate in &seen.candidates {
@@ -62,8 +64,13 @@ pub(super) fn describe(
     let Some((minimal, candidate)) = minimal else { return Ok(None) };
     let found_in = options.describe_case(candidate.case);
     let Minimal { trace, divergence, .. } = &minimal;
-    let is_hidden = lease.get()?.subject.start_anew()?
-        && first_divergence(&trace.header, &trace.ops, lease.get()?, settings)?.is_none_or(|it| it.class != *class);
+    let sessions = lease.get()?;
+    // From here on nothing is claimed that more patience would not show.
+    sessions.subject.set_haste(false);
+    if trace.ops.iter().any(may_be_untold) && !shows(class, &minimal, sessions, settings)? {
+        return Ok(None);
+    }
+    let is_hidden = sessions.subject.start_anew()? && !shows(class, &minimal, sessions, settings)?;
     let mut finding = if is_hidden {
         let mut finding = Finding::new(found_in, divergence, minimal.excerpt.as_ref());
         finding.notes.push("a server that has just started does not show it: it needs what came before".to_owned());
@@ -126,6 +133,26 @@ fn first_divergence(
 ) -> Result<Option<Divergence>, CampaignError> {
     Ok(sessions.compare(header, ops, settings, &mut |_| {})?.divergence)
 }
+
+/// True where the minimal trace shows its class.
+fn shows(
+    class: &Class,
+    minimal: &Minimal,
+    sessions: &mut Sessions,
+    settings: &differential::Options,
+) -> Result<bool, CampaignError> {
+    let Minimal { trace, .. } = minimal;
+    Ok(first_divergence(&trace.header, &trace.ops, sessions, settings)?.is_some_and(|it| it.class == *class))
+}
+
+/// True for an op whose reply, or what follows it, may come at any time.
+fn may_be_untold(op: &Op) -> bool {
+    let of_family = |argv| spec::lookup_request(argv).is_some_and(|it| UNTOLD_FAMILIES.contains(&it.family));
+    op.argv().is_none_or(of_family)
+}
+
+/// The families whose commands wait, or send what nobody asked for.
+const UNTOLD_FAMILIES: [Family; 2] = [Family::Blocking, Family::PubSub];
 
 /// True where the trace, of two ops or more, agrees when each op waits for the reply to the one before.
 fn is_pipelined_only(

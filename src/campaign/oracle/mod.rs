@@ -224,6 +224,7 @@ impl Campaign<'_> {
         let mut failure = None;
         for _ in 0..ATTEMPTS_MAX {
             let judged = sessions.get().and_then(|sessions| {
+                sessions.subject.set_haste(true);
                 let coverage = &mut tally.coverage;
                 Ok(judge::judge(case, &header, &ops, sessions, &settings, coverage)?)
             });

@@ -12,6 +12,8 @@ use super::{Campaign, CampaignError};
 
 /// Shrinking takes as long as the seeds do; so many times as long where classes wait of which nothing is told yet.
 const NEW_CLASSES_FACTOR: u32 = 3;
+/// The part of all time that goes at most to what takes long each time it is run, while there is something else to do.
+const SLOW_SHARE: u32 = 5;
 /// How long a job that finds nothing to do waits for what the others bring.
 const IDLE_PAUSE: Duration = Duration::from_millis(5);
 
@@ -22,6 +24,8 @@ struct State {
     /// How long seeds were run, by all jobs together.
     on_seeds: Duration,
     on_shrinks: Duration,
+    /// The part of that which went to what is slow.
+    on_slow: Duration,
     /// How many jobs are at work.
     at_work: usize,
 }
@@ -44,6 +48,7 @@ impl Campaign<'_> {
             selection: std::mem::take(&mut self.selection),
             on_seeds: Duration::ZERO,
             on_shrinks: Duration::ZERO,
+            on_slow: Duration::ZERO,
             at_work: 0,
         });
         let jobs = self.pair.jobs(self.options.jobs).get();
@@ -85,7 +90,9 @@ impl Campaign<'_> {
                     let (bucket, seen) = *chosen;
                     let described = self.shrink(&bucket, &seen, &reference, &mut sessions);
                     let mut state = lock(state);
-                    state.on_shrinks += started.elapsed();
+                    let took = started.elapsed();
+                    state.on_shrinks += took;
+                    state.on_slow += if seen.is_slow() { took } else { Duration::ZERO };
                     state.at_work -= 1;
                     let State { tally, selection, .. } = &mut *state;
                     selection.take(bucket, seen, described, tally, self.progress);
@@ -98,16 +105,15 @@ impl Campaign<'_> {
     }
 
     fn choose(&self, state: &mut State) -> Work {
-        let State { tally, selection, on_seeds, on_shrinks, at_work } = state;
+        let State { tally, selection, on_seeds, on_shrinks, on_slow, at_work } = state;
         let is_full = selection.shrinks() + *at_work >= self.options.shrinks_max;
-        let mut chosen = if is_full { None } else { selection.choose(&tally.buckets, 1).pop() };
-        let factor = match &chosen {
-            Some((bucket, _)) if selection.is_new(&bucket.0) => NEW_CLASSES_FACTOR,
-            _ => 1,
-        };
-        let case =
-            if chosen.is_none() || *on_shrinks > *on_seeds * factor { self.turns.take(self.options) } else { None };
-        let work = match (case, chosen.take()) {
+        let chosen = if is_full { None } else { selection.choose(&tally.buckets, 1).pop() };
+        let is_seeds_turn = chosen.as_ref().is_none_or(|(bucket, seen)| {
+            let factor = if selection.is_new(&bucket.0) { NEW_CLASSES_FACTOR } else { 1 };
+            *on_shrinks > *on_seeds * factor || seen.is_slow() && *on_slow > (*on_seeds + *on_shrinks) / SLOW_SHARE
+        });
+        let case = if is_seeds_turn { self.turns.take(self.options) } else { None };
+        let work = match (case, chosen) {
             (Some(case), _) => Work::Case(case, selection.steering().clone()),
             (None, Some(chosen)) => {
                 selection.begin(&chosen.0);

@@ -53,8 +53,8 @@ pub struct Exchange {
     /// What the next frame that is a reply is kept for.
     awaits: Awaits,
     caught: Option<Reply>,
-    /// Channels and patterns that it listens to.
-    channels: usize,
+    /// Channels and patterns that it listens to, and shard channels: Redis counts these apart.
+    channels: (usize, usize),
     is_resp3: bool,
     in_multi: bool,
     /// What was sent since MULTI.
@@ -100,7 +100,7 @@ impl Exchange {
             is_silent: false,
             awaits: Awaits::Nothing,
             caught: None,
-            channels: 0,
+            channels: (0, 0),
             is_resp3: false,
             in_multi: false,
             queue: Vec::new(),
@@ -197,7 +197,7 @@ impl Exchange {
             Argv::from(["PING", NONCE]).encode(&mut self.to_server);
             self.await_frame(Awaits::Echo)?;
             self.outstanding = 0;
-            self.unsettled = self.channels > 0 && !self.is_resp3;
+            self.unsettled = self.channels > (0, 0) && !self.is_resp3;
         }
         while self.outstanding > 0 && !self.unsettled {
             self.flush()?;
@@ -308,8 +308,8 @@ impl Exchange {
                 self.in_multi = false;
             }
             _ if is_alone("RESET") => {
-                self.unsettled |= self.channels > 0;
-                (self.in_multi, self.is_resp3, self.channels) = (false, false, 0);
+                self.unsettled |= self.channels > (0, 0);
+                (self.in_multi, self.is_resp3, self.channels) = (false, false, (0, 0));
             }
             _ if self.in_multi => self.queue.push(argv.clone()),
             _ if is_alone("MULTI") => {
@@ -365,11 +365,11 @@ impl Exchange {
     fn note_channels(&mut self, frame: &Reply) {
         let (Reply::Push(items) | Reply::Array(items)) = frame else { return };
         let [Reply::Bulk(what), _, Reply::Int(count)] = &items[..] else { return };
-        if matches!(
-            &what[..],
-            b"subscribe" | b"psubscribe" | b"unsubscribe" | b"punsubscribe" | b"ssubscribe" | b"sunsubscribe"
-        ) {
-            self.channels = usize::try_from(*count).unwrap_or_default();
+        let count = usize::try_from(*count).unwrap_or_default();
+        match &what[..] {
+            b"subscribe" | b"psubscribe" | b"unsubscribe" | b"punsubscribe" => self.channels.0 = count,
+            b"ssubscribe" | b"sunsubscribe" => self.channels.1 = count,
+            _ => {}
         }
     }
 
