@@ -7,6 +7,7 @@ pub mod files;
 pub mod minimal;
 pub mod oracle;
 pub mod preflight;
+mod rebuild;
 pub mod recording;
 pub mod replay;
 pub mod sessions;

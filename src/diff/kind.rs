@@ -15,6 +15,7 @@ const CODE_BYTES_MAX: usize = 16;
 /// | kind | the two |
 /// |---|---|
 /// | `int/bulk`, `ok/error`, `null-bulk/null-array` | are of different sorts: the reference's, the subject's |
+/// | `hung`, `closed` | are a reply, and none: the subject did not answer, or closed the connection |
 /// | `error-code`, `error-text` | are errors with another first word, or only with another text |
 /// | [`UNSUPPORTED`] | are what the command answers, and that there is no such command (`rules::compare`) |
 /// | `int-value`, `bulk-value`, … | are of one sort with another content |
@@ -25,8 +26,11 @@ pub fn difference(want: &Reply, got: &Reply, errors: ErrorMode) -> Option<String
     if want == got {
         return None;
     }
-    if want.kind() != got.kind() {
-        return Some(format!("{}/{}", label(want), label(got)));
+    match got {
+        // Whatever the reply should have been, what is wrong is that there is none.
+        Reply::Hung | Reply::Closed => return Some(label(got).into()),
+        _ if want.kind() != got.kind() => return Some(format!("{}/{}", label(want), label(got))),
+        _ => {}
     }
     match (want, got) {
         (Reply::Error(_), _) | (Reply::BulkError(_), _) => error_difference(want, got, errors),
@@ -161,7 +165,7 @@ mod tests {
         check(Reply::error("ERR no"), Reply::ok(), "error/ok");
         check(Reply::error("WRONGTYPE no"), Reply::Int(0), "error-wrongtype/int");
         check(Reply::ok(), Reply::error("k1 is a bad key"), "ok/error");
-        check(Reply::Int(1), Reply::Hung, "int/hung");
+        check(Reply::Int(1), Reply::Hung, "hung");
     }
 
     #[test]

@@ -137,7 +137,7 @@ fn what_a_restart_keeps_is_compared_with_a_redis_that_is_not_restarted() {
         1,
         &["op 1: SET exact ok/error-misconf", "MISCONF Errors writing to the store"],
     );
-    check("SET k v\n!fault kill 0\nSET k w\nGET k\n", 1, &["op 2: SET exact ok/closed"]);
+    check("SET k v\n!fault kill 0\nSET k w\nGET k\n", 1, &["op 2: SET exact closed"]);
     check("!fault connection_drop 0 2\nSELECT 2\nSET a 1\n", 1, &["op 1: SELECT exact "]);
     place.run("dst replay t.trace --against faulty --subject redis").check_trouble(&["no target but faulty injects"]);
 }

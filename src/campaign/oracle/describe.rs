@@ -6,6 +6,7 @@ use super::Options;
 use super::gather::{Bucket, Candidate, Occurrences};
 use crate::campaign::differential::{self, Pace};
 use crate::campaign::minimal::{Minimal, minimize};
+use crate::campaign::rebuild::rebuild;
 use crate::campaign::sessions::{Lease, Sessions};
 use crate::campaign::{CampaignError, files};
 use crate::diff::{Class, Divergence, shape};
@@ -32,6 +33,18 @@ struct Shown {
     divergence: Divergence,
 }
 
+impl Shown {
+    fn minimize(
+        &self,
+        reference: &TargetInfo,
+        sessions: &mut Sessions,
+        settings: &differential::Options,
+        note: &str,
+    ) -> Result<Option<Minimal>, CampaignError> {
+        minimize(&self.header, &self.ops, &self.divergence, reference, sessions, settings, note.to_owned())
+    }
+}
+
 /// Shrinks and files what the cases of a bucket show; `None` where none of them shows it again.
 pub(super) fn describe(
     options: &Options,
@@ -53,11 +66,18 @@ pub(super) fn describe(
         let Some(shown) = show(options, class, candidate, sessions, settings)? else { continue };
         let note =
             format!("{class}, shrunk from seed {} of {}", candidate.case.seed, options.group_name(candidate.case));
-        let Shown { header, ops, divergence } = &shown;
-        let shorter = minimize(header, ops, divergence, reference, sessions, settings, note)?;
-        if let Some(shorter) = shorter
-            && minimal.as_ref().is_none_or(|(least, _)| shorter.size() < least.size())
-        {
+        let Some(mut shorter) = shown.minimize(reference, sessions, settings, &note)? else { continue };
+        if shorter.trace.ops.len() > SHORT_OPS {
+            // Not every write can be left out that a plainer one would do in place of.
+            let (header, ops, at) = (&shorter.trace.header, &shorter.trace.ops, shorter.divergence.at);
+            if let Some(rebuilt) = show_rebuilt(class, header, ops, at, sessions, settings)?
+                && let Some(rebuilt) = rebuilt.minimize(reference, sessions, settings, &note)?
+                && rebuilt.size() < shorter.size()
+            {
+                shorter = rebuilt;
+            }
+        }
+        if minimal.as_ref().is_none_or(|(least, _)| shorter.size() < least.size()) {
             minimal = Some((shorter, candidate));
         }
     }
@@ -112,6 +132,13 @@ fn show(
 ) -> Result<Option<Shown>, CampaignError> {
     let header = options.header(candidate.case);
     let ops = candidate.alone();
+    let at = candidate.at - candidate.left_out.len();
+    if at >= SHORT_OPS && at + 1 == ops.len() {
+        let rebuilt = show_rebuilt(class, &header, &ops, at, sessions, settings)?;
+        if rebuilt.is_some() {
+            return Ok(rebuilt);
+        }
+    }
     if let Some(divergence) = first_divergence(&header, &ops, sessions, settings)?.filter(|it| it.class == *class) {
         return Ok(Some(Shown { header, ops, divergence }));
     }
@@ -123,6 +150,24 @@ fn show(
     let Some(shrunk) = shrunk else { return Ok(None) };
     let divergence = first_divergence(&header, &shrunk.ops, sessions, settings)?.filter(|it| it.class == *class);
     Ok(divergence.map(|divergence| Shown { header, ops: shrunk.ops, divergence }))
+}
+
+/// The op at `at` behind the plainest writes of what it met, where that shows the class.
+fn show_rebuilt(
+    class: &Class,
+    header: &Header,
+    ops: &[Op],
+    at: usize,
+    sessions: &mut Sessions,
+    settings: &differential::Options,
+) -> Result<Option<Shown>, CampaignError> {
+    for (header, ops) in rebuild(header, ops, at, sessions.reference.as_mut())? {
+        let divergence = first_divergence(&header, &ops, sessions, settings)?.filter(|it| it.class == *class);
+        if let Some(divergence) = divergence {
+            return Ok(Some(Shown { header, ops, divergence }));
+        }
+    }
+    Ok(None)
 }
 
 fn first_divergence(

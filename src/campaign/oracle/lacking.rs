@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Options;
 use super::gather::{Bucket, Candidate, Occurrences};
 use super::schedule::Case;
+use crate::campaign::differential::Pace;
 use crate::campaign::preflight::Preflight;
 use crate::campaign::sessions::Sessions;
 use crate::campaign::{CampaignError, Pair, differential, files, recording};
@@ -54,18 +55,14 @@ pub(super) fn suspects(
     // What hangs is waited for as long as it takes where it is shrunk.
     sessions.subject.set_reply_deadline(Some(SUSPECT_DEADLINE));
     for ops in preflight.suspects() {
-        let outcome = sessions.compare(&header(), ops, &settings, &mut |_| {})?;
-        let Some(divergence) = outcome.divergence else { continue };
-        let Some(op) = ops.get(divergence.at) else { continue };
-        let bucket = (divergence.class.clone(), shape::of_divergent(op, &divergence));
-        let candidate = Candidate {
-            case: Case::default(),
-            at: divergence.at,
-            end: ops.len(),
-            left_out: Vec::new(),
-            ops: ops.into(),
-        };
-        let seen = differential::Seen { divergence, excerpt: outcome.excerpt, notes: outcome.notes };
+        let sides = &mut sessions.sides();
+        let seen = differential::examine(&header(), ops, sides, &settings, Pace::StepByStep, &mut |_| {})?.seen;
+        let at = ops.len() - 1;
+        let left_out = seen.iter().map(|seen| seen.divergence.at).filter(|&before| before < at).collect();
+        // What comes before a request only serves it.
+        let Some(seen) = seen.into_iter().find(|seen| seen.divergence.at == at) else { continue };
+        let bucket = (seen.divergence.class.clone(), shape::of_divergent(&ops[at], &seen.divergence));
+        let candidate = Candidate { case: Case::default(), at, end: ops.len(), left_out, ops: ops.into() };
         found.push((bucket, Occurrences::one(candidate, Some(seen))));
     }
     sessions.subject.set_reply_deadline(None);
