@@ -116,12 +116,27 @@ pub(super) struct Ways {
     pub emptying: Emptying,
     /// The kinds of values that are read.
     pub kinds: Vec<&'static Kind>,
+    /// Those of them that are read by other commands than Redis' plainest, which is wrong.
+    pub second: Vec<&'static Kind>,
+    /// What TYPE calls a kind in place of its name.
+    pub aliases: Vec<(Vec<u8>, &'static Kind)>,
+}
+
+impl Ways {
+    /// The kind that TYPE calls so.
+    pub fn kind_called(&self, name: &[u8]) -> Option<&'static Kind> {
+        let alias = self.aliases.iter().find(|(alias, _)| alias == name).map(|(_, kind)| *kind);
+        alias.or_else(|| KINDS.iter().find(|kind| kind.name.as_bytes() == name))
+    }
 }
 
 /// A key of dst's own, and one that there never is.
 const KEY: &str = "dst:probe";
 const ABSENT: &str = "dst:absent";
 const TEXT: &str = "dst:text";
+/// A key that ends at this time, in milliseconds since 1970.
+const TIMED: &str = "dst:timed";
+const TIME: &str = "9999999999999";
 const CHANNEL: &str = "dst:channel";
 
 /// What is asked last, as it changes what the connection is.
@@ -162,6 +177,9 @@ const QUESTIONS: &[&[&str]] = &[
     &["EXISTS", KEY],
     &["DBSIZE"],
     &["DEL", KEY],
+    &["SET", TIMED, TEXT, "PXAT", TIME],
+    &["PEXPIRETIME", TIMED],
+    &["DEL", TIMED],
 ];
 
 impl Ways {
@@ -183,6 +201,8 @@ impl Ways {
             echo: Echo::Text,
             emptying: Emptying::FlushAll,
             kinds: KINDS.iter().collect(),
+            second: Vec::new(),
+            aliases: Vec::new(),
         }
     }
 
@@ -191,88 +211,96 @@ impl Ways {
         let requests = questions();
         let answers = server.ask_each(&requests);
         server.forget_admin();
-        Self::judge(&requests, &answers)
+        let mut ways = Self::judge(&Answers { requests: &requests, answers: &answers });
+        ways.learn_kinds(server);
+        ways
     }
 
-    /// Reads the answers to these requests; none where no reply came.
-    fn judge(requests: &[Argv], answers: &[Option<Reply>]) -> Self {
-        let nth = |nth: usize, words: &[&str]| {
-            let asked: Argv = words.iter().collect();
-            let mut places = requests.iter().zip(answers).filter(|(request, _)| **request == asked);
-            places.nth(nth)?.1.as_ref()
-        };
-        let first = |words: &[&str]| nth(0, words);
-        let is = |words: &[&str], reply: &Reply| first(words) == Some(reply);
-        let text = |words: &[&str]| first(words).and_then(Reply::as_bytes) == Some(TEXT.as_bytes());
-        let is_null = |reply: Option<&Reply>| matches!(reply, Some(Reply::NullBulk | Reply::Null));
-        let is_there = matches!(first(&["GET", KEY]), Some(Reply::Bulk(_) | Reply::Simple(_)));
-        let is_set = is(&["SET", KEY, TEXT], &Reply::ok()) && is_there;
-        let scanned = first(&["SCAN", "0", "COUNT", "1000"]).and_then(Reply::as_elements);
+    /// Finds out by samples how each kind of value is read, and what TYPE calls it.
+    fn learn_kinds(&mut self, server: &mut Server) {
+        for kind in KINDS {
+            let key = format!("{KEY}:{}", kind.name);
+            let (mut requests, expected) = kind.sample(key.as_bytes());
+            let written = requests.len();
+            requests.extend([Argv::from(["TYPE", &key]), kind.request(key.as_bytes())]);
+            let answers = server.ask_each(&requests);
+            let mut answers = answers.into_iter().skip(written);
+            let name = answers.next().flatten();
+            let value = kind.take(&mut answers.flatten()).0;
+            if self.kinds.contains(&kind) && value != expected {
+                let again = kind.read_again(key.as_bytes(), |requests| {
+                    server.ask_each(requests).into_iter().collect::<Option<Vec<Reply>>>().ok_or(())
+                });
+                if again == Ok(Some(expected)) {
+                    self.second.push(kind);
+                }
+            }
+            match name {
+                Some(Reply::Simple(name)) if name == kind.name.as_bytes() || name == b"none" => {}
+                Some(Reply::Simple(name)) if KINDS.iter().all(|other| name != other.name.as_bytes()) => {
+                    self.aliases.push((name, kind));
+                    self.types |= kind.name == "string";
+                }
+                // One that is taken for another says nothing.
+                Some(Reply::Simple(_)) => self.types = false,
+                _ => {}
+            }
+            server.ask_each(&[Argv::from(["DEL", &key])]);
+        }
+        server.forget_admin();
+    }
+
+    /// Reads the answers.
+    fn judge(heard: &Answers) -> Self {
+        let is_set = heard.is(&["SET", KEY, TEXT], &Reply::ok())
+            && matches!(heard.first(&["GET", KEY]), Some(Reply::Bulk(_) | Reply::Simple(_)));
+        let scanned = heard.first(&["SCAN", "0", "COUNT", "1000"]).and_then(Reply::as_elements);
         let scan = is_set && names_key(scanned.and_then(|parts| parts.get(1)));
-        let keys = is_set && names_key(first(&["KEYS", "*"]));
-        let count = first(&["INFO", "keyspace"]).and_then(parse_info);
-        let lasts = |words: &[&str]| is_set && is(words, &Reply::Int(-1));
-        let is_absent = |words: &[&str]| is(words, &Reply::Int(0));
-        let turned =
-            |at: usize, words: &[&str]| (nth(0, words), nth(at, words)) == (Some(&Reply::Int(1)), Some(&Reply::Int(0)));
-        // What is sure of one command need not be of another.
-        let gone =
-            |at: usize| is_null(nth(at, &["GET", KEY])) || turned(at, &["EXISTS", KEY]) || turned(at, &["DBSIZE"]);
-        // To a client that listens as to one that does not.
-        let has_echo = |words: &[&str]| {
-            [0, 1].map(|at| nth(at, words)).iter().all(|it| it.is_some_and(|it| Barrier::is_echo(it, TEXT)))
-        };
-        let is_read = |kind: &&Kind| {
-            let words = kind.request(ABSENT.as_bytes());
-            let answer = requests.iter().zip(answers).find(|(request, _)| **request == words);
-            answer.and_then(|(_, answer)| answer.as_ref()).is_some_and(holds_nothing)
-        };
+        let keys = is_set && names_key(heard.first(&["KEYS", "*"]));
+        let count = heard.first(&["INFO", "keyspace"]).and_then(parse_info);
+        let is_absent = |words: &[&str]| heard.is(words, &Reply::Int(0));
+        let knows_clients = matches!(heard.first(&["CLIENT", "ID"]), Some(Reply::Int(_)))
+            && matches!(heard.first(&["CLIENT", "LIST"]), Some(Reply::Bulk(_) | Reply::Verbatim { .. }));
         Self {
-            reset: is(&["RESET"], &Reply::Simple(b"RESET".to_vec())),
-            select: is(&["SELECT", "0"], &Reply::ok()),
+            reset: heard.is(&["RESET"], &Reply::Simple(b"RESET".to_vec())),
+            select: heard.is(&["SELECT", "0"], &Reply::ok()),
             info: is_set && count.is_some_and(|counts| matches!(counts[..], [(_, 1)])),
-            dbsize: is_set && is(&["DBSIZE"], &Reply::Int(1)),
-            types: is_set && is(&["TYPE", KEY], &Reply::Simple(b"string".to_vec())),
-            exists: is_set && is(&["EXISTS", KEY], &Reply::Int(1)),
+            dbsize: is_set && heard.is(&["DBSIZE"], &Reply::Int(1)),
+            types: is_set && heard.is(&["TYPE", KEY], &Reply::Simple(b"string".to_vec())),
+            exists: is_set && heard.is(&["EXISTS", KEY], &Reply::Int(1)),
             scan,
             barrier: first_of(
                 [
-                    (has_echo(&["PING", TEXT]), Some(Barrier::Ping)),
-                    (has_echo(&["UNSUBSCRIBE", TEXT]), Some(Barrier::Unsubscribe)),
+                    (heard.has_echo(&["PING", TEXT]), Some(Barrier::Ping)),
+                    (heard.has_echo(&["UNSUBSCRIBE", TEXT]), Some(Barrier::Unsubscribe)),
                 ],
                 None,
             ),
-            clients: matches!(first(&["CLIENT", "ID"]), Some(Reply::Int(_)))
-                && matches!(first(&["CLIENT", "LIST"]), Some(Reply::Bulk(_) | Reply::Verbatim { .. })),
+            clients: knows_clients,
             listing: first_of([(keys, Listing::Keys), (scan, Listing::Scan)], Listing::ByName),
-            expiry: first_of(
-                [
-                    (lasts(&["PEXPIRETIME", KEY]), Expiry::Time),
-                    (lasts(&["PTTL", KEY]), Expiry::Left),
-                    (lasts(&["TTL", KEY]), Expiry::SecondsLeft),
-                ],
-                Expiry::Untold,
-            ),
+            expiry: if is_set { heard.expiry() } else { Expiry::Untold },
             moves: first_of(
                 [(is_absent(&["PEXPIREAT", ABSENT, "1"]), Move::To), (is_absent(&["PEXPIRE", ABSENT, "1"]), Move::By)],
                 Move::Never,
             ),
             echo: first_of(
                 [
-                    (text(&["ECHO", TEXT]), Echo::Text),
-                    (text(&["PING", TEXT]), Echo::Ping),
-                    (is_null(first(&["GET", ABSENT])), Echo::Get),
+                    (heard.text(&["ECHO", TEXT]), Echo::Text),
+                    (heard.text(&["PING", TEXT]), Echo::Ping),
+                    (is_null(heard.first(&["GET", ABSENT])), Echo::Get),
                 ],
                 Echo::Nothing,
             ),
             emptying: first_of(
                 [
-                    (is_set && is(&["FLUSHALL"], &Reply::ok()) && gone(2), Emptying::FlushAll),
-                    (is_set && is(&["DEL", KEY], &Reply::Int(1)) && gone(1), Emptying::ByName),
+                    (is_set && heard.is(&["FLUSHALL"], &Reply::ok()) && heard.is_gone(2), Emptying::FlushAll),
+                    (is_set && heard.is(&["DEL", KEY], &Reply::Int(1)) && heard.is_gone(1), Emptying::ByName),
                 ],
                 Emptying::Never,
             ),
-            kinds: KINDS.iter().filter(is_read).collect(),
+            kinds: KINDS.iter().filter(|kind| heard.reads_nothing(kind)).collect(),
+            second: Vec::new(),
+            aliases: Vec::new(),
         }
     }
 
@@ -285,6 +313,12 @@ impl Ways {
         say(by_name && self.tells_keys(), "no KEYS and no SCAN that tell every key: the keyspace is read by name");
         say(!self.tells_keys(), "nothing tells what it holds: only replies are compared");
         say(!self.types && !self.kinds.is_empty(), "no TYPE: a key is read by every command that reads values");
+        for (name, kind) in &self.aliases {
+            say(true, &format!("TYPE says {} for {}", name.escape_ascii(), kind.name));
+        }
+        for kind in &self.second {
+            say(true, &format!("a {} is not read by {}, which is wrong", kind.name, kind.command()));
+        }
         say(self.expiry == Expiry::SecondsLeft, "no PEXPIRETIME and no PTTL: times to live are told by TTL");
         say(self.expiry == Expiry::Untold, "no PEXPIRETIME, PTTL or TTL: times to live are not compared");
         let instead = match self.emptying {
@@ -302,6 +336,74 @@ impl Ways {
     pub fn tells_keys(&self) -> bool {
         self.listing != Listing::ByName || self.types || self.exists || !self.kinds.is_empty()
     }
+}
+
+/// The replies to requests, in their order; none where no reply came.
+struct Answers<'a> {
+    requests: &'a [Argv],
+    answers: &'a [Option<Reply>],
+}
+
+impl Answers<'_> {
+    /// The answer to the nth of the requests that are these words, from 0 on.
+    fn nth(&self, nth: usize, words: &[&str]) -> Option<&Reply> {
+        let asked: Argv = words.iter().collect();
+        self.nth_of(nth, &asked)
+    }
+
+    fn nth_of(&self, nth: usize, asked: &Argv) -> Option<&Reply> {
+        let mut places = self.requests.iter().zip(self.answers).filter(|(request, _)| *request == asked);
+        places.nth(nth)?.1.as_ref()
+    }
+
+    fn first(&self, words: &[&str]) -> Option<&Reply> {
+        self.nth(0, words)
+    }
+
+    fn is(&self, words: &[&str], reply: &Reply) -> bool {
+        self.first(words) == Some(reply)
+    }
+
+    fn text(&self, words: &[&str]) -> bool {
+        self.first(words).and_then(Reply::as_bytes) == Some(TEXT.as_bytes())
+    }
+
+    /// True where the text comes back, to a client that listens as to one that does not.
+    fn has_echo(&self, words: &[&str]) -> bool {
+        [0, 1].iter().all(|&at| self.nth(at, words).is_some_and(|reply| Barrier::is_echo(reply, TEXT)))
+    }
+
+    /// True where dst's key is gone when that is asked for the nth time. What is sure of one command need not be of
+    /// another.
+    fn is_gone(&self, nth: usize) -> bool {
+        let turned =
+            |words: &[&str]| (self.first(words), self.nth(nth, words)) == (Some(&Reply::Int(1)), Some(&Reply::Int(0)));
+        is_null(self.nth(nth, &["GET", KEY])) || turned(&["EXISTS", KEY]) || turned(&["DBSIZE"])
+    }
+
+    /// What tells that a key lasts, and when another ends.
+    fn expiry(&self) -> Expiry {
+        let lasts = |words: &[&str]| self.is(words, &Reply::Int(-1));
+        let is_timed = self.is(&["SET", TIMED, TEXT, "PXAT", TIME], &Reply::ok());
+        let is_told = !is_timed || self.first(&["PEXPIRETIME", TIMED]) == TIME.parse().ok().map(Reply::Int).as_ref();
+        first_of(
+            [
+                (lasts(&["PEXPIRETIME", KEY]) && is_told, Expiry::Time),
+                (lasts(&["PTTL", KEY]), Expiry::Left),
+                (lasts(&["TTL", KEY]), Expiry::SecondsLeft),
+            ],
+            Expiry::Untold,
+        )
+    }
+
+    /// True where the read of a kind says that there is no such key.
+    fn reads_nothing(&self, kind: &Kind) -> bool {
+        self.nth_of(0, &kind.request(ABSENT.as_bytes())).is_some_and(holds_nothing)
+    }
+}
+
+fn is_null(reply: Option<&Reply>) -> bool {
+    matches!(reply, Some(Reply::NullBulk | Reply::Null))
 }
 
 /// All that is asked, in order.
@@ -357,6 +459,7 @@ mod tests {
                 "EXISTS" => Reply::Int(is_key.into()),
                 "KEYS" => list(is_there),
                 "SCAN" => Reply::Array(vec![Reply::bulk("0"), list(is_there)]),
+                "PEXPIRETIME" if argv[1] == *TIMED.as_bytes() => Reply::Int(TIME.parse().expect("a number")),
                 "PEXPIRETIME" | "PTTL" | "TTL" => Reply::Int(-1),
                 "PEXPIREAT" | "PEXPIRE" => Reply::Int(0),
                 "ECHO" | "PING" => Reply::bulk(TEXT),
@@ -384,7 +487,7 @@ mod tests {
     #[track_caller]
     fn check(has: &str, expected: &[&str]) {
         let (requests, answers) = answers_of(&has.split(' ').collect::<Vec<_>>());
-        assert_eq!(Ways::judge(&requests, &answers).describe(true), expected, "{has}");
+        assert_eq!(Ways::judge(&Answers { requests: &requests, answers: &answers }).describe(true), expected, "{has}");
     }
 
     const ALL: &str = "SET GET TYPE EXISTS KEYS SCAN PEXPIRETIME PTTL TTL PEXPIREAT PEXPIRE ECHO PING CLIENT INFO DBSIZE \
@@ -393,7 +496,7 @@ mod tests {
     #[test]
     fn every_question_has_a_second_way() {
         let (requests, answers) = answers_of(&ALL.split(' ').collect::<Vec<_>>());
-        assert_eq!(Ways::judge(&requests, &answers), Ways::all());
+        assert_eq!(Ways::judge(&Answers { requests: &requests, answers: &answers }), Ways::all());
         check(ALL, &[]);
         check(&ALL.replace("KEYS ", ""), &["no KEYS that tells every key: SCAN is asked"]);
         check(
@@ -433,7 +536,7 @@ mod tests {
         answer(&["INFO", "keyspace"], Some(Reply::bulk("# Keyspace\r\n")));
         answer(&["ECHO", TEXT], None);
         answer(&["FLUSHALL"], None);
-        let ways = Ways::judge(&requests, &answers);
+        let ways = Ways::judge(&Answers { requests: &requests, answers: &answers });
         let found = (ways.listing, ways.info, ways.echo, ways.emptying);
         assert_eq!(found, (Listing::Scan, false, Echo::Ping, Emptying::ByName));
     }

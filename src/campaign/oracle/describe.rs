@@ -134,9 +134,15 @@ fn show(
     let ops = candidate.alone();
     let at = candidate.at - candidate.left_out.len();
     if at >= SHORT_OPS && at + 1 == ops.len() {
-        let rebuilt = show_rebuilt(class, &header, &ops, at, sessions, settings)?;
-        if rebuilt.is_some() {
-            return Ok(rebuilt);
+        // What diverged before may have written what the op met, or have hidden it.
+        for (ops, at) in [(candidate.behind(), candidate.at), (&ops, at)] {
+            let rebuilt = show_rebuilt(class, &header, ops, at, sessions, settings)?;
+            if rebuilt.is_some() {
+                return Ok(rebuilt);
+            }
+            if candidate.left_out.is_empty() {
+                break;
+            }
         }
     }
     if let Some(divergence) = first_divergence(&header, &ops, sessions, settings)?.filter(|it| it.class == *class) {

@@ -178,7 +178,8 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
         return Some(match replies.next()? {
             Reply::Simple(kind) if kind == b"none" => Presence::Absent,
             Reply::Simple(kind) => {
-                let kind = String::from_utf8_lossy(&kind).into_owned();
+                let known = ways.kind_called(&kind);
+                let kind = known.map_or_else(|| String::from_utf8_lossy(&kind).into_owned(), |it| it.name.to_owned());
                 let value = if kind_named(&kind).is_some() { UNTOLD } else { Reply::NullBulk };
                 Presence::There(Found { kind, value, expires_ms })
             }
@@ -195,6 +196,7 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
         let is_error = value.as_error().is_some() || value == UNTOLD;
         is_refused |= is_error;
         if held.is_none() && !is_error && !holds_nothing(&value) {
+            let value = if ways.second.contains(kind) { UNTOLD } else { value };
             held = Some((kind.name.to_owned(), value));
         }
     }
@@ -232,8 +234,17 @@ fn read_values(
     entries: &mut [Entry],
     unread: &[(usize, &Name, &'static Kind)],
 ) -> Result<(), Failure> {
+    let is_second = |row: &'static Kind| ways.second.contains(&row);
+    for &(at, name, row) in unread.iter().filter(|(.., row)| is_second(row)) {
+        if ways.select {
+            server.run(&[select(name.db)])?;
+        }
+        let value = row.read_again(&name.key, |requests| server.run(requests))?;
+        entries[at].value = value.unwrap_or(UNTOLD);
+    }
+    let unread: Vec<_> = unread.iter().filter(|(.., row)| !is_second(row)).collect();
     let mut rows = unread.iter().map(|(.., row)| row);
-    let names = unread.iter().map(|&(_, name, _)| name);
+    let names = unread.iter().map(|&&(_, name, _)| name);
     let values = run_on_each(server, names, ways.select, |name, requests| {
         requests.extend(rows.next().map(|row| row.request(&name.key)));
     })?;

@@ -28,15 +28,53 @@ enum Second {
     ByField(&'static str, &'static str),
 }
 
+/// How many elements a sample has.
+const SAMPLE_ELEMENTS: u32 = 20;
 /// The most elements that are read one by one.
 const ELEMENTS_MAX: usize = 1000;
 
 impl Kind {
+    /// Requests that write a value of this type to `key`, and how that is read.
+    pub fn sample(&self, key: &[u8]) -> (Vec<Argv>, Reply) {
+        let numbers: Vec<String> = (0..SAMPLE_ELEMENTS).map(|number| format!("{number:02}")).collect();
+        let with = |command: &str, args: &[String]| {
+            let mut argv = Argv::from([command.as_bytes(), key]);
+            args.iter().for_each(|arg| argv.push(arg.as_bytes()));
+            argv
+        };
+        let twice: Vec<String> = numbers.iter().flat_map(|number| [number.clone(), number.clone()]).collect();
+        let plain = |args: &[String]| Reply::Array(args.iter().map(|arg| Reply::bulk(&arg[..])).collect());
+        let score = |number: &String| number.trim_start_matches('0').parse().unwrap_or(0).to_string();
+        match self.name {
+            "string" => (vec![with("SET", &numbers[..1])], Reply::bulk(&numbers[0][..])),
+            "list" => (vec![with("RPUSH", &numbers)], plain(&numbers)),
+            "set" => (vec![with("SADD", &numbers)], plain(&numbers)),
+            "hash" => (vec![with("HSET", &twice)], plain(&twice)),
+            "zset" => {
+                let read: Vec<String> = numbers.iter().flat_map(|number| [number.clone(), score(number)]).collect();
+                (vec![with("ZADD", &twice)], plain(&read))
+            }
+            _ => {
+                let id = |number: &String| format!("1-{}", score(number).parse().unwrap_or(0) + 1);
+                let entry = |number: &String| {
+                    Reply::Array(vec![Reply::bulk(&id(number)[..]), plain(&[number.clone(), number.clone()])])
+                };
+                let add = |number: &String| with("XADD", &[id(number), number.clone(), number.clone()]);
+                (numbers.iter().map(add).collect(), Reply::Array(numbers.iter().map(entry).collect()))
+            }
+        }
+    }
+
     /// Asks for the value of `key`.
     pub fn request(&self, key: &[u8]) -> Argv {
         let mut argv = Argv::from([self.command.as_bytes(), key]);
         self.args.iter().for_each(|arg| argv.push(arg.as_bytes()));
         argv
+    }
+
+    /// The command that reads it.
+    pub fn command(&self) -> &'static str {
+        self.command
     }
 
     /// Asks for all that `key` holds.
