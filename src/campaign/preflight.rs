@@ -144,10 +144,15 @@ pub fn probe(sessions: &mut Sessions, deadline: Duration) -> Result<Preflight, T
         subject.reset(&header)?;
         let got = answers(subject, block)?;
         let want = answers(reference, block)?;
-        for ((probe, want), got) in block.iter().zip(&want).zip(&got) {
-            if let (Some(want), Some(got)) = (want, got) {
-                verdicts.add(probe, want, got);
+        for ((probe, want), got) in block.iter().zip(&want).zip(got) {
+            let (Some(want), Some(mut got)) = (want, got) else { continue };
+            if is_lost(&got) {
+                // What was asked before may have ended the connection.
+                subject.reset(&header)?;
+                subject.replay(&[Op { conn: 0, act: Act::Close }], &mut Vec::new())?;
+                got = answers(subject, std::slice::from_ref(probe))?.pop().flatten().unwrap_or(got);
             }
+            verdicts.add(probe, want, &got);
         }
     }
     subject.set_reply_deadline(None);
@@ -218,6 +223,15 @@ fn answers(session: &mut dyn Session, probes: &[Probe]) -> Result<Vec<Option<Rep
     Ok(probes.iter().map(reply_of).collect())
 }
 
+/// True where a reply did not come, or not whole.
+fn is_lost(got: &Reply) -> bool {
+    is_none(got) || got.frames().iter().any(is_none)
+}
+
+fn is_none(reply: &Reply) -> bool {
+    matches!(reply, Reply::Hung | Reply::Closed)
+}
+
 /// What the replies say.
 #[derive(Default)]
 struct Verdicts {
@@ -241,9 +255,8 @@ impl Verdicts {
         let op = Op::call(0, probe.request.clone());
         let class = rules::compare(&Settings::default(), &op, want, got);
         self.commands.insert(name);
-        let is_lost = |reply: &Reply| matches!(reply, Reply::Hung | Reply::Closed);
-        if is_lost(got) || got.frames().iter().any(is_lost) {
-            let lost = got.frames().iter().find(|reply| is_lost(reply)).unwrap_or(got).clone();
+        if is_lost(got) {
+            let lost = got.frames().iter().find(|reply| is_none(reply)).unwrap_or(got).clone();
             self.failures.entry(name).or_insert((probe.request.clone(), lost));
             self.shown.entry((name, None)).or_insert_with(|| probe.in_sequence());
             return;

@@ -37,7 +37,7 @@ pub(super) fn rebuild(
     let header = Header { start_ms, ..header.clone() };
     let mut traces: Vec<(Header, Vec<Op>)> = Vec::new();
     for way in [Way::Plain, Way::Other] {
-        let writes: Option<Vec<Vec<Argv>>> = entries.iter().map(|entry| write(entry, way)).collect();
+        let writes: Option<Vec<Vec<Argv>>> = entries.iter().map(|entry| write(entry, way, start_ms)).collect();
         let Some(writes) = writes else { continue };
         let writes = writes.into_iter().flatten().map(|argv| Op::call(0, argv));
         let trace: Vec<Op> = writes.chain(tail.iter().cloned()).collect();
@@ -93,7 +93,7 @@ enum Way {
 }
 
 /// The requests that write a key; `None` for what is too large, or more than values.
-fn write(entry: &Entry, way: Way) -> Option<Vec<Argv>> {
+fn write(entry: &Entry, way: Way, now_ms: i64) -> Option<Vec<Argv>> {
     let is_plain = way == Way::Plain;
     let of = |command: &str, args: Vec<&[u8]>| {
         let mut argv = Argv::from([command.as_bytes(), &entry.key]);
@@ -107,7 +107,10 @@ fn write(entry: &Entry, way: Way) -> Option<Vec<Argv>> {
             (None, true) => vec![of("SET", vec![value])],
             (None, false) => vec![of("MSET", vec![value])],
             (Some(ms), true) => vec![of("SET", vec![value, b"PXAT", ms.as_bytes()])],
-            (Some(ms), false) => vec![of("SET", vec![value]), of("PEXPIREAT", vec![ms.as_bytes()])],
+            (Some(_), false) => {
+                let left_ms = entry.expires_ms.unwrap_or(now_ms).saturating_sub(now_ms).max(1).to_string();
+                vec![of("PSETEX", vec![left_ms.as_bytes(), value])]
+            }
         });
     }
     let items = entry.value.as_elements().filter(|items| items.len() <= ELEMENTS_MAX)?;

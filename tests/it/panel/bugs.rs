@@ -235,10 +235,17 @@ impl Bug {
             Source::Row(kind) => kind.excludes.contains(&other.source.id()),
             Source::Canary(_) => false,
         };
+        // It hides what is wrong with the command, and what takes the command to be seen.
         let lacks = |one: &Bug, other: &Bug| {
-            one.is_lack() && one.commands.iter().any(|name| name != "*" && other.commands.contains(name))
+            let is_hidden = |name: &String| other.commands.contains(name) || other.needs(name.as_bytes());
+            one.is_lack() && one.commands.iter().any(|name| name != "*" && is_hidden(name))
         };
         excludes(self, other) || excludes(other, self) || lacks(self, other) || lacks(other, self)
+    }
+
+    /// True where its shortest trace has this command.
+    fn needs(&self, command: &[u8]) -> bool {
+        self.ops().iter().filter_map(Op::argv).any(|argv| argv[0].eq_ignore_ascii_case(command))
     }
 
     /// True where it takes a whole command, so that nothing else can be wrong with it.
