@@ -148,3 +148,53 @@ fn entry_of_stream(item: &Reply) -> Option<Vec<&[u8]>> {
     let fields = fields.as_elements()?.iter().map(Reply::as_bytes);
     [id.as_bytes()].into_iter().chain(fields).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::targets::{self, TargetOptions};
+    use crate::trace::START_MS;
+    use crate::trace::text::{format_op, parse_op};
+
+    /// The traces that lead to the last of these ops, each on a line.
+    #[track_caller]
+    fn check(ops: &[&str], expected: &[&str]) {
+        let parsed: Vec<Op> = ops.iter().map(|line| parse_op(line.as_bytes()).expect("an op")).collect();
+        let header = Header { start_ms: START_MS, ..Header::default() };
+        let target = targets::parse("redlite", &TargetOptions::default()).expect("a target");
+        let mut reference = target.open(&header).expect("an empty store");
+        let rebuilt = rebuild(&header, &parsed, parsed.len() - 1, reference.as_mut()).expect("it runs");
+        let write = |(_, ops): &(Header, Vec<Op>)| ops.iter().map(format_op).collect::<Vec<_>>().join(" | ");
+        assert_eq!(rebuilt.iter().map(write).collect::<Vec<_>>(), expected, "{ops:?}");
+    }
+
+    #[test]
+    fn what_an_op_met_is_written_plainly() {
+        let before = ["APPEND k a", "APPEND k b", "RPUSH l x", "STRLEN k"];
+        check(&before, &["SET k ab | STRLEN k", "MSET k ab | STRLEN k"]);
+        let before = ["LPUSH l b", "LPUSH l a", "SADD s m", "SELECT 0", "LLEN l"];
+        check(&before, &["RPUSH l a b | LLEN l", "LPUSH l b a | LLEN l"]);
+        let before = ["ZADD z 1 a", "ZADD z 2 b", "ZADD z 3 a", "ZCARD z"];
+        check(&before, &["ZADD z 2 b 3 a | ZCARD z"]);
+        let before = ["XADD x 1-1 f v", "XADD x 2-1 f v", "XDEL x 1-1", "XLEN x"];
+        check(&before, &["XADD x 2-1 f v | XLEN x"]);
+    }
+
+    #[test]
+    fn times_to_live_stay_what_they_were() {
+        let before = ["SET k v", "PEXPIRE k 9000", "!advance 4000ms", "GET k"];
+        check(&before, &["SET k v PXAT 1700000009000 | GET k", "PSETEX k 5000 v | GET k"]);
+    }
+
+    #[test]
+    fn a_transaction_stays_whole() {
+        let before = ["SADD s a", "SADD s b", "@3 SADD t c", "MULTI", "@3 SCARD t", "SCARD s", "EXEC"];
+        check(&before, &["SADD s a b | MULTI | SCARD s | EXEC"]);
+    }
+
+    #[test]
+    fn what_takes_no_fewer_ops_is_no_help() {
+        check(&["RPUSH l a", "LLEN l"], &[]);
+        check(&["XADD x 1-1 f v", "XADD x 1-2 f v", "XLEN x"], &[]);
+    }
+}

@@ -24,7 +24,8 @@ pub fn of_divergent(op: &Op, divergence: &Divergence) -> String {
     format!("{}: {}", of_op(op), of_replies(divergence))
 }
 
-/// The command and its option words, in capitals and in order; of what is no command, what it does.
+/// The command and its option words, in capitals and in order, with `<0` where a number is negative and `(` where a bound
+/// is exclusive; of what is no command, what it does.
 pub fn of_op(op: &Op) -> String {
     match &op.act {
         Act::Call(argv) => {
@@ -37,15 +38,13 @@ pub fn of_op(op: &Op) -> String {
             let words = spec::syntax::words(command.tree());
             let keys: BTreeSet<usize> = command.key_positions(argv).collect();
             let is_option = |word: &str| words.iter().any(|known| known.eq_ignore_ascii_case(word));
-            let said: BTreeSet<String> = argv
-                .iter()
-                .enumerate()
-                .skip(1)
-                .filter(|(at, _)| !keys.contains(at))
-                .filter_map(|(_, arg)| std::str::from_utf8(arg).ok())
-                .filter(|arg| is_option(arg))
-                .map(str::to_ascii_uppercase)
-                .collect();
+            let args = argv.iter().enumerate().skip(1).filter(|(at, _)| !keys.contains(at));
+            let args: Vec<&str> = args.filter_map(|(_, arg)| std::str::from_utf8(arg).ok()).collect();
+            let mut said: BTreeSet<String> =
+                args.iter().filter(|arg| is_option(arg)).map(|arg| arg.to_ascii_uppercase()).collect();
+            // What a range counts from its end, or leaves out, goes its own way in most servers.
+            said.extend(args.iter().any(|arg| is_negative(arg)).then(|| "<0".to_owned()));
+            said.extend(args.iter().any(|arg| is_exclusive(arg)).then(|| "(".to_owned()));
             let mut shape = command.name.to_owned();
             said.iter().filter(|word| !command.name.split(' ').any(|part| part == *word)).for_each(|word| {
                 shape.push(' ');
@@ -62,6 +61,14 @@ pub fn of_op(op: &Op) -> String {
         Act::Crash => "CRASH".into(),
         Act::Fault(fault) => fault.name.clone(),
     }
+}
+
+fn is_negative(arg: &str) -> bool {
+    arg.starts_with('-') && arg.parse::<f64>().is_ok_and(|number| number < 0.0)
+}
+
+fn is_exclusive(arg: &str) -> bool {
+    arg.len() > 1 && arg.starts_with('(')
 }
 
 fn of_replies(divergence: &Divergence) -> String {
@@ -98,6 +105,8 @@ mod tests {
         check(&["set k v nx", "GET k"], Reply::NullBulk, Reply::bulk("v"), "SET NX; GET: exact kind");
         check(&["SET NX v", "GET NX"], Reply::NullBulk, Reply::bulk("v"), "SET; GET: exact kind");
         check(&["RPUSH k a", "RPUSH k b", "LLEN k"], Reply::Int(2), Reply::Int(3), "RPUSH; LLEN: exact kind");
+        check(&["LRANGE k -1 -1"], Reply::NullBulk, Reply::NullBulk, "LRANGE <0: exact kind");
+        check(&["ZCOUNT k (1 2"], Reply::NullBulk, Reply::NullBulk, "ZCOUNT (: exact kind");
         check(&["CLIENT NO-EVICT on"], Reply::ok(), Reply::NullBulk, "CLIENT NO-EVICT ON: exact kind");
         check(&["NOPE a b"], Reply::ok(), Reply::NullBulk, "NOPE: exact kind");
     }

@@ -118,8 +118,12 @@ pub(super) struct Ways {
     pub kinds: Vec<&'static Kind>,
     /// Those of them that are read by other commands than Redis' plainest, which is wrong.
     pub second: Vec<&'static Kind>,
+    /// Those of them whose values nothing reads rightly: they are not compared.
+    pub untold: Vec<&'static Kind>,
     /// What TYPE calls a kind in place of its name.
     pub aliases: Vec<(Vec<u8>, &'static Kind)>,
+    /// What TYPE says of a key that is not there.
+    pub absent: Vec<u8>,
 }
 
 impl Ways {
@@ -133,6 +137,8 @@ impl Ways {
 /// A key of dst's own, and one that there never is.
 const KEY: &str = "dst:probe";
 const ABSENT: &str = "dst:absent";
+/// What TYPE says of that.
+const ABSENT_TYPE: &[u8] = b"none";
 const TEXT: &str = "dst:text";
 /// A key that ends at this time, in milliseconds since 1970.
 const TIMED: &str = "dst:timed";
@@ -151,6 +157,7 @@ const QUESTIONS: &[&[&str]] = &[
     &["GET", KEY],
     &["GET", ABSENT],
     &["TYPE", KEY],
+    &["TYPE", ABSENT],
     &["EXISTS", KEY],
     &["KEYS", "*"],
     &["SCAN", "0", "COUNT", "1000"],
@@ -202,7 +209,9 @@ impl Ways {
             emptying: Emptying::FlushAll,
             kinds: KINDS.iter().collect(),
             second: Vec::new(),
+            untold: Vec::new(),
             aliases: Vec::new(),
+            absent: ABSENT_TYPE.to_vec(),
         }
     }
 
@@ -220,34 +229,41 @@ impl Ways {
     fn learn_kinds(&mut self, server: &mut Server) {
         for kind in KINDS {
             let key = format!("{KEY}:{}", kind.name);
-            let (mut requests, expected) = kind.sample(key.as_bytes());
-            let written = requests.len();
-            requests.extend([Argv::from(["TYPE", &key]), kind.request(key.as_bytes())]);
-            let answers = server.ask_each(&requests);
-            let mut answers = answers.into_iter().skip(written);
-            let name = answers.next().flatten();
-            let value = kind.take(&mut answers.flatten()).0;
+            let (requests, expected) = kind.sample(key.as_bytes());
+            server.ask_each(&requests);
+            // One by one: a server may answer in another order than it is asked.
+            let mut ask = |argv: Argv| server.ask_each(&[argv]).pop().flatten();
+            let name = ask(Argv::from(["TYPE", &key]));
+            let value = kind.take(&mut ask(kind.request(key.as_bytes())).into_iter()).0;
             if self.kinds.contains(&kind) && value != expected {
                 let again = kind.read_again(key.as_bytes(), |requests| {
                     server.ask_each(requests).into_iter().collect::<Option<Vec<Reply>>>().ok_or(())
                 });
-                if again == Ok(Some(expected)) {
-                    self.second.push(kind);
+                match again {
+                    Ok(Some(again)) if again == expected => self.second.push(kind),
+                    // It was written wrongly, and that is read rightly.
+                    Ok(Some(again)) if again == value => {}
+                    _ => self.untold.push(kind),
                 }
             }
-            match name {
-                Some(Reply::Simple(name)) if name == kind.name.as_bytes() || name == b"none" => {}
-                Some(Reply::Simple(name)) if KINDS.iter().all(|other| name != other.name.as_bytes()) => {
-                    self.aliases.push((name, kind));
-                    self.types |= kind.name == "string";
-                }
-                // One that is taken for another says nothing.
-                Some(Reply::Simple(_)) => self.types = false,
-                _ => {}
-            }
+            self.learn_name(kind, name);
             server.ask_each(&[Argv::from(["DEL", &key])]);
         }
         server.forget_admin();
+    }
+
+    /// Takes in what TYPE says of a key of this kind.
+    fn learn_name(&mut self, kind: &'static Kind, name: Option<Reply>) {
+        match name {
+            Some(Reply::Simple(name)) if name == kind.name.as_bytes() || name == self.absent => {}
+            Some(Reply::Simple(name)) if KINDS.iter().all(|other| name != other.name.as_bytes()) => {
+                self.aliases.push((name, kind));
+                self.types |= kind.name == "string" && !self.absent.is_empty();
+            }
+            // One that is taken for another says nothing.
+            Some(Reply::Simple(_)) => self.types = false,
+            _ => {}
+        }
     }
 
     /// Reads the answers.
@@ -259,6 +275,10 @@ impl Ways {
         let keys = is_set && names_key(heard.first(&["KEYS", "*"]));
         let count = heard.first(&["INFO", "keyspace"]).and_then(parse_info);
         let is_absent = |words: &[&str]| heard.is(words, &Reply::Int(0));
+        let absent = match heard.first(&["TYPE", ABSENT]) {
+            Some(Reply::Simple(name)) if KINDS.iter().all(|kind| name != kind.name.as_bytes()) => name.clone(),
+            _ => Vec::new(),
+        };
         let knows_clients = matches!(heard.first(&["CLIENT", "ID"]), Some(Reply::Int(_)))
             && matches!(heard.first(&["CLIENT", "LIST"]), Some(Reply::Bulk(_) | Reply::Verbatim { .. }));
         Self {
@@ -266,7 +286,7 @@ impl Ways {
             select: heard.is(&["SELECT", "0"], &Reply::ok()),
             info: is_set && count.is_some_and(|counts| matches!(counts[..], [(_, 1)])),
             dbsize: is_set && heard.is(&["DBSIZE"], &Reply::Int(1)),
-            types: is_set && heard.is(&["TYPE", KEY], &Reply::Simple(b"string".to_vec())),
+            types: is_set && !absent.is_empty() && heard.is(&["TYPE", KEY], &Reply::Simple(b"string".to_vec())),
             exists: is_set && heard.is(&["EXISTS", KEY], &Reply::Int(1)),
             scan,
             barrier: first_of(
@@ -300,7 +320,9 @@ impl Ways {
             ),
             kinds: KINDS.iter().filter(|kind| heard.reads_nothing(kind)).collect(),
             second: Vec::new(),
+            untold: Vec::new(),
             aliases: Vec::new(),
+            absent,
         }
     }
 
@@ -313,11 +335,16 @@ impl Ways {
         say(by_name && self.tells_keys(), "no KEYS and no SCAN that tell every key: the keyspace is read by name");
         say(!self.tells_keys(), "nothing tells what it holds: only replies are compared");
         say(!self.types && !self.kinds.is_empty(), "no TYPE: a key is read by every command that reads values");
+        let calls_it_otherwise = self.types && self.absent != ABSENT_TYPE;
+        say(calls_it_otherwise, &format!("TYPE says {} where there is no key", self.absent.escape_ascii()));
         for (name, kind) in &self.aliases {
             say(true, &format!("TYPE says {} for {}", name.escape_ascii(), kind.name));
         }
         for kind in &self.second {
             say(true, &format!("a {} is not read by {}, which is wrong", kind.name, kind.command()));
+        }
+        for kind in &self.untold {
+            say(true, &format!("nothing reads a {} rightly: what one holds is not compared", kind.name));
         }
         say(self.expiry == Expiry::SecondsLeft, "no PEXPIRETIME and no PTTL: times to live are told by TTL");
         say(self.expiry == Expiry::Untold, "no PEXPIRETIME, PTTL or TTL: times to live are not compared");

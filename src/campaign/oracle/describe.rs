@@ -67,6 +67,7 @@ pub(super) fn describe(
         let note =
             format!("{class}, shrunk from seed {} of {}", candidate.case.seed, options.group_name(candidate.case));
         let Some(mut shorter) = shown.minimize(reference, sessions, settings, &note)? else { continue };
+        let before = candidate.behind().len() - candidate.left_out.len();
         if shorter.trace.ops.len() > SHORT_OPS {
             // Not every write can be left out that a plainer one would do in place of.
             let (header, ops, at) = (&shorter.trace.header, &shorter.trace.ops, shorter.divergence.at);
@@ -77,6 +78,7 @@ pub(super) fn describe(
                 shorter = rebuilt;
             }
         }
+        shorter.shrunk.before = before;
         if minimal.as_ref().is_none_or(|(least, _)| shorter.size() < least.size()) {
             minimal = Some((shorter, candidate));
         }

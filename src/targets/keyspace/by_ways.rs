@@ -34,7 +34,7 @@ pub(super) fn read(
             Presence::There(found) => found,
         };
         if value == UNTOLD
-            && let Some(row) = kind_named(&kind).filter(|row| ways.kinds.contains(row))
+            && let Some(row) = kind_named(&kind).filter(|row| ways.kinds.contains(row) && !ways.untold.contains(row))
         {
             unread.push((entries.len(), name, row));
         }
@@ -76,7 +76,7 @@ pub(super) fn delete_all(server: &mut impl Requests, ways: &Ways, named: &Named)
 /// Asks whether a key is there, by the surest means that the server has; [`is_absent`] reads the replies.
 pub(in crate::targets) fn ask_presence(ways: &Ways, name: &Name, requests: &mut Vec<Argv>) {
     let key = name.key.as_slice();
-    if ways.types {
+    if ways.types && !ways.exists {
         requests.push(Argv::from([b"TYPE", key]));
     } else if ways.exists {
         requests.push(Argv::from([b"EXISTS", key]));
@@ -85,7 +85,7 @@ pub(in crate::targets) fn ask_presence(ways: &Ways, name: &Name, requests: &mut 
     }
 }
 
-/// True where this is what a server answers about a key that is not there.
+/// True where this is what a server answers about a key that is not there, but for what TYPE calls that.
 pub(in crate::targets) fn is_absent(reply: &Reply) -> bool {
     holds_nothing(reply) || matches!(reply, Reply::Simple(kind) if kind == b"none") || *reply == Reply::Int(0)
 }
@@ -176,7 +176,7 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
     };
     if ways.types {
         return Some(match replies.next()? {
-            Reply::Simple(kind) if kind == b"none" => Presence::Absent,
+            Reply::Simple(kind) if kind == ways.absent => Presence::Absent,
             Reply::Simple(kind) => {
                 let known = ways.kind_called(&kind);
                 let kind = known.map_or_else(|| String::from_utf8_lossy(&kind).into_owned(), |it| it.name.to_owned());
@@ -196,7 +196,8 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
         let is_error = value.as_error().is_some() || value == UNTOLD;
         is_refused |= is_error;
         if held.is_none() && !is_error && !holds_nothing(&value) {
-            let value = if ways.second.contains(kind) { UNTOLD } else { value };
+            let is_read = !ways.second.contains(kind) && !ways.untold.contains(kind);
+            let value = if is_read { value } else { UNTOLD };
             held = Some((kind.name.to_owned(), value));
         }
     }

@@ -122,14 +122,14 @@ impl Kind {
                 let Some(Reply::Int(count)) = run(&[with(count, &[])])?.pop() else { return Ok(None) };
                 let indexes = 0..usize::try_from(count).unwrap_or(0).min(ELEMENTS_MAX);
                 let requests: Vec<Argv> = indexes.map(|at| with(one, &[at.to_string().as_bytes()])).collect();
-                Some(Reply::Array(run(&requests)?))
+                Some(Reply::Array(run(&requests)?.into_iter().map(as_bulk).collect()))
             }
             Second::ByField(names, one) => {
                 let Some(Reply::Array(fields)) = run(&[with(names, &[])])?.pop() else { return Ok(None) };
                 let fields: Vec<Reply> = fields.into_iter().take(ELEMENTS_MAX).collect();
                 let name = |field: &Reply| field.as_bytes().unwrap_or_default().to_vec();
                 let requests: Vec<Argv> = fields.iter().map(|field| with(one, &[&name(field)])).collect();
-                let values = run(&requests)?;
+                let values = run(&requests)?.into_iter().map(as_bulk);
                 Some(Reply::Array(fields.into_iter().zip(values).flat_map(|(field, value)| [field, value]).collect()))
             }
         };
@@ -170,6 +170,11 @@ fn stream_details(info: Reply) -> Option<Reply> {
     let (pairs, _) = items.as_chunks::<2>();
     let told = pairs.iter().filter(|[name, _]| name.as_bytes().is_none_or(|name| !LEFT_OUT.contains(&name)));
     Some(Reply::Array(told.flatten().cloned().collect()))
+}
+
+/// A string, however it was sent: what it says is what counts.
+fn as_bulk(reply: Reply) -> Reply {
+    if let Reply::Simple(text) = reply { Reply::Bulk(text) } else { reply }
 }
 
 fn reversed(value: Reply) -> Reply {

@@ -15,6 +15,7 @@ mod hashes;
 mod keys;
 mod lists;
 mod pubsub;
+mod reading;
 mod replies;
 mod requests;
 mod score;
