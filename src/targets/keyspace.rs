@@ -37,6 +37,8 @@ pub(super) struct Known {
     dbs: BTreeSet<u32>,
     /// Keys and what they likely hold, in order: they are asked for together with the names of all keys.
     expected: Vec<(Name, &'static Kind)>,
+    /// True from the first time on that something was expected.
+    is_hinted: bool,
     /// Where the server is to be asked in another way than Redis.
     ways: Option<Ways>,
     /// Keys that the ops since it was empty hold.
@@ -46,12 +48,17 @@ pub(super) struct Known {
 impl Known {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self { dbs: BTreeSet::from([0]), expected: Vec::new(), ways: None, named: Named::default() }
+        Self { dbs: BTreeSet::from([0]), expected: Vec::new(), is_hinted: false, ways: None, named: Named::default() }
     }
 
     /// The server is to be asked in these ways.
     pub fn set_ways(&mut self, ways: &Ways) {
         self.ways = (*ways != Ways::all()).then(|| ways.clone());
+    }
+
+    /// True where knowing what a key likely holds saves asking for all that it may be.
+    pub fn wants_hints(&self) -> bool {
+        self.ways.as_ref().is_some_and(|ways| !ways.types && ways.exists)
     }
 
     /// False where the server has only one database, as far as it can be asked.
@@ -61,6 +68,7 @@ impl Known {
 
     /// The store likely holds what `keyspace` does, until something else is expected of it.
     pub fn expect(&mut self, keyspace: &Keyspace) {
+        self.is_hinted = true;
         let expected = keyspace.entries.iter().take(EXPECTED_MAX).filter_map(|entry| {
             let kind = kind_named(&entry.kind)?;
             Some((Name { db: entry.db, key: entry.key.clone() }, kind))
@@ -109,7 +117,9 @@ pub(super) struct Expiry {
 /// `now_ms` is the server's time, for a server that tells only how long a key has left.
 pub(super) fn read(server: &mut impl Requests, known: &mut Known, now_ms: i64) -> Result<Option<Keyspace>, Failure> {
     if let Some(ways) = &known.ways {
-        return by_ways::read(server, ways, &known.named, now_ms);
+        let hints = known.expected.iter().map(|(name, kind)| (name, *kind)).collect();
+        let hints = known.is_hinted.then_some(&hints);
+        return by_ways::read(server, ways, &known.named, hints, now_ms);
     }
     let requests = listing(known);
     let replies = server.run(&requests)?;

@@ -117,6 +117,11 @@ pub trait Session: Send {
     /// else depends on it.
     fn expect(&mut self, _keyspace: &Keyspace) {}
 
+    /// True where [`Session::expect`] saves more than a round trip.
+    fn wants_hints(&self) -> bool {
+        false
+    }
+
     /// False where there is no store to read, as behind a recording.
     fn holds_data(&self) -> bool {
         true

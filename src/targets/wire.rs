@@ -519,6 +519,10 @@ impl Session for WireSession {
         self.known.expect(keyspace);
     }
 
+    fn wants_hints(&self) -> bool {
+        self.known.wants_hints()
+    }
+
     fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
         self.ask_for_nonce()
     }

@@ -482,6 +482,10 @@ impl<'a> Comparison<'a> {
         if !(self.is_exact() && self.has_keyspaces()) {
             return Ok(None);
         }
+        if self.judge.subject.wants_hints() {
+            let want = read_keyspace(self.reference, "the reference")?;
+            self.judge.subject.expect(&want);
+        }
         let got = read_keyspace(self.judge.subject, "the subject")?;
         self.reference.expect(&got);
         Ok(Some(got))
@@ -493,6 +497,9 @@ impl<'a> Comparison<'a> {
             return Ok(());
         }
         let want = read_keyspace(self.reference, "the reference")?;
+        if got.is_none() && self.judge.subject.wants_hints() {
+            self.judge.subject.expect(&want);
+        }
         let got = got.map_or_else(|| read_keyspace(self.judge.subject, "the subject"), Ok)?;
         let mut differences = keyspace::differences(&self.judge.options.settings, &want, &got);
         if !self.is_exact() && differences.iter().any(|found| found.kind != keyspace::UNREADABLE) {

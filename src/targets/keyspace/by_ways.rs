@@ -1,7 +1,7 @@
 //! Reads what a server holds that lacks commands: each fact in the way that it has for it, and what it has none for is
 //! untold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::count::{info_request, parse_info};
 use super::kinds::{KINDS, Kind, kind_named};
@@ -11,23 +11,35 @@ use crate::targets::connection::Failure;
 use crate::targets::ways::{self, Listing, Ways, holds_nothing};
 use resp::{Argv, Reply};
 
+/// What a key likely holds, where that is known: it is asked for first.
+pub(super) type Hints<'a> = BTreeMap<&'a Name, &'static Kind>;
+
 /// As [`super::read`]. A key of which only the name is told has an empty kind.
 pub(super) fn read(
     server: &mut impl Requests,
     ways: &Ways,
     named: &Named,
+    hints: Option<&Hints>,
     now_ms: i64,
 ) -> Result<Option<Keyspace>, Failure> {
     let Some(listed) = names(server, ways, named)? else { return Ok(None) };
     let listed: BTreeSet<Name> = listed.into_iter().collect();
     // A listing may leave out a key that is there: what the trace named is looked for by its name.
     let names: BTreeSet<Name> = listed.iter().cloned().chain(selectable(server, named.names(ways.select))?).collect();
-    let mut replies = run_on_each(server, &names, ways.select, |name, requests| ask(ways, name, requests))?.into_iter();
+    let likely = |name: &Name| -> Vec<&'static Kind> {
+        let Some(hints) = hints.filter(|_| ways.exists && !ways.types) else { return ways.kinds.clone() };
+        hints.get(name).copied().filter(|kind| ways.kinds.contains(kind)).into_iter().collect()
+    };
+    let found = look(server, ways, &names, now_ms, likely)?;
+    let unsure: BTreeSet<Name> =
+        found.iter().filter(|(_, it)| matches!(it, Presence::Unsure)).map(|it| it.0.clone()).collect();
+    let mut again = look(server, ways, &unsure, now_ms, |_| ways.kinds.clone())?.into_iter();
     let mut entries = Vec::with_capacity(names.len());
     let mut unread = Vec::new();
-    for name in &names {
-        let Some(found) = take(ways, now_ms, &mut replies) else { break };
+    for (name, found) in found {
+        let found = if matches!(found, Presence::Unsure) { again.next().map_or(found, |it| it.1) } else { found };
         let Found { kind, value, expires_ms } = match found {
+            Presence::Unsure => continue,
             Presence::Absent if ways.listing == Listing::ByName || ways.types || !listed.contains(name) => continue,
             // Named by KEYS or SCAN, and nothing reads it.
             Presence::Absent => Found { kind: String::new(), value: UNTOLD, expires_ms: Some(UNTOLD_MS) },
@@ -132,7 +144,20 @@ fn databases(server: &mut impl Requests, ways: &Ways) -> Result<Vec<u32>, Failur
     })
 }
 
-fn ask(ways: &Ways, name: &Name, requests: &mut Vec<Argv>) {
+/// Asks whether each of these is there, and what it holds where it is one of the kinds that it may be.
+fn look<'a>(
+    server: &mut impl Requests,
+    ways: &Ways,
+    names: &'a BTreeSet<Name>,
+    now_ms: i64,
+    kinds_of: impl Fn(&Name) -> Vec<&'static Kind>,
+) -> Result<Vec<(&'a Name, Presence)>, Failure> {
+    let replies = run_on_each(server, names, ways.select, |name, requests| ask(ways, name, &kinds_of(name), requests))?;
+    let mut replies = replies.into_iter();
+    Ok(names.iter().map_while(|name| Some((name, take(ways, &kinds_of(name), now_ms, &mut replies)?))).collect())
+}
+
+fn ask(ways: &Ways, name: &Name, kinds: &[&'static Kind], requests: &mut Vec<Argv>) {
     let key = name.key.as_slice();
     requests.extend(ask_expiry(ways, name));
     if ways.types {
@@ -142,7 +167,7 @@ fn ask(ways: &Ways, name: &Name, requests: &mut Vec<Argv>) {
     if ways.exists {
         requests.push(Argv::from([b"EXISTS", key]));
     }
-    ways.kinds.iter().for_each(|kind| requests.push(kind.request(key)));
+    kinds.iter().for_each(|kind| requests.push(kind.request(key)));
 }
 
 fn ask_expiry(ways: &Ways, name: &Name) -> Option<Argv> {
@@ -158,6 +183,8 @@ fn ask_expiry(ways: &Ways, name: &Name) -> Option<Argv> {
 /// What is told of a key.
 enum Presence {
     Absent,
+    /// It is there, and none of the kinds that were asked for.
+    Unsure,
     There(Found),
 }
 
@@ -169,7 +196,12 @@ struct Found {
 }
 
 /// Takes the replies to [`ask`]; `None` where there are no more.
-fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> Option<Presence> {
+fn take(
+    ways: &Ways,
+    kinds: &[&'static Kind],
+    now_ms: i64,
+    replies: &mut impl Iterator<Item = Reply>,
+) -> Option<Presence> {
     let expires_ms = match ways.expiry {
         ways::Expiry::Untold => Some(UNTOLD_MS),
         _ => expires_ms(ways, now_ms, &replies.next()?),
@@ -191,7 +223,7 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
     }
     let exists = if ways.exists { Some(replies.next()? != Reply::Int(0)) } else { None };
     let (mut held, mut is_refused) = (None, false);
-    for kind in &ways.kinds {
+    for kind in kinds {
         let (value, _) = kind.take(&mut std::iter::once(replies.next()?));
         let is_error = value.as_error().is_some() || value == UNTOLD;
         is_refused |= is_error;
@@ -203,6 +235,7 @@ fn take(ways: &Ways, now_ms: i64, replies: &mut impl Iterator<Item = Reply>) -> 
     }
     Some(match held {
         Some((kind, value)) => Presence::There(Found { kind, value, expires_ms }),
+        None if exists == Some(true) && kinds.len() < ways.kinds.len() => Presence::Unsure,
         // A read that is an error says that something is there, of a type that nothing reads.
         None if exists == Some(true) || exists.is_none() && is_refused => {
             Presence::There(Found { kind: String::new(), value: UNTOLD, expires_ms })
