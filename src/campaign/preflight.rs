@@ -38,6 +38,8 @@ pub struct Preflight {
     pub facts: Vec<String>,
     /// How many commands were not tried, as the time was over.
     pub untried: usize,
+    /// Ops that show that it closes the connection behind every error, where it does.
+    ending: Option<Vec<Op>>,
     /// By command, and option word where it is one: the ops that show that it is lacking or not answered.
     shown: BTreeMap<(&'static str, Option<&'static str>), Vec<Op>>,
 }
@@ -77,9 +79,10 @@ impl Preflight {
         self.lacks.iter().filter_map(|&name| self.shown.get(&(name, None))).map(Vec::as_slice)
     }
 
-    /// Ops of which the last shows that a command answers in another form, for each that does.
+    /// Ops of which the last shows that a command answers in another form, for each that does, or that the connection is
+    /// closed behind errors.
     pub fn oddities(&self) -> impl Iterator<Item = &[Op]> {
-        self.odd.keys().filter_map(|&name| self.shown.get(&(name, None))).map(Vec::as_slice)
+        self.odd.keys().filter_map(|&name| self.shown.get(&(name, None))).chain(&self.ending).map(Vec::as_slice)
     }
 
     /// True where the subject sends bulk strings as simple strings, and not by one command alone.
@@ -129,7 +132,9 @@ pub fn probe(sessions: &mut Sessions, deadline: Duration) -> Result<Preflight, T
     let header = Header::default();
     let (reference, subject) = (sessions.reference.as_mut(), sessions.subject.as_mut());
     subject.set_reply_deadline(Some((deadline / 2).clamp(Duration::from_millis(1), REPLY_WITHIN)));
-    let mut found = Preflight { facts: subject.take_notes(), ..Preflight::default() };
+    let ending =
+        subject.closes_behind_errors().then(|| [&["GET"][..], &["PING"]].map(|words| Op::call(0, words)).to_vec());
+    let mut found = Preflight { facts: subject.take_notes(), ending, ..Preflight::default() };
     let probes: Vec<Probe> = commands().filter(|command| is_probed(command)).flat_map(probes_of).collect();
     let mut verdicts = Verdicts::default();
     for block in probes.chunks(BLOCK_PROBES) {

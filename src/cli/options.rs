@@ -30,6 +30,8 @@ pub(super) const DEFAULT_OPS: u64 = 100;
 
 /// How many seeds there are unless the user says otherwise.
 const DEFAULT_SEEDS: u64 = 1000;
+/// Measured on panels of wrong servers: with one job a core, half of it is idle.
+const WAITING_JOBS_A_CORE: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 /// The most operations of a seed: it is held in memory. Longer traces are recorded, and replayed as they come.
 const SEED_OPS_MAX: u64 = 1_000_000;
 
@@ -280,7 +282,7 @@ pub(super) struct SeedsArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SEED_OPS_MAX))]
     pub ops: Option<u64>,
 
-    /// Seeds run at a time [default: one for each core]
+    /// Seeds run at a time [default: one for each core, with a budget of time two]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
 }
@@ -334,6 +336,11 @@ impl SeedsArgs {
     /// `--jobs`, or the number of cores.
     pub fn jobs(&self) -> NonZeroUsize {
         self.jobs.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// `--jobs`, or twice the number of cores: a job that waits for its servers needs none.
+    pub fn jobs_that_wait(&self) -> NonZeroUsize {
+        self.jobs.unwrap_or_else(|| self.jobs().saturating_mul(WAITING_JOBS_A_CORE))
     }
 }
 

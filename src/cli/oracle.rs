@@ -79,7 +79,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
         seeds: args.seeds.seeds(args.budget.is_some())?,
         ops: args.seeds.ops.unwrap_or(DEFAULT_OPS),
         groups: &args.groups.groups(),
-        jobs: args.seeds.jobs(),
+        jobs: if args.budget.is_some() { args.seeds.jobs_that_wait() } else { args.seeds.jobs() },
         settings: args.pair.settings(),
         known: &known,
         shrinks_max: args.shrinks,

@@ -117,6 +117,11 @@ pub trait Session: Send {
     /// else depends on it.
     fn expect(&mut self, _keyspace: &Keyspace) {}
 
+    /// True where the connection is closed behind every error that is answered: what follows on it says nothing else.
+    fn closes_behind_errors(&self) -> bool {
+        false
+    }
+
     /// True where [`Session::expect`] saves more than a round trip.
     fn wants_hints(&self) -> bool {
         false

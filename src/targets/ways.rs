@@ -3,6 +3,7 @@
 //!
 //! A way counts where the answer is right, not where it is no error: what is asked for by it tells of other commands.
 
+use super::connection::Failure;
 use super::keyspace::{KINDS, Kind, parse_info};
 use super::server::Server;
 use resp::{Argv, Reply};
@@ -124,6 +125,8 @@ pub(super) struct Ways {
     pub aliases: Vec<(Vec<u8>, &'static Kind)>,
     /// What TYPE says of a key that is not there.
     pub absent: Vec<u8>,
+    /// True where the connection is closed behind every error.
+    pub closes_behind_errors: bool,
 }
 
 impl Ways {
@@ -143,6 +146,9 @@ const TEXT: &str = "dst:text";
 /// A key that ends at this time, in milliseconds since 1970.
 const TIMED: &str = "dst:timed";
 const TIME: &str = "9999999999999";
+/// What no server knows, and what none can run.
+const UNKNOWN: &[&str] = &["DST.UNKNOWN"];
+const INCOMPLETE: &[&str] = &["GET"];
 const CHANNEL: &str = "dst:channel";
 
 /// What is asked last, as it changes what the connection is.
@@ -212,6 +218,7 @@ impl Ways {
             untold: Vec::new(),
             aliases: Vec::new(),
             absent: ABSENT_TYPE.to_vec(),
+            closes_behind_errors: false,
         }
     }
 
@@ -222,6 +229,8 @@ impl Ways {
         server.forget_admin();
         let mut ways = Self::judge(&Answers { requests: &requests, answers: &answers });
         ways.learn_kinds(server);
+        let ends = |words: &[&str]| closes_behind(server, &words.iter().collect());
+        ways.closes_behind_errors = [UNKNOWN, INCOMPLETE].into_iter().all(ends);
         ways
     }
 
@@ -230,7 +239,10 @@ impl Ways {
         for kind in KINDS {
             let key = format!("{KEY}:{}", kind.name);
             let (requests, expected) = kind.sample(key.as_bytes());
-            server.ask_each(&requests);
+            let written = server.ask_each(&requests);
+            if written.iter().any(|reply| reply.as_ref().is_none_or(|reply| reply.as_error().is_some())) {
+                continue;
+            }
             // One by one: a server may answer in another order than it is asked.
             let mut ask = |argv: Argv| server.ask_each(&[argv]).pop().flatten();
             let name = ask(Argv::from(["TYPE", &key]));
@@ -323,6 +335,7 @@ impl Ways {
             untold: Vec::new(),
             aliases: Vec::new(),
             absent,
+            closes_behind_errors: false,
         }
     }
 
@@ -346,6 +359,7 @@ impl Ways {
         for kind in &self.untold {
             say(true, &format!("nothing reads a {} rightly: what one holds is not compared", kind.name));
         }
+        say(self.closes_behind_errors, "it closes the connection behind every error: so is it done on the reference");
         say(self.expiry == Expiry::SecondsLeft, "no PEXPIRETIME and no PTTL: times to live are told by TTL");
         say(self.expiry == Expiry::Untold, "no PEXPIRETIME, PTTL or TTL: times to live are not compared");
         let instead = match self.emptying {
@@ -427,6 +441,13 @@ impl Answers<'_> {
     fn reads_nothing(&self, kind: &Kind) -> bool {
         self.nth_of(0, &kind.request(ABSENT.as_bytes())).is_some_and(holds_nothing)
     }
+}
+
+/// True where `request` is answered by an error, and nothing that follows it on the connection is answered.
+fn closes_behind(server: &Server, request: &Argv) -> bool {
+    let Ok(mut connection) = server.connect() else { return false };
+    connection.run_one(request).is_ok_and(|reply| reply.as_error().is_some())
+        && connection.run_one(&Argv::from(["PING"])) == Err(Failure::Closed)
 }
 
 fn is_null(reply: Option<&Reply>) -> bool {

@@ -519,6 +519,10 @@ impl Session for WireSession {
         self.known.expect(keyspace);
     }
 
+    fn closes_behind_errors(&self) -> bool {
+        self.server.ways().closes_behind_errors
+    }
+
     fn wants_hints(&self) -> bool {
         self.known.wants_hints()
     }

@@ -73,6 +73,9 @@ pub fn examine(
 ) -> Result<Examination, TargetError> {
     let options = Options { parallel: false, checkpoint_ops: 0, ..*options };
     let mut stops = BTreeSet::new();
+    if pace == Pace::Together && sides.subject.closes_behind_errors() {
+        stops = errors(header, ops, sides)?;
+    }
     for _ in 0..RERUNS_MAX {
         if pace == Pace::StepByStep {
             break;
@@ -86,6 +89,14 @@ pub fn examine(
         Ran::Through(examination) => Ok(*examination),
         Ran::Unexpected(_) => unreachable!("each op is a stop"),
     }
+}
+
+/// The ops that the reference likely answers by an error.
+fn errors(header: &Header, ops: &[Op], sides: &mut Sides) -> Result<BTreeSet<usize>, TargetError> {
+    let mut replies = Vec::with_capacity(ops.len());
+    sides.reference.reset(header)?;
+    replay_whole(sides.reference, ops, &mut replies)?;
+    Ok(replies.iter().enumerate().filter(|(_, reply)| reply.as_error().is_some()).map(|(at, _)| at).collect())
 }
 
 /// How a run ended.
@@ -222,7 +233,25 @@ impl<'a> Walk<'a> {
         let (want, got) = self.last_replies();
         let before = self.last_on.get(&op.conn).cloned();
         self.note(at, op, &want);
-        let command = rules::command_name(op, &want);
+        let is_error = want.as_error().is_some() || got.as_error().is_some();
+        let ends = is_error && self.comparison.judge.subject.closes_behind_errors();
+        let unexpected = self.judge_step(at, op, (&want, &got), before, ends)?;
+        if ends && unexpected.is_none() {
+            self.close(op.conn)?;
+        }
+        Ok(unexpected)
+    }
+
+    /// Judges an op that ran alone, and heals; `ends` where it ended its connection, as expected.
+    fn judge_step(
+        &mut self,
+        at: usize,
+        op: &Op,
+        (want, got): (&Reply, &Reply),
+        before: Option<Writer>,
+        ends: bool,
+    ) -> Result<Option<Vec<usize>>, TargetError> {
+        let command = rules::command_name(op, want);
         let excerpt = self.comparison.judge.outcome.excerpt.take();
         match self.comparison.judge.outcome.divergence.take() {
             Some(divergence) => {
@@ -232,14 +261,15 @@ impl<'a> Walk<'a> {
                 if is_lost {
                     self.close(op.conn)?;
                 }
-                self.heal(op, &want, &got)?;
+                self.heal(op, want, got)?;
                 Ok(None)
             }
             // Known, or a command that the subject lacks: it leaves the two different as well.
             None if !self.comparison.judge.taint.is_empty() => {
-                self.heal(op, &want, &got)?;
+                self.heal(op, want, got)?;
                 Ok(None)
             }
+            None if ends => Ok(None),
             None if self.stops.is_some() || may_write(op) => self.check_keyspaces(at, &command),
             None => Ok(None),
         }

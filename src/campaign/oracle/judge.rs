@@ -28,7 +28,11 @@ pub(super) fn judge(
     coverage: &mut Option<Coverage>,
 ) -> Result<Judgement, TargetError> {
     let mut scratch = coverage.is_some().then(Coverage::new);
-    let fast = differential::skim(header, ops, &mut sessions.sides(), options, &mut count_into(&mut scratch))?;
+    // Where errors end connections, no run of all ops at once comes to its end.
+    let fast = match sessions.subject.closes_behind_errors() && sessions.others.is_empty() {
+        true => Outcome::default(),
+        false => differential::skim(header, ops, &mut sessions.sides(), options, &mut count_into(&mut scratch))?,
+    };
     if fast.is_whole(ops.len()) {
         keep(coverage, scratch, &fast);
         return Ok(Judgement { outcome: fast, found: Vec::new() });
