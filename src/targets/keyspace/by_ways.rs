@@ -88,7 +88,7 @@ pub(super) fn delete_all(server: &mut impl Requests, ways: &Ways, named: &Named)
 /// Asks whether a key is there, by the surest means that the server has; [`is_absent`] reads the replies.
 pub(in crate::targets) fn ask_presence(ways: &Ways, name: &Name, requests: &mut Vec<Argv>) {
     let key = name.key.as_slice();
-    if ways.types && !ways.exists {
+    if ways.types && ways.absent == b"none" {
         requests.push(Argv::from([b"TYPE", key]));
     } else if ways.exists {
         requests.push(Argv::from([b"EXISTS", key]));
