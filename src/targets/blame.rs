@@ -65,6 +65,11 @@ impl Blame {
         }
     }
 
+    /// Lets what was seen to hang be waited for as long as at first, to be sure.
+    pub fn doubt_hangs(&mut self) {
+        self.hanging.clear();
+    }
+
     /// True for a command that was seen to fail: nothing is sent together with it.
     pub fn is_proven(&self, argv: &Argv) -> bool {
         !self.proven.is_empty() && name_of(argv).is_some_and(|name| self.proven.contains(&name))

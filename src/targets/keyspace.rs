@@ -242,20 +242,6 @@ fn read_contents(
     Ok(())
 }
 
-/// The same entry with its value read by other commands; `None` where they do not tell it.
-pub(super) fn read_again(
-    server: &mut impl Requests,
-    has_databases: bool,
-    entry: &Entry,
-) -> Result<Option<Entry>, Failure> {
-    let Some(kind) = kind_named(&entry.kind) else { return Ok(None) };
-    if has_databases {
-        server.run(&[select(entry.db)])?;
-    }
-    let value = kind.read_again(&entry.key, |requests| server.run(requests))?;
-    Ok(value.map(|value| Entry { value, ..entry.clone() }))
-}
-
 /// Commands that ask for all of `keyspace`, and for keys that it does not hold. Recorded at the end of a trace, they
 /// compare what both sides hold where there is no reference to ask any more.
 pub fn reading_ops(keyspace: &Keyspace) -> Vec<Op> {

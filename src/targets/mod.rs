@@ -55,7 +55,7 @@ pub use process::{end_all, kill_all};
 use std::ffi::OsString;
 use std::time::Duration;
 
-use crate::diff::{Entry, Keyspace};
+use crate::diff::Keyspace;
 use crate::trace::{Header, Op, TargetInfo};
 use resp::Reply;
 
@@ -163,16 +163,9 @@ pub trait Session: Send {
     /// Waits no longer than this for a reply, whatever the target's options say; `None` undoes that.
     fn set_reply_deadline(&mut self, _deadline: Option<Duration>) {}
 
-    /// Waits a shorter time for what a server may send unasked, where nothing tells that it is all: enough to look for
-    /// differences, not to claim one.
+    /// Waits a shorter time for replies, and for what a server may send unasked where nothing tells that it is all: enough
+    /// to look for differences, not to claim one.
     fn set_haste(&mut self, _is_hasty: bool) {}
-
-    /// The same entry with its value read by other commands than [`Session::keyspace`] uses, as a list by LLEN and
-    /// LINDEX: where both readings differ, what differs from another store is a command that reads. `None` where there is
-    /// no such reading.
-    fn reread(&mut self, _entry: &Entry) -> Option<Entry> {
-        None
-    }
 
     /// What happened that no reply can say, for people: why a server died, what it sent that is no RESP. Each
     /// note is returned once.

@@ -241,13 +241,15 @@ impl Server {
 
     /// How long a reply may take.
     pub fn deadline(&self) -> Duration {
-        self.deadline.min(self.deadline_max.unwrap_or(Duration::MAX))
+        let max = self.deadline_max.map_or(Duration::MAX, |max| max.max(self.pace.suspicious_after()));
+        self.deadline.min(max)
     }
 
-    /// Sets how long a reply may take at most, whatever the deadline is.
+    /// Sets how long a reply may take at most, whatever the deadline is; one that is slow may take longer.
     pub fn limit_deadline(&mut self, deadline_max: Option<Duration>) {
-        self.deadline_max = deadline_max;
-        self.admin = None;
+        if std::mem::replace(&mut self.deadline_max, deadline_max) != deadline_max {
+            self.admin = None;
+        }
     }
 
     /// See [`super::Session::set_haste`].

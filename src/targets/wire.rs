@@ -29,7 +29,7 @@ use super::pipeline::{Run, Time, notices_requests, ops_at_start};
 use super::server::Server;
 use super::settings::Settings;
 use super::{Session, TargetError, clients, cursor};
-use crate::diff::{Entry, Keyspace, UNTOLD_MS};
+use crate::diff::{Keyspace, UNTOLD_MS};
 use crate::trace::{Act, Header, Op};
 use resp::{Argv, Reply};
 
@@ -38,6 +38,8 @@ const NOTES_MAX: usize = 100;
 
 /// How long what follows a reply may take to come.
 const BEHIND_WITHIN: Duration = Duration::from_millis(20);
+/// How long a reply may take in haste.
+const HASTY_DEADLINE: Duration = Duration::from_secs(1);
 
 /// A replay in progress on a server.
 pub(super) struct WireSession {
@@ -555,10 +557,10 @@ impl Session for WireSession {
 
     fn set_haste(&mut self, is_hasty: bool) {
         self.server.set_haste(is_hasty);
-    }
-
-    fn reread(&mut self, entry: &Entry) -> Option<Entry> {
-        keyspace::read_again(&mut self.server, self.known.has_databases(), entry).ok().flatten()
+        self.server.limit_deadline(is_hasty.then_some(HASTY_DEADLINE));
+        if !is_hasty {
+            self.blame.doubt_hangs();
+        }
     }
 
     fn take_notes(&mut self) -> Vec<String> {

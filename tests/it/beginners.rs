@@ -181,28 +181,6 @@ fn a_command_that_waits_is_known_by_its_silence() {
     }
 }
 
-#[test]
-fn what_is_held_is_read_by_other_commands_as_well() {
-    let mut session = crate::targets::open("exec:redis-server --port 0 --save '' --unixsocket {socket}");
-    let lines = [
-        "SET s v",
-        "RPUSH l a b",
-        "HSET h g 2 f 1",
-        "SADD e b a",
-        "ZADD z 2 b 1 a",
-        "XADD x 1-1 f v",
-        "XADD x 2-1 f v",
-    ];
-    let ops = lines.map(|line| Op::call(0, line.split(' ').collect::<Argv>()));
-    session.replay(&ops, &mut Vec::new()).expect("a replay");
-    let keyspace = session.keyspace().expect("a keyspace").expect("Redis tells its keys");
-    assert_eq!(keyspace.entries.len(), 6);
-    for entry in keyspace.entries {
-        let again = session.reread(&Entry { value: Reply::NullBulk, ..entry.clone() });
-        assert_eq!(again, Some(entry));
-    }
-}
-
 /// What is found of the beginner's server with these traits, and how long that took.
 fn preflight(traits: &str) -> (preflight::Preflight, Sessions, Duration) {
     let mut sessions = Sessions { reference: crate::targets::open("redis"), others: Vec::new(), subject: open(traits) };

@@ -84,3 +84,11 @@ fn bugs_of_a_panel_are_found_and_nothing_else() {
 
 /// How many of ten bugs are found in so short a time.
 const BUGS_SHOWN_MIN: usize = 3;
+
+#[test]
+fn what_else_is_wrong_shows_although_connections_end_behind_errors() {
+    let hashes = generate::group("hashes").expect("a row of the table");
+    let (report, filed) = hunt("closes-after-errors,hexists-key", &[hashes], 20);
+    let classes: Vec<String> = filed.into_iter().map(|(class, _)| class).collect();
+    assert_eq!(classes, ["HEXISTS.exact.int-value", "PING.exact.closed"], "{:?}", report.preflight);
+}

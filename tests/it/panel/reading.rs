@@ -55,10 +55,11 @@ fn type_may_call_things_otherwise() {
 }
 
 #[test]
-fn lists_and_sets_may_be_read_wrongly() {
+fn values_may_be_read_wrongly() {
     check("lrange-long@threshold=2", &KEYS);
     check("smembers-long@threshold=2", &KEYS);
     check("zrange-long@threshold=2", &KEYS);
+    check("hgetall-long@threshold=1", &KEYS);
 }
 
 #[test]
@@ -77,6 +78,6 @@ fn a_listener_is_not_waited_for_where_ping_is_wrong() {
     let started = Instant::now();
     let lines: Vec<&str> = ["SUBSCRIBE c", "1> PUBLISH c x", "await", "PSUBSCRIBE d*", "1> PUBLISH d y"].repeat(20);
     check("ping-argument", &lines);
-    // 100 ops, each of which would be waited for 50 ms.
+    // 100 ops, each of which would be waited for 50 ms on the subject.
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
