@@ -64,10 +64,24 @@ pub fn compare(settings: &Settings, op: &Op, queue: &[Argv], want: &Reply, got: 
         return rules::compare(settings, op, want, got);
     }
     queue.iter().zip(wants.iter().zip(gots)).find_map(|(argv, (want, got))| {
+        // Nobody goes on with such an iteration, and how far a step of it gets depends on the server's hash seed.
+        if spec::start_of_iteration(argv).is_some() && is_step(want) && is_step(got) && (!ends(want) || !ends(got)) {
+            return None;
+        }
         let inner = rules::compare(settings, &Op { conn: op.conn, act: Act::Call(argv.clone()) }, want, got)?;
         let kind = format!("{}:{}", inner.command, inner.kind);
         Some(Class { command: rules::command_name(op, want), rule: inner.rule, kind })
     })
+}
+
+/// True for a reply of SCAN or its kin: `[cursor, elements]`.
+fn is_step(reply: &Reply) -> bool {
+    matches!(reply.as_elements(), Some([Reply::Bulk(_), Reply::Array(_)]))
+}
+
+/// True where an iteration is at its end.
+fn ends(step: &Reply) -> bool {
+    step.as_elements().and_then(<[Reply]>::first).and_then(Reply::as_bytes) == Some(b"0")
 }
 
 #[cfg(test)]
@@ -111,6 +125,19 @@ mod tests {
         let compare = |got| compare(&Settings::default(), &call("EXEC"), &queue, &reply(["*", "c*"], 5), &got);
         assert_eq!(compare(reply(["c*", "*"], 7)), None);
         assert!(compare(reply(["c*", "d*"], 7)).is_some());
+    }
+
+    #[test]
+    fn a_step_of_an_iteration_goes_as_far_as_the_server_takes_it() {
+        let step = |cursor: &str, items: &[&str]| Reply::Array(vec![Reply::bulk(cursor), array(items)]);
+        let queue = ["SSCAN k 0 COUNT 1".split(' ').collect::<Argv>()];
+        let compare = |want, got| {
+            let (want, got) = (Reply::Array(vec![want]), Reply::Array(vec![got]));
+            compare(&Settings::default(), &call("EXEC"), &queue, &want, &got).map(|class| class.to_string())
+        };
+        assert_eq!(compare(step("0", &["a"]), step("2", &[])), None);
+        assert_eq!(compare(step("0", &["a"]), step("0", &[])).as_deref(), Some("EXEC cursor SSCAN:scan-element"));
+        assert!(compare(step("0", &["a"]), Reply::NullArray).is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The report for people.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::style::{BAD, FAINT, GOOD, PASTE, STRONG, WARN};
@@ -203,7 +204,12 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         (true, _) => (GOOD, "all agree".to_owned()),
         (false, 0) => (BAD, "failed".to_owned()),
         (false, 1) => (BAD, format!("1 {noun} in {}", count_divergent(report))),
-        (false, classes) => (BAD, format!("{classes} classes of {noun} in {}", count_divergent(report))),
+        (false, findings) => {
+            let classes = count_classes(&report.findings);
+            let told = if classes == findings { String::new() } else { format!("{findings} findings, ") };
+            let classes = if classes == 1 { "1 class".to_owned() } else { format!("{classes} classes") };
+            (BAD, format!("{told}{classes} of {noun} in {}", count_divergent(report)))
+        }
     };
     let sides = format!("{} against {}", report.subject, report.reference);
     if is_of_faults {
@@ -235,6 +241,11 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{WARN}interrupted: this is what was done so far{WARN:#}")?;
     }
     Ok(())
+}
+
+/// How many classes there are among findings; several may be of one, told apart by their shapes.
+fn count_classes(findings: &[Finding]) -> usize {
+    findings.iter().map(name_class).collect::<BTreeSet<_>>().len()
 }
 
 /// What differed without failing the run, and what was not compared for that.

@@ -80,6 +80,11 @@ pub trait Target: Send + Sync {
         false
     }
 
+    /// True where it is known to have every command of Redis that dst sends, so that none needs to be tried.
+    fn has_all_commands(&self) -> bool {
+        false
+    }
+
     /// True where its data are known to be gone after a restart or a crash.
     fn loses_data(&self) -> bool {
         false

@@ -117,6 +117,9 @@ pub(super) fn tell(options: &Options, (class, shape): &Bucket, seen: &Occurrence
     finding.class = class.clone();
     finding.shape.clone_from(shape);
     finding.notes.clone_from(&sample.notes);
+    if options.budget.is_some() {
+        finding.notes.push("not shrunk, as the time was over: the seed run by itself may not show it".to_owned());
+    }
     finding.first_seed = Some(case.seed);
     finding.count = seen.count;
     finding.replay = options.command.seed(case.seed, options.groups[case.group], options.ops);

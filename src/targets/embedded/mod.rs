@@ -92,6 +92,11 @@ impl Target for Embedded {
         self.file.is_some()
     }
 
+    /// A test of the preflight holds that.
+    fn has_all_commands(&self) -> bool {
+        self.name == NAME
+    }
+
     fn loses_data(&self) -> bool {
         self.file.is_none()
     }
