@@ -28,7 +28,7 @@ pub fn difference(want: &Reply, got: &Reply, errors: ErrorMode) -> Option<String
     }
     match got {
         // Whatever the reply should have been, what is wrong is that there is none.
-        Reply::Hung | Reply::Closed => return Some(label(got).into()),
+        Reply::Hung | Reply::Closed => return Some(label(got)),
         _ if want.kind() != got.kind() => return Some(format!("{}/{}", label(want), label(got))),
         _ => {}
     }
