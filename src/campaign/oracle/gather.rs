@@ -75,6 +75,12 @@ impl Occurrences {
             || got.iter().any(|reply| matches!(reply, Reply::Hung | Reply::Closed))
     }
 
+    /// The cases behind the first `tried`, which were counted with those.
+    pub(super) fn without(&self, tried: usize) -> Self {
+        let candidates = self.candidates[tried.min(self.candidates.len())..].to_vec();
+        Self { count: if tried == 0 { self.count } else { 0 }, candidates, sample: self.sample.clone() }
+    }
+
     fn add(&mut self, more: Occurrences) {
         self.count += more.count;
         let place = |seen: &Occurrences| seen.candidates.first().map(|first| (first.case, first.at));

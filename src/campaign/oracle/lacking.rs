@@ -54,7 +54,7 @@ pub(super) fn suspects(
     let mut found = Vec::new();
     // What hangs is waited for as long as it takes where it is shrunk.
     sessions.subject.set_reply_deadline(Some(SUSPECT_DEADLINE));
-    for ops in preflight.suspects() {
+    for ops in preflight.suspects().flat_map(|ops| [&ops[ops.len() - 1..], ops]) {
         let sides = &mut sessions.sides();
         let seen = differential::examine(&header(), ops, sides, &settings, Pace::StepByStep, &mut |_| {})?.seen;
         let at = ops.len() - 1;

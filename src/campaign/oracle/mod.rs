@@ -137,7 +137,7 @@ pub fn run(options: &Options, pair: Pair, progress: &Progress) -> Result<Report,
         progress,
         turns: Turns::new(options),
         tally: Tally { coverage: options.matrix.then(Coverage::new), ..Tally::default() },
-        selection: Selection::default(),
+        selection: Selection::new(options.budget.is_some()),
         comparing: Duration::ZERO,
         end: options.budget.map(|budget| started + budget),
     };

@@ -24,7 +24,11 @@ struct Progressed {
 /// What was shrunk, and what it came to.
 #[derive(Default)]
 pub(super) struct Selection {
-    done: BTreeSet<Bucket>,
+    /// How often a bucket was shrunk.
+    done: BTreeMap<Bucket, usize>,
+    /// True where a bucket is shrunk again from its other cases, when all were shrunk once: two bugs may look the same
+    /// until they are shrunk.
+    revisits: bool,
     /// Those that are being shrunk: no job takes another of their classes.
     in_hand: BTreeSet<Class>,
     passed_over: BTreeSet<Bucket>,
@@ -37,6 +41,11 @@ pub(super) struct Selection {
 }
 
 impl Selection {
+    /// Nothing was shrunk yet; buckets may be shrunk again where time is to be spent.
+    pub(super) fn new(revisits: bool) -> Self {
+        Self { revisits, ..Self::default() }
+    }
+
     /// What later seeds of a run with a budget are to look away from.
     pub(super) fn steering(&self) -> &Steering {
         &self.steering
@@ -51,8 +60,10 @@ impl Selection {
     /// lowest case; those that take long last.
     pub(super) fn choose(&self, buckets: &BTreeMap<Bucket, Occurrences>, max: usize) -> Vec<(Bucket, Occurrences)> {
         let mut first_of_class: BTreeMap<&Class, (&Bucket, &Occurrences)> = BTreeMap::new();
+        let times = |bucket: &Bucket| self.done.get(bucket).copied().unwrap_or(0);
         for (bucket, seen) in buckets {
-            if self.done.contains(bucket)
+            let is_done = times(bucket) > 0 && !(self.revisits && seen.candidates.len() > times(bucket));
+            if is_done
                 || self.in_hand.contains(&bucket.0)
                 || self.passed_over.contains(bucket)
                 || self.classes.get(&bucket.0).is_some_and(|class| class.idle >= IDLE_MAX)
@@ -60,7 +71,7 @@ impl Selection {
                 continue;
             }
             let first = first_of_class.entry(&bucket.0).or_insert((bucket, seen));
-            if seen.first_case() < first.1.first_case() {
+            if (times(bucket), seen.first_case()) < (times(first.0), first.1.first_case()) {
                 *first = (bucket, seen);
             }
         }
@@ -68,7 +79,7 @@ impl Selection {
         let shrinks = |class: &Class| self.classes.get(class).map_or(0, |class| class.shrinks);
         chosen.sort_by_key(|(bucket, seen)| (seen.is_slow(), shrinks(&bucket.0), seen.first_case()));
         chosen.truncate(max);
-        chosen.into_iter().map(|(bucket, seen)| (bucket.clone(), seen.clone())).collect()
+        chosen.into_iter().map(|(bucket, seen)| (bucket.clone(), seen.without(times(bucket)))).collect()
     }
 
     /// Takes in that a bucket of this class is being shrunk.
@@ -111,7 +122,7 @@ impl Selection {
                 class.idle += 1;
                 self.flaky.push((seen.first_case(), bucket.0.clone()));
             }
-            Some(described) => {
+            Some(mut described) => {
                 // What is random, or depends on the connection, says nothing of an op with the same words.
                 let op = seen.candidates.first().and_then(|first| first.ops.get(first.at));
                 op.into_iter().for_each(|op| self.steering.add(op));
@@ -119,6 +130,8 @@ impl Selection {
                 match self.found.get_mut(&key) {
                     None => {
                         class.idle = 0;
+                        // Its cases were counted with what another of them showed.
+                        described.finding.count = described.finding.count.max(1);
                         progress.tell(&described.finding);
                         self.found.insert(key, described);
                     }
@@ -129,7 +142,7 @@ impl Selection {
                 }
             }
         }
-        self.done.insert(bucket);
+        *self.done.entry(bucket).or_default() += 1;
     }
 
     /// Every finding, in the order of their first seeds, and what no second run showed. What was not shrunk is told
@@ -143,7 +156,7 @@ impl Selection {
         let mut findings: Vec<Finding> =
             described.map(|Described { finding, shape, .. }| Finding { shape, ..finding }).collect();
         sort_findings(&mut findings);
-        for (bucket, seen) in buckets.iter().filter(|(bucket, _)| !self.done.contains(bucket)) {
+        for (bucket, seen) in buckets.iter().filter(|(bucket, _)| !self.done.contains_key(bucket)) {
             match findings.iter_mut().find(|finding| finding.class == bucket.0) {
                 Some(finding) => finding.unshrunk += seen.count,
                 None => findings.extend(tell(options, bucket, seen)),
@@ -230,6 +243,23 @@ mod tests {
         check(&buckets, &[("one", 1); 7], &["A/a", "A/b", "A/c", "A/d", "A/e"]);
         let each = [("one", 1), ("one", 1), ("one", 1), ("two", 1), ("two", 1), ("one", 1), ("one", 1)];
         check(&buckets, &each, &["A/a", "A/b", "A/c", "A/d", "A/e", "A/f", "A/g"]);
+    }
+
+    #[test]
+    fn where_time_is_to_be_spent_other_cases_are_shrunk_as_well() {
+        let bucket = (class("A"), "x".to_owned());
+        let mut both = seen(1);
+        both.candidates.extend(seen(2).candidates);
+        let buckets = BTreeMap::from([(bucket, both)]);
+        for (revisits, expected) in [(false, &[1][..]), (true, &[1, 2])] {
+            let mut selection = Selection::new(revisits);
+            let mut seeds = Vec::new();
+            while let Some((bucket, seen)) = selection.choose(&buckets, 1).pop() {
+                seeds.push(seen.first_case().seed.0);
+                selection.add(bucket, seen, Some(described("A", "one", 1)), &Progress::default());
+            }
+            assert_eq!(seeds, expected, "revisits: {revisits}");
+        }
     }
 
     #[test]

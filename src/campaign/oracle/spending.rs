@@ -55,10 +55,9 @@ impl Campaign<'_> {
         let this = &*self;
         let outcome = thread::scope(|scope| {
             let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(|| this.work(&state))).collect();
-            let ended =
+            let mut ended =
                 threads.into_iter().map(|it| it.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            // All are waited for.
-            ended.fold(Ok(()), |all, one| all.and(one))
+            ended.try_for_each(|outcome| outcome)
         });
         let State { tally, selection, on_seeds, .. } = state.into_inner().unwrap_or_else(PoisonError::into_inner);
         (self.tally, self.selection) = (tally, selection);

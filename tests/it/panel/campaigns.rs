@@ -4,13 +4,14 @@ use std::env;
 use std::num::NonZeroUsize;
 use std::sync::atomic::AtomicBool;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use redlite_dst::campaign::oracle::{self, Options};
 use redlite_dst::campaign::{CommandLine, Pair, Progress};
 use redlite_dst::corpus::{Baseline, Known, Store};
 use redlite_dst::diff::Settings;
 use redlite_dst::generate::{self, Group};
-use redlite_dst::report::Report;
+use redlite_dst::report::{Report, Totals};
 use redlite_dst::seed::Seed;
 use redlite_dst::targets::{self, TargetOptions};
 use redlite_dst::trace::{Limits, Trace};
@@ -21,8 +22,14 @@ use super::score::{Bench, score};
 use super::server::spec;
 use crate::is_full;
 
-/// `dst oracle --seeds N --group GROUPS --subject PANEL`, and the traces that it files.
-fn hunt(planted: &str, groups: &[&'static Group], seeds: u64) -> (Report, Vec<(String, Trace)>) {
+/// How long a hunt goes on.
+enum Until {
+    Seeds(u64),
+    Spent(Duration),
+}
+
+/// `dst oracle --seeds N --group GROUPS --subject PANEL`, or with `--budget`, and the traces that it files.
+fn hunt(planted: &str, groups: &[&'static Group], until: Until) -> (Report, Vec<(String, Trace)>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::new(folder.path());
     let target_options = TargetOptions { reply_deadline: DEADLINE, ..TargetOptions::default() };
@@ -31,14 +38,14 @@ fn hunt(planted: &str, groups: &[&'static Group], seeds: u64) -> (Report, Vec<(S
     let (reference, subject) = (target("redis"), target(&spec("frozen", &exe, planted, None)));
     let options = Options {
         first_seed: Seed(0),
-        seeds,
+        seeds: if let Until::Seeds(seeds) = until { seeds } else { u64::MAX },
         ops: 100,
         groups,
         jobs: available_parallelism().unwrap_or(NonZeroUsize::MIN),
         settings: Settings::default(),
         known: &Known::default(),
         shrinks_max: usize::MAX,
-        budget: None,
+        budget: if let Until::Spent(budget) = until { Some(budget) } else { None },
         baseline: &Baseline::default(),
         generate_all: false,
         unfold: true,
@@ -60,7 +67,7 @@ fn a_panel_without_bugs_is_a_redis() {
     let is_slow = |group: &Group| group.name == "protocol";
     let is_wanted = |group: &&Group| group.module().is_none() && (is_full() || !is_slow(group));
     let groups: Vec<&Group> = generate::groups().iter().filter(is_wanted).collect();
-    let (report, _) = hunt("none", &groups, if is_full() { 300 } else { 10 });
+    let (report, _) = hunt("none", &groups, Until::Seeds(if is_full() { 300 } else { 10 }));
     let findings: Vec<String> = report.findings.iter().map(|it| format!("{}: {}", it.found_in, it.class)).collect();
     assert_eq!(findings, Vec::<String>::new());
     let flaky: Vec<String> = report.flaky.iter().map(|it| format!("{}: {}", it.found_in, it.class)).collect();
@@ -69,26 +76,28 @@ fn a_panel_without_bugs_is_a_redis() {
 
 #[test]
 fn bugs_of_a_panel_are_found_and_nothing_else() {
-    let planted = "seed=1,count=10";
-    let mixed = generate::group("mixed").expect("a row of the table");
-    let (_, filed) = hunt(planted, &[mixed], 60);
+    let planted = "seed=1,count=40";
+    let groups: Vec<&Group> = generate::groups().iter().filter(|group| group.module().is_none()).collect();
+    let (report, filed) = hunt(planted, &groups, Until::Spent(Duration::from_secs(60)));
     let (names, findings): (Vec<String>, Vec<Trace>) = filed.into_iter().unzip();
     let bugs = bugs::parse(planted).expect("a panel");
     let mut bench = Bench::start(DEADLINE).expect("both servers start");
     let score = score(&mut bench, &findings, &bugs).expect("both servers run");
     let told = score.describe(&bugs, &names).to_string();
     println!("{told}");
+    let Totals { ops, skipped, .. } = report.totals;
+    assert!(skipped * 10 <= ops, "{skipped} of {ops} replies were not judged");
     assert!(score.count_shown() >= BUGS_SHOWN_MIN, "{told}");
     assert!(score.false_findings.is_empty(), "{told}");
 }
 
-/// How many of ten bugs are found in so short a time.
-const BUGS_SHOWN_MIN: usize = 3;
+/// How many of 40 bugs are found in a minute at least, by an unoptimized build on a machine that does other things.
+const BUGS_SHOWN_MIN: usize = 20;
 
 #[test]
 fn what_else_is_wrong_shows_although_connections_end_behind_errors() {
     let hashes = generate::group("hashes").expect("a row of the table");
-    let (report, filed) = hunt("closes-after-errors,hexists-key", &[hashes], 20);
+    let (report, filed) = hunt("closes-after-errors,hexists-key", &[hashes], Until::Seeds(20));
     let classes: Vec<String> = filed.into_iter().map(|(class, _)| class).collect();
     assert_eq!(classes, ["HEXISTS.exact.int-value", "PING.exact.closed"], "{:?}", report.preflight);
 }
