@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use redlite_dst::campaign::differential::{Options, Sides, compare};
@@ -18,6 +18,7 @@ pub struct Bench {
     reference: Box<dyn Session>,
     subject: Box<dyn Session>,
     control: PathBuf,
+    deadline: Duration,
     known: Known,
     _dir: tempfile::TempDir,
 }
@@ -27,11 +28,8 @@ impl Bench {
     pub fn start(deadline: Duration) -> Result<Self, TargetError> {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let control = dir.path().join("control");
-        let options = TargetOptions { reply_deadline: deadline, ..TargetOptions::default() };
-        let exe = env::current_exe().expect("the test knows its file");
-        let open = |spec: &str| targets::parse(spec, &options)?.open(&Header::default());
-        let (reference, subject) = (open("redis")?, open(&spec("frozen", &exe, "none", Some(&control)))?);
-        Ok(Self { reference, subject, control, known: Known::default(), _dir: dir })
+        let (reference, subject) = (open("redis", deadline)?, open_panel(&control, deadline)?);
+        Ok(Self { reference, subject, control, deadline, known: Known::default(), _dir: dir })
     }
 
     /// True where `ops` diverge on a server with these bugs (`none`, or the name of one) from a real one.
@@ -42,12 +40,32 @@ impl Bench {
         self.plant(bugs);
         let options = Options { confirm: false, ..Options::new(&self.known) };
         let mut sides = Sides::pair(self.reference.as_mut(), self.subject.as_mut());
-        Ok(compare(header, ops, &mut sides, &options, &mut |_| {})?.divergence.is_some())
+        match compare(header, ops, &mut sides, &options, &mut |_| {}) {
+            Ok(outcome) => Ok(outcome.divergence.is_some()),
+            // What the session learned of the server holds no longer: it is another server than one without the bug.
+            Err(TargetError::ClockLost { .. }) => {
+                self.plant("none");
+                self.subject = open_panel(&self.control, self.deadline)?;
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn plant(&self, bugs: &str) {
         plant(&self.control, bugs).unwrap_or_else(|why| panic!("{bugs}: {why}"));
     }
+}
+
+fn open(spec: &str, deadline: Duration) -> Result<Box<dyn Session>, TargetError> {
+    let options = TargetOptions { reply_deadline: deadline, ..TargetOptions::default() };
+    targets::parse(spec, &options)?.open(&Header::default())
+}
+
+/// A panel without bugs, which can be given some at the socket `control`.
+fn open_panel(control: &Path, deadline: Duration) -> Result<Box<dyn Session>, TargetError> {
+    let exe = env::current_exe().expect("the test knows its file");
+    open(&spec("frozen", &exe, "none", Some(control)), deadline)
 }
 
 /// A finding that shows a bug.
