@@ -17,10 +17,8 @@ use resp::{Argv, Reply};
 
 pub(super) use by_ways::{ask_presence, is_absent};
 pub(super) use count::{count_keys, count_keys_for_sure, info_request, parse_info};
-pub(super) use kinds::{KINDS, Kind};
+pub(super) use kinds::{KINDS, Kind, kind_named};
 pub(super) use named::Named;
-
-use kinds::kind_named;
 
 /// How many databases are looked at where the server does not say which ones hold keys: Redis' own number.
 const DATABASES: u32 = 16;

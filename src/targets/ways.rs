@@ -4,7 +4,7 @@
 //! A way counts where the answer is right, not where it is no error: what is asked for by it tells of other commands.
 
 use super::connection::Failure;
-use super::keyspace::{KINDS, Kind, parse_info};
+use super::keyspace::{KINDS, Kind, kind_named, parse_info};
 use super::server::Server;
 use resp::{Argv, Reply};
 
@@ -133,7 +133,7 @@ impl Ways {
     /// The kind that TYPE calls so.
     pub fn kind_called(&self, name: &[u8]) -> Option<&'static Kind> {
         let alias = self.aliases.iter().find(|(alias, _)| alias == name).map(|(_, kind)| *kind);
-        alias.or_else(|| KINDS.iter().find(|kind| kind.name.as_bytes() == name))
+        alias.or_else(|| kind_of(name))
     }
 }
 
@@ -268,7 +268,7 @@ impl Ways {
     fn learn_name(&mut self, kind: &'static Kind, name: Option<Reply>) {
         match name {
             Some(Reply::Simple(name)) if name == kind.name.as_bytes() || name == self.absent => {}
-            Some(Reply::Simple(name)) if KINDS.iter().all(|other| name != other.name.as_bytes()) => {
+            Some(Reply::Simple(name)) if kind_of(&name).is_none() => {
                 self.aliases.push((name, kind));
                 self.types |= kind.name == "string" && !self.absent.is_empty();
             }
@@ -288,7 +288,7 @@ impl Ways {
         let count = heard.first(&["INFO", "keyspace"]).and_then(parse_info);
         let is_absent = |words: &[&str]| heard.is(words, &Reply::Int(0));
         let absent = match heard.first(&["TYPE", ABSENT]) {
-            Some(Reply::Simple(name)) if KINDS.iter().all(|kind| name != kind.name.as_bytes()) => name.clone(),
+            Some(Reply::Simple(name)) if kind_of(name).is_none() => name.clone(),
             _ => Vec::new(),
         };
         let knows_clients = matches!(heard.first(&["CLIENT", "ID"]), Some(Reply::Int(_)))
@@ -441,6 +441,11 @@ impl Answers<'_> {
     fn reads_nothing(&self, kind: &Kind) -> bool {
         self.nth_of(0, &kind.request(ABSENT.as_bytes())).is_some_and(holds_nothing)
     }
+}
+
+/// The kind of this name in Redis.
+fn kind_of(name: &[u8]) -> Option<&'static Kind> {
+    kind_named(std::str::from_utf8(name).ok()?)
 }
 
 /// True where `request` is answered by an error, and nothing that follows it on the connection is answered.
