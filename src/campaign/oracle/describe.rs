@@ -64,8 +64,7 @@ pub(super) fn describe(
             break;
         }
         let Some(shown) = show(options, class, candidate, sessions, settings)? else { continue };
-        let note =
-            format!("{class}, shrunk from seed {} of {}", candidate.case.seed, options.group_name(candidate.case));
+        let note = format!("{class}, shrunk from {}", describe_origin(options, candidate));
         let Some(mut shorter) = shown.minimize(reference, sessions, settings, &note)? else { continue };
         let before = candidate.behind().len() - candidate.left_out.len();
         if shorter.trace.ops.len() > SHORT_OPS {
@@ -96,12 +95,12 @@ pub(super) fn describe(
     let mut finding = if is_hidden {
         let mut finding = Finding::new(found_in, divergence, minimal.excerpt.as_ref());
         finding.notes.push("a server that has just started does not show it: it needs what came before".to_owned());
-        finding.replay = options.command.seed(candidate.case.seed, options.groups[candidate.case.group], options.ops);
+        finding.replay = options.replay_line(candidate.case);
         finding
     } else {
         file(&minimal, found_in, options)?
     };
-    finding.first_seed = Some(seen.first_case().seed);
+    finding.first_seed = seen.first_case().map(|case| case.seed);
     finding.count = seen.count;
     if is_pipelined_only(&minimal, lease.get()?, settings)? {
         finding.notes.push("pipelined only: sent one by one, the replies agree".to_owned());
@@ -120,10 +119,16 @@ pub(super) fn tell(options: &Options, (class, shape): &Bucket, seen: &Occurrence
     if options.budget.is_some() {
         finding.notes.push("not shrunk, as the time was over: the seed run by itself may not show it".to_owned());
     }
-    finding.first_seed = Some(case.seed);
+    finding.first_seed = case.map(|case| case.seed);
     finding.count = seen.count;
-    finding.replay = options.command.seed(case.seed, options.groups[case.group], options.ops);
+    finding.replay = options.replay_line(case);
     Some(finding)
+}
+
+/// What a candidate comes from, also where only one group is run.
+fn describe_origin(options: &Options, candidate: &Candidate) -> String {
+    let Some(case) = candidate.case else { return options.describe_case(None) };
+    format!("seed {} of {}", case.seed, options.groups[case.group].name)
 }
 
 /// What a candidate runs, where that shows the class by itself. Where it only shows behind what diverged before, that

@@ -19,7 +19,8 @@ pub(super) const CANDIDATES_MAX: usize = 4;
 /// What shows a divergence: the ops of a case up to one, without those that diverged before.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
-    pub(super) case: Case,
+    /// None where the preflight showed it.
+    pub(super) case: Option<Case>,
     /// Index of the op that diverges, in the whole case.
     pub(super) at: usize,
     /// The first op that is not needed behind it: all are kept where it may take a pipeline to show it.
@@ -62,8 +63,9 @@ impl Occurrences {
         Self { count: 1, candidates: vec![candidate], sample }
     }
 
-    pub(super) fn first_case(&self) -> Case {
-        self.candidates.first().map(|first| first.case).unwrap_or_default()
+    /// The lowest case that shows it; none where the preflight alone did.
+    pub(super) fn first_case(&self) -> Option<Case> {
+        self.candidates.iter().find_map(|candidate| candidate.case)
     }
 
     /// True where each run of what shows it takes long: raw bytes are sent, of which every piece waits for silence, or a
@@ -109,7 +111,7 @@ pub(super) struct Tally {
     /// By the class and the reference that agrees with the subject.
     pub(super) drift: BTreeMap<(Class, String), Occurrences>,
     pub(super) coverage: Option<Coverage>,
-    pub(super) flaky: Vec<(Case, Class)>,
+    pub(super) flaky: Vec<(Option<Case>, Class)>,
     /// Why cases could not be run.
     pub(super) failures: Vec<String>,
 }
@@ -121,7 +123,7 @@ impl Tally {
         self.totals.add(&outcome);
         let is_counted = outcome.divergence.is_some() || !outcome.unsupported.is_empty();
         self.totals.divergent += u64::from(!found.is_empty() && !is_counted);
-        let at_case = |at| Candidate { case, at, end: at + 1, left_out: Vec::new(), ops: Arc::clone(ops) };
+        let at_case = |at| Candidate { case: Some(case), at, end: at + 1, left_out: Vec::new(), ops: Arc::clone(ops) };
         for found in outcome.drift {
             count(&mut self.drift, (found.class, found.agrees_with), Occurrences::one(at_case(found.at), None));
         }
@@ -134,7 +136,7 @@ impl Tally {
         if outcome.flaky
             && let Some(divergence) = outcome.divergence
         {
-            self.flaky.push((case, divergence.class));
+            self.flaky.push((Some(case), divergence.class));
         }
         // A seed counts once for each bug.
         let mut of_case: BTreeMap<Bucket, (Candidate, Seen)> = BTreeMap::new();

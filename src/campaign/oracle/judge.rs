@@ -57,7 +57,7 @@ pub(super) fn judge(
     let candidate = |seen: &Seen| {
         let at = seen.divergence.at;
         let left_out = diverged.iter().copied().filter(|&before| before < at).collect();
-        Candidate { case, at, end: at + 1, left_out, ops: Arc::clone(ops) }
+        Candidate { case: Some(case), at, end: at + 1, left_out, ops: Arc::clone(ops) }
     };
     let found = examined.seen.into_iter().map(|seen| {
         let candidate = candidate(&seen);
@@ -81,8 +81,13 @@ fn judge_once(
     keep(coverage, scratch, &outcome);
     outcome.skipped += (ops.len() as u64).saturating_sub(outcome.ops);
     let found = outcome.divergence.clone().filter(|_| !outcome.flaky).map(|divergence| {
-        let candidate =
-            Candidate { case, at: divergence.at, end: ops.len(), left_out: Vec::new(), ops: Arc::clone(ops) };
+        let candidate = Candidate {
+            case: Some(case),
+            at: divergence.at,
+            end: ops.len(),
+            left_out: Vec::new(),
+            ops: Arc::clone(ops),
+        };
         (Seen { divergence, excerpt: outcome.excerpt.clone(), notes: outcome.notes.clone() }, candidate)
     });
     Ok(Judgement { found: found.into_iter().collect(), outcome })

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use super::Options;
 use super::gather::{Bucket, Candidate, Occurrences};
-use super::schedule::Case;
-use crate::campaign::differential::Pace;
+use crate::campaign::differential::{Pace, Seen};
 use crate::campaign::preflight::Preflight;
 use crate::campaign::sessions::Sessions;
 use crate::campaign::{CampaignError, Pair, differential, files, recording};
 use crate::diff::shape;
 use crate::report::Finding;
-use crate::trace::{Header, START_MS};
+use crate::trace::{Header, Op};
 
 /// Files a trace for each command that is lacking, or answers in a form of its own.
 pub(super) fn file(
@@ -29,9 +28,9 @@ pub(super) fn file(
     };
     let mut findings = Vec::new();
     for ops in preflight.lacking().chain(preflight.oddities()) {
-        let outcome = sessions.compare(&header(), ops, &settings, &mut |_| {})?;
+        let outcome = sessions.compare(&options.header(None), ops, &settings, &mut |_| {})?;
         let Some(divergence) = outcome.divergence else { continue };
-        let header = Header { note: format!("{}, found by trying it", divergence.class), ..header() };
+        let header = Header { note: format!("{}, found by trying it", divergence.class), ..options.header(None) };
         let reference = pair.reference.info();
         let Some(trace) = recording::record(&header, ops, reference, sessions.reference.as_mut())? else { continue };
         let path = options.store.add(&divergence.class, &trace)?.item().path.display().to_string();
@@ -47,6 +46,7 @@ pub(super) fn file(
 /// What else diverges of what the preflight tried, to be shrunk as what a seed shows.
 pub(super) fn suspects(
     preflight: &Preflight,
+    options: &Options,
     sessions: &mut Sessions,
     settings: &differential::Options,
 ) -> Result<Vec<(Bucket, Occurrences)>, CampaignError> {
@@ -55,14 +55,13 @@ pub(super) fn suspects(
     // What hangs is waited for as long as it takes where it is shrunk.
     sessions.subject.set_reply_deadline(Some(SUSPECT_DEADLINE));
     for ops in preflight.suspects().flat_map(|ops| [&ops[ops.len() - 1..], ops]) {
-        let sides = &mut sessions.sides();
-        let seen = differential::examine(&header(), ops, sides, &settings, Pace::StepByStep, &mut |_| {})?.seen;
+        let seen = see(&options.header(None), ops, sessions, &settings)?;
         let at = ops.len() - 1;
         let left_out = seen.iter().map(|seen| seen.divergence.at).filter(|&before| before < at).collect();
         // What comes before a request only serves it.
         let Some(seen) = seen.into_iter().find(|seen| seen.divergence.at == at) else { continue };
         let bucket = (seen.divergence.class.clone(), shape::of_divergent(&ops[at], &seen.divergence));
-        let candidate = Candidate { case: Case::default(), at, end: ops.len(), left_out, ops: ops.into() };
+        let candidate = Candidate { case: None, at, end: ops.len(), left_out, ops: ops.into() };
         found.push((bucket, Occurrences::one(candidate, Some(seen))));
     }
     sessions.subject.set_reply_deadline(None);
@@ -72,6 +71,18 @@ pub(super) fn suspects(
 /// How long a suspect may take to reply.
 const SUSPECT_DEADLINE: Duration = Duration::from_millis(500);
 
-fn header() -> Header {
-    Header { start_ms: START_MS, ..Header::default() }
+/// What diverges of a few ops. With several references, the first that no other of them agrees with.
+fn see(
+    header: &Header,
+    ops: &[Op],
+    sessions: &mut Sessions,
+    settings: &differential::Options,
+) -> Result<Vec<Seen>, CampaignError> {
+    if sessions.others.is_empty() {
+        let sides = &mut sessions.sides();
+        return Ok(differential::examine(header, ops, sides, settings, Pace::StepByStep, &mut |_| {})?.seen);
+    }
+    let outcome = sessions.compare(header, ops, settings, &mut |_| {})?;
+    let seen = |divergence| Seen { divergence, excerpt: outcome.excerpt, notes: outcome.notes };
+    Ok(outcome.divergence.map(seen).into_iter().collect())
 }

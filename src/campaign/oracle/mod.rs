@@ -176,7 +176,7 @@ impl Campaign<'_> {
     fn suspect(&mut self) -> Result<(), CampaignError> {
         let mut lease = self.pool.take()?;
         let settings = self.differential_options(None);
-        let suspects = lacking::suspects(self.preflight, lease.get()?, &settings)?;
+        let suspects = lacking::suspects(self.preflight, self.options, lease.get()?, &settings)?;
         suspects.into_iter().for_each(|(bucket, seen)| self.tally.suspect(bucket, seen));
         Ok(())
     }
@@ -246,7 +246,7 @@ impl Campaign<'_> {
             }
         }
         let failure = failure.map(|error| error.to_string()).unwrap_or_default();
-        tally.failures.push(format!("{} could not be run: {failure}", self.options.describe_case(case)));
+        tally.failures.push(format!("{} could not be run: {failure}", self.options.describe_case(Some(case))));
         Ok(tally.failures.len() < FAILURES_MAX)
     }
 

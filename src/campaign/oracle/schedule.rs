@@ -11,7 +11,7 @@ use crate::campaign::{describe_seeds, sequence};
 use crate::diff::shape;
 use crate::generate::{self, Generator, Group};
 use crate::seed::Seed;
-use crate::trace::{Act, Header, Op};
+use crate::trace::{Act, Header, Op, START_MS};
 
 /// So many ops are drawn at most for one that a subject has: in some groups it may have none.
 const DRAWN_MAX: u64 = 100;
@@ -50,8 +50,8 @@ impl Options<'_> {
         (0..self.cases()).map_while(|at| self.case(at))
     }
 
-    /// The header and the ops of a case, without those that the subject lacks. Of a run with a budget, what leads to findings that are known by now comes
-    /// seldom; `None` where there is none.
+    /// The header and the ops of a case, without those that the subject lacks, and with few of what leads to findings
+    /// that are known by now, where the run is steered.
     pub(super) fn sequence(
         &self,
         case: Case,
@@ -85,22 +85,29 @@ impl Options<'_> {
         (header, drawn.filter(admits).take(usize::try_from(self.ops).unwrap_or(usize::MAX)).collect())
     }
 
-    /// The header of a case's trace.
-    pub(super) fn header(&self, case: Case) -> Header {
-        sequence(case.seed, self.groups[case.group], 0).0
-    }
-
-    /// A case for people.
-    pub(super) fn describe_case(&self, case: Case) -> String {
-        match self.groups {
-            [_] => format!("seed {}", case.seed),
-            groups => format!("seed {} of {}", case.seed, groups[case.group].name),
+    /// The header of a case's trace, or of what the preflight tries.
+    pub(super) fn header(&self, case: Option<Case>) -> Header {
+        match case {
+            Some(case) => sequence(case.seed, self.groups[case.group], 0).0,
+            None => Header { start_ms: START_MS, ..Header::default() },
         }
     }
 
-    /// The name of a case's group.
-    pub(super) fn group_name(&self, case: Case) -> &'static str {
-        self.groups[case.group].name
+    /// A case for people; none is the preflight.
+    pub(super) fn describe_case(&self, case: Option<Case>) -> String {
+        match (case, self.groups) {
+            (None, _) => "the preflight".to_owned(),
+            (Some(case), [_]) => format!("seed {}", case.seed),
+            (Some(case), groups) => format!("seed {} of {}", case.seed, groups[case.group].name),
+        }
+    }
+
+    /// A line to paste that runs a case again, or the preflight.
+    pub(super) fn replay_line(&self, case: Option<Case>) -> String {
+        match case {
+            Some(case) => self.command.seed(case.seed, self.groups[case.group], self.ops),
+            None => self.command.with("oracle --seeds 1"),
+        }
     }
 
     /// What was run, for people: so many cases.

@@ -35,7 +35,7 @@ pub(super) struct Selection {
     classes: BTreeMap<Class, Progressed>,
     /// By class and shape.
     found: BTreeMap<(Class, String), Described>,
-    flaky: Vec<(Case, Class)>,
+    flaky: Vec<(Option<Case>, Class)>,
     shrinks: usize,
     steering: Steering,
 }
@@ -151,7 +151,7 @@ impl Selection {
         self,
         options: &Options,
         buckets: &BTreeMap<Bucket, Occurrences>,
-    ) -> (Vec<Finding>, Vec<(Case, Class)>) {
+    ) -> (Vec<Finding>, Vec<(Option<Case>, Class)>) {
         let described = self.found.into_values();
         let mut findings: Vec<Finding> =
             described.map(|Described { finding, shape, .. }| Finding { shape, ..finding }).collect();
@@ -166,7 +166,7 @@ impl Selection {
         // One bucket of a class that did not show again says little where another did.
         let shown: BTreeSet<&Class> = findings.iter().map(|finding| &finding.class).collect();
         let flaky = self.flaky.into_iter().filter(|(_, class)| !shown.contains(class));
-        let mut flaky: Vec<(Case, Class)> = flaky.collect();
+        let mut flaky: Vec<(Option<Case>, Class)> = flaky.collect();
         flaky.sort_by(|a, b| (&a.1, a.0).cmp(&(&b.1, b.0)));
         flaky.dedup_by(|a, b| a.1 == b.1);
         (findings, flaky)
@@ -177,7 +177,7 @@ impl Described {
     /// Takes in another bucket that came to the same shape; the shorter trace is told.
     fn absorb(&mut self, mut other: Described) {
         let count = self.finding.count + other.finding.count;
-        let first_seed = self.finding.first_seed.min(other.finding.first_seed);
+        let first_seed = self.finding.first_seed.into_iter().chain(other.finding.first_seed).min();
         if other.size < self.size {
             std::mem::swap(self, &mut other);
         }
@@ -200,7 +200,10 @@ mod tests {
 
     fn seen(seed: u64) -> Occurrences {
         let case = Case { seed: Seed(seed), group: 0 };
-        Occurrences::one(Candidate { case, at: 0, end: 1, left_out: Vec::new(), ops: Vec::new().into() }, None)
+        Occurrences::one(
+            Candidate { case: Some(case), at: 0, end: 1, left_out: Vec::new(), ops: Vec::new().into() },
+            None,
+        )
     }
 
     fn described(command: &str, shape: &str, ops: usize) -> Described {
@@ -255,7 +258,7 @@ mod tests {
             let mut selection = Selection::new(revisits);
             let mut seeds = Vec::new();
             while let Some((bucket, seen)) = selection.choose(&buckets, 1).pop() {
-                seeds.push(seen.first_case().seed.0);
+                seeds.extend(seen.first_case().map(|case| case.seed.0));
                 selection.add(bucket, seen, Some(described("A", "one", 1)), &Progress::default());
             }
             assert_eq!(seeds, expected, "revisits: {revisits}");
