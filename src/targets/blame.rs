@@ -34,14 +34,15 @@ impl Blame {
         self.is_past = false;
     }
 
-    /// True where all ops so far and these come to the same when they are run again.
+    /// True where all ops so far come to the same when they are run again, and these are not too many behind them. What
+    /// these came to was told to nobody.
     pub fn can_repeat(&self, ops: &[Op]) -> bool {
-        !self.is_past && self.before.len() + ops.len() <= OPS_MAX && !ops.iter().any(pops_at_random)
+        !self.is_past && self.before.len() + ops.len() <= OPS_MAX
     }
 
     /// These ops have run.
     pub fn add(&mut self, ops: &[Op]) {
-        if self.can_repeat(ops) {
+        if self.can_repeat(ops) && !ops.iter().any(pops_at_random) {
             self.before.extend_from_slice(ops);
         } else {
             self.is_past = true;

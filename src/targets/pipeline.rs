@@ -119,7 +119,7 @@ pub(super) enum Time<'a> {
     /// A clock that dst moves.
     Frozen(&'a mut FrozenClock),
     /// The machine's.
-    Real(&'a RealTime),
+    Real(&'a mut RealTime),
 }
 
 /// Ops of one connection on their way.
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
             self.expected.push_back(Expected::Echo(nonce));
             return count;
         }
-        let moved = match &self.time {
+        let moved = match &mut self.time {
             Time::Real(clock) => clock.move_request(argv),
             Time::Frozen(_) => None,
         };
@@ -326,14 +326,14 @@ mod tests {
     fn what_asks_nothing_is_answered_in_its_place() {
         let check = |encoded_at_once: usize| {
             let ops = Trace::parse("GET a\n!await\nGET b\n!await\n").expect("a trace").ops;
-            let (mut nonces, mut replies, time, ways) = (0, Vec::new(), RealTime::new(0), Ways::all());
+            let (mut nonces, mut replies, mut time, ways) = (0, Vec::new(), RealTime::new(0), Ways::all());
             let mut run = Run {
                 ops: &ops,
                 encoded: 0,
                 replies: &mut replies,
                 expected: VecDeque::new(),
                 in_multi: false,
-                time: Time::Real(&time),
+                time: Time::Real(&mut time),
                 nonces: &mut nonces,
                 ways: &ways,
                 emptying: &[],

@@ -127,6 +127,8 @@ pub(super) struct Ways {
     pub absent: Vec<u8>,
     /// True where the connection is closed behind every error.
     pub closes_behind_errors: bool,
+    /// True where it is closed behind FLUSHALL.
+    pub closes_behind_flush: bool,
 }
 
 impl Ways {
@@ -149,6 +151,7 @@ const TIME: &str = "9999999999999";
 /// What no server knows, and what none can run.
 const UNKNOWN: &[&str] = &["DST.UNKNOWN"];
 const INCOMPLETE: &[&str] = &["GET"];
+const FLUSH: &[&str] = &["FLUSHALL"];
 const CHANNEL: &str = "dst:channel";
 
 /// What is asked last, as it changes what the connection is.
@@ -219,6 +222,7 @@ impl Ways {
             aliases: Vec::new(),
             absent: ABSENT_TYPE.to_vec(),
             closes_behind_errors: false,
+            closes_behind_flush: false,
         }
     }
 
@@ -229,8 +233,10 @@ impl Ways {
         server.forget_admin();
         let mut ways = Self::judge(&Answers { requests: &requests, answers: &answers });
         ways.learn_kinds(server);
-        let ends = |words: &[&str]| closes_behind(server, &words.iter().collect());
-        ways.closes_behind_errors = [UNKNOWN, INCOMPLETE].into_iter().all(ends);
+        let ends = |words: &[&str]| closes_behind(server, words);
+        let is_error = |reply: Reply| reply.as_error().is_some();
+        ways.closes_behind_errors = [UNKNOWN, INCOMPLETE].into_iter().all(|words| ends(words).is_some_and(is_error));
+        ways.closes_behind_flush = ends(FLUSH) == Some(Reply::ok());
         ways
     }
 
@@ -336,6 +342,7 @@ impl Ways {
             aliases: Vec::new(),
             absent,
             closes_behind_errors: false,
+            closes_behind_flush: false,
         }
     }
 
@@ -360,6 +367,7 @@ impl Ways {
             say(true, &format!("nothing reads a {} rightly: what one holds is not compared", kind.name));
         }
         say(self.closes_behind_errors, "it closes the connection behind every error: so is it done on the reference");
+        say(self.closes_behind_flush, "it closes the connection behind FLUSHALL: it is emptied on one of dst's own");
         say(self.expiry == Expiry::SecondsLeft, "no PEXPIRETIME and no PTTL: times to live are told by TTL");
         say(self.expiry == Expiry::Untold, "no PEXPIRETIME, PTTL or TTL: times to live are not compared");
         let instead = match self.emptying {
@@ -448,11 +456,11 @@ fn kind_of(name: &[u8]) -> Option<&'static Kind> {
     kind_named(std::str::from_utf8(name).ok()?)
 }
 
-/// True where `request` is answered by an error, and nothing that follows it on the connection is answered.
-fn closes_behind(server: &Server, request: &Argv) -> bool {
-    let Ok(mut connection) = server.connect() else { return false };
-    connection.run_one(request).is_ok_and(|reply| reply.as_error().is_some())
-        && connection.run_one(&Argv::from(["PING"])) == Err(Failure::Closed)
+/// The reply to a request where nothing that follows it on the connection is answered.
+fn closes_behind(server: &Server, words: &[&str]) -> Option<Reply> {
+    let mut connection = server.connect().ok()?;
+    let reply = connection.run_one(&words.iter().collect()).ok()?;
+    (connection.run_one(&Argv::from(["PING"])) == Err(Failure::Closed)).then_some(reply)
 }
 
 fn is_null(reply: Option<&Reply>) -> bool {

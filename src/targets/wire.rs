@@ -26,6 +26,7 @@ use super::guard::Guard;
 use super::keyspace::{self, Known, Named};
 use super::link::{Arrival, Link};
 use super::pipeline::{Run, Time, notices_requests, ops_at_start};
+use super::real_time::waits::short_wait;
 use super::server::Server;
 use super::settings::Settings;
 use super::{Session, TargetError, clients, cursor};
@@ -322,15 +323,17 @@ impl WireSession {
     /// Runs one call on a connection where it may have more than one reply at once, or none.
     fn call_with_care(&mut self, conn: u16, argv: &Argv) -> Result<Reply, Stop> {
         self.link(conn)?;
-        let moved = match &self.clock {
+        let moved = match &mut self.clock {
             Clock::Frozen(_) => None,
             Clock::Real(clock) => clock.move_request(argv),
         };
         let Some(moved) = moved else {
-            return self.with_link(conn, |link, server, nonce| link.call(argv, server, nonce));
+            let is_real = matches!(self.clock, Clock::Real(_));
+            let waited_out = if is_real { short_wait(argv) } else { None }.unwrap_or_default();
+            return self.with_link(conn, |link, server, nonce| link.call(argv, waited_out, server, nonce));
         };
         self.with_link(conn, |link, server, nonce| {
-            let mut arrival = link.call(&moved.argv, server, nonce);
+            let mut arrival = link.call(&moved.argv, Duration::ZERO, server, nonce);
             if let (Some(time), Some(reply)) = (moved.reply, arrival.frames.pop()) {
                 arrival.frames.push(time.bring_back(reply));
             }

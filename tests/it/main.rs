@@ -20,6 +20,7 @@ mod house;
 #[path = "../../crates/redlite/tests/it/older_store.rs"]
 mod older_store;
 mod panel;
+mod proxy;
 mod reference;
 mod search;
 mod serve;

@@ -31,8 +31,8 @@ impl WireSession {
         }
         let ways = self.server.ways();
         // Where there is no such proof, or no such reset, all is done anew.
-        let at_once =
-            gone && ways.reset && ways.emptying != Emptying::Never && (self.known.named.is_whole() || ways.info);
+        let can_be_at_once = ways.reset && ways.emptying != Emptying::Never && !ways.closes_behind_flush;
+        let at_once = gone && can_be_at_once && (self.known.named.is_whole() || ways.info);
         let purge = Purge::of_connection(ways, &self.known, self.server.setup());
         if at_once
             && self.server.is_own()
