@@ -19,7 +19,7 @@ const BLOCK_PROBES: usize = 48;
 
 /// How long a reply may take: a command that takes longer is suspected, and waited for as long as it takes when that is
 /// confirmed.
-const REPLY_WITHIN: Duration = Duration::from_millis(500);
+pub const REPLY_WITHIN: Duration = Duration::from_millis(500);
 
 /// What one side has of the other's commands, and how it is used therefore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,7 +151,7 @@ pub fn probe(sessions: &mut Sessions, deadline: Duration) -> Result<Preflight, T
         let want = answers(reference, block)?;
         for ((probe, want), got) in block.iter().zip(&want).zip(got) {
             let (Some(want), Some(mut got)) = (want, got) else { continue };
-            if is_lost(&got) {
+            if got.is_lost() {
                 // What was asked before may have ended the connection.
                 subject.reset(&header)?;
                 subject.replay(&[Op { conn: 0, act: Act::Close }], &mut Vec::new())?;
@@ -228,15 +228,6 @@ fn answers(session: &mut dyn Session, probes: &[Probe]) -> Result<Vec<Option<Rep
     Ok(probes.iter().map(reply_of).collect())
 }
 
-/// True where a reply did not come, or not whole.
-fn is_lost(got: &Reply) -> bool {
-    is_none(got) || got.frames().iter().any(is_none)
-}
-
-fn is_none(reply: &Reply) -> bool {
-    matches!(reply, Reply::Hung | Reply::Closed)
-}
-
 /// What the replies say.
 #[derive(Default)]
 struct Verdicts {
@@ -254,14 +245,14 @@ struct Verdicts {
 impl Verdicts {
     fn add(&mut self, probe: &Probe, want: &Reply, got: &Reply) {
         let name = probe.command.name;
-        if rules::is_unknown_command(want) || matches!(want, Reply::Hung | Reply::Closed) {
+        if rules::is_unknown_command(want) || want.is_none() {
             return;
         }
         let op = Op::call(0, probe.request.clone());
         let class = rules::compare(&Settings::default(), &op, want, got);
         self.commands.insert(name);
-        if is_lost(got) {
-            let lost = got.frames().iter().find(|reply| is_none(reply)).unwrap_or(got).clone();
+        if got.is_lost() {
+            let lost = got.frames().iter().find(|reply| reply.is_none()).unwrap_or(got).clone();
             self.failures.entry(name).or_insert((probe.request.clone(), lost));
             self.shown.entry((name, None)).or_insert_with(|| probe.in_sequence());
             return;

@@ -53,9 +53,7 @@ pub(super) fn rebuild(
 fn split(ops: &[Op], at: usize) -> Option<(&[Op], Vec<Op>)> {
     let last = ops.get(at)?;
     last.argv()?;
-    let is = |op: &Op, word: &str| {
-        op.argv().is_some_and(|argv| argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes()))
-    };
+    let is = |op: &Op, word: &str| op.argv().is_some_and(|argv| argv.is_word(word));
     let mut start = at;
     for (place, op) in ops[..at].iter().enumerate().filter(|(_, op)| op.conn == last.conn) {
         if is(op, "MULTI") && start == at {

@@ -29,21 +29,20 @@ impl Queues {
             }
             return None;
         };
-        let is = |word: &str| argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes());
-        if is("MULTI") {
+        if argv.is_word("MULTI") {
             self.of.entry(op.conn).or_default();
             return None;
         }
-        if argv.get(0).is_some_and(|name| name.eq_ignore_ascii_case(b"QUIT")) {
+        if argv.says(0, "QUIT") {
             self.of.remove(&op.conn);
         }
         let queue = self.of.get_mut(&op.conn)?;
-        if is("EXEC") {
+        if argv.is_word("EXEC") {
             return self.of.remove(&op.conn);
         }
         match want.frames().last() {
             Some(Reply::Simple(text)) if text == b"QUEUED" => queue.push(argv.clone()),
-            _ if is("DISCARD") || is("RESET") => drop(self.of.remove(&op.conn)),
+            _ if argv.is_word("DISCARD") || argv.is_word("RESET") => drop(self.of.remove(&op.conn)),
             _ => {}
         }
         None

@@ -60,20 +60,13 @@ pub(super) fn need_of(argv: &Argv) -> Need {
 }
 
 fn silences(argv: &Argv) -> bool {
-    let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
-    is(1, "REPLY") && !is(2, "ON")
+    argv.says(1, "REPLY") && !argv.says(2, "ON")
 }
 
 /// True for a request whose reply tells of keys that have expired and are still there: when Redis removes them by
 /// itself is a matter of its timer.
 pub(super) fn sees_expired(argv: &Argv) -> bool {
-    let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
-    is_word(argv, "DBSIZE") || (is(0, "MEMORY") && is(1, "USAGE"))
-}
-
-/// True for a request of this one word.
-pub(super) fn is_word(argv: &Argv, word: &str) -> bool {
-    argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes())
+    argv.is_word("DBSIZE") || (argv.says(0, "MEMORY") && argv.says(1, "USAGE"))
 }
 
 /// What came for one op, and how the connection then ended, if it did.
@@ -208,7 +201,7 @@ impl Link {
         if waits {
             return self.call_that_waits(argv, waited_out, server, nonce);
         }
-        if self.counts_keys && is_word(argv, "EXEC") {
+        if self.counts_keys && argv.is_word("EXEC") {
             if server.ways().scan {
                 keyspace::reap(server)?;
             }
@@ -234,11 +227,11 @@ impl Link {
 
     /// Notes whether requests are queued from now on.
     pub fn note_transaction(&mut self, argv: &Argv, reply: Option<&Reply>) {
-        if is_word(argv, "MULTI") {
+        if argv.is_word("MULTI") {
             self.in_multi |= reply == Some(&Reply::ok());
-        } else if is_word(argv, "EXEC") || is_word(argv, "DISCARD") {
+        } else if argv.is_word("EXEC") || argv.is_word("DISCARD") {
             self.in_multi = false;
-        } else if is_word(argv, "RESET") {
+        } else if argv.is_word("RESET") {
             self.forget();
         }
     }
@@ -362,14 +355,14 @@ impl Link {
     /// it would be counted.
     fn call_with_barrier(&mut self, argv: &Argv, reaps: bool, nonce: &str) -> Result<Vec<Reply>, Arrival> {
         let mut bytes = Vec::new();
-        if is_word(argv, "MULTI") && !self.in_multi {
+        if argv.is_word("MULTI") && !self.in_multi {
             // A barrier behind it would be queued, so it stands before: what follows its echo is the reply.
             let mut frames = self.exchange_with_barrier(Vec::new(), nonce)?;
             argv.encode(&mut bytes);
             self.exchange_to_reply(&bytes, &mut frames)?;
             return Ok(frames);
         }
-        let ends = is_word(argv, "EXEC") || is_word(argv, "DISCARD") || is_word(argv, "RESET");
+        let ends = argv.is_word("EXEC") || argv.is_word("DISCARD") || argv.is_word("RESET");
         if self.in_multi && !ends {
             let mut frames = Vec::new();
             argv.encode(&mut bytes);

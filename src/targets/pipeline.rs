@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::clock::FrozenClock;
 use super::connection::Dialogue;
 use super::keyspace;
-use super::link::{Link, Need, is_word, need_of, sees_expired};
+use super::link::{Link, Need, need_of, sees_expired};
 use super::real_time::{RealTime, ReplyTime};
 use super::ways::{Barrier, Ways};
 use crate::trace::{Act, Op};
@@ -51,13 +51,13 @@ pub(super) fn ops_at_start(
                     break;
                 }
                 let counts_keys =
-                    || sees_expired(argv) || (link.is_some_and(Link::counts_keys) && is_word(argv, "EXEC"));
+                    || sees_expired(argv) || (link.is_some_and(Link::counts_keys) && argv.is_word("EXEC"));
                 let iterates = spec::start_of_iteration(argv).is_some();
                 if (in_multi && counts_keys()) || (listens && (iterates || sees_expired(argv) || is_bracket(argv))) {
                     break;
                 }
                 if argv.len() == 1 {
-                    in_multi = is_word(argv, "MULTI") || (in_multi && !is_bracket(argv));
+                    in_multi = argv.is_word("MULTI") || (in_multi && !is_bracket(argv));
                 }
                 count = at + 1;
                 if iterates || is_alone {
@@ -75,20 +75,17 @@ pub(super) fn ops_at_start(
 
 /// True for what opens or closes a transaction.
 fn is_bracket(argv: &Argv) -> bool {
-    argv.len() == 1 && ["MULTI", "EXEC", "DISCARD", "RESET"].iter().any(|word| is_word(argv, word))
+    ["MULTI", "EXEC", "DISCARD", "RESET"].iter().any(|word| argv.is_word(word))
 }
 
 /// True where a request between two others would be noticed from this op on, though it only moves the clock.
 pub(super) fn notices_requests(op: &Op) -> bool {
     match &op.act {
-        Act::Call(argv) => {
-            let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
-            match argv.get(0).and_then(<[u8]>::first).map(|first| first | 0x20) {
-                Some(b'c') => is(0, "CLIENT") && (is(1, "CACHING") || is(1, "PAUSE")),
-                Some(b'm') => is(0, "MONITOR"),
-                _ => false,
-            }
-        }
+        Act::Call(argv) => match argv.get(0).and_then(<[u8]>::first).map(|first| first | 0x20) {
+            Some(b'c') => argv.says(0, "CLIENT") && (argv.says(1, "CACHING") || argv.says(1, "PAUSE")),
+            Some(b'm') => argv.says(0, "MONITOR"),
+            _ => false,
+        },
         Act::Raw(_) => true,
         _ => false,
     }
@@ -183,7 +180,7 @@ impl<'a> Run<'a> {
     fn encode_call(&mut self, argv: &Argv, out: &mut Vec<u8>) -> usize {
         let mut count = 1;
         if is_bracket(argv) {
-            self.in_multi = is_word(argv, "MULTI");
+            self.in_multi = argv.is_word("MULTI");
         } else if !self.in_multi && self.ways.scan && sees_expired(argv) {
             count += self.encode_reaping(out);
         }

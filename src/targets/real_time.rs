@@ -243,13 +243,16 @@ fn system_ms() -> i64 {
 fn name_entry(trace_ms: i64, argv: &Argv) -> Option<Argv> {
     let mut at = 2;
     loop {
-        let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
         at += match () {
-            () if is(at, "*") => break,
-            () if is(at, "NOMKSTREAM") => 1,
-            () if is(at, "LIMIT") => 2,
-            () if (is(at, "MAXLEN") || is(at, "MINID")) && (is(at + 1, "~") || is(at + 1, "=")) => 3,
-            () if is(at, "MAXLEN") || is(at, "MINID") => 2,
+            () if argv.says(at, "*") => break,
+            () if argv.says(at, "NOMKSTREAM") => 1,
+            () if argv.says(at, "LIMIT") => 2,
+            () if (argv.says(at, "MAXLEN") || argv.says(at, "MINID"))
+                && (argv.says(at + 1, "~") || argv.says(at + 1, "=")) =>
+            {
+                3
+            }
+            () if argv.says(at, "MAXLEN") || argv.says(at, "MINID") => 2,
             () => return None,
         };
     }

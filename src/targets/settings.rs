@@ -96,7 +96,7 @@ pub(super) fn is_locked_out(reply: &Reply) -> bool {
 /// Adds what an op sets, by its name or [`ALL`], and to what. Of raw bytes that is not known.
 fn note_set(op: &Op, set: &mut BTreeSet<(Vec<u8>, Vec<u8>)>) {
     match &op.act {
-        Act::Call(argv) if is_word(argv, 0, b"config") && is_word(argv, 1, b"set") => {
+        Act::Call(argv) if argv.says(0, "CONFIG") && argv.says(1, "SET") => {
             for at in (2..argv.len()).step_by(2) {
                 let (name, setting) = (&argv[at], argv.get(at + 1).unwrap_or_default());
                 let is_pattern = name.iter().any(|byte| b"*?[\\".contains(byte));
@@ -109,10 +109,6 @@ fn note_set(op: &Op, set: &mut BTreeSet<(Vec<u8>, Vec<u8>)>) {
         }
         _ => {}
     }
-}
-
-fn is_word(argv: &Argv, at: usize, word: &[u8]) -> bool {
-    argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word))
 }
 
 /// What the server tells of these settings; nothing where it fails, or does not tell.

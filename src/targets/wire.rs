@@ -334,7 +334,9 @@ impl WireSession {
         };
         self.with_link(conn, |link, server, nonce| {
             let mut arrival = link.call(&moved.argv, Duration::ZERO, server, nonce);
-            if let (Some(time), Some(reply)) = (moved.reply, arrival.frames.pop()) {
+            if let Some(time) = moved.reply
+                && let Some(reply) = arrival.frames.pop()
+            {
                 arrival.frames.push(time.bring_back(reply));
             }
             arrival

@@ -511,6 +511,24 @@ fn times_on_a_real_clock_are_the_traces() {
 }
 
 #[test]
+fn waits_on_a_real_clock_are_over_at_once_or_never() {
+    let foreign = Foreign::start();
+    let mut session = open(&foreign.spec());
+    check(
+        &mut *session,
+        &[
+            "BLPOP l 0.01 => NullArray",
+            "1> XREAD BLOCK 20 STREAMS s $ => NullArray",
+            "RPUSH l a => 1",
+            "BLPOP l 5 => [\"l\" \"a\"]",
+            "1> BLPOP l 0.2 => Pending",
+        ],
+    );
+    std::thread::sleep(Duration::from_millis(250));
+    check(&mut *session, &["1> await => Pending", "RPUSH l b => 1", "1> await => [\"l\" \"b\"]"]);
+}
+
+#[test]
 fn what_may_harm_a_foreign_server_is_refused_before_anything_is_sent() {
     let foreign = Foreign::start();
     let mut session = open(&foreign.spec());

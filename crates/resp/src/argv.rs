@@ -39,6 +39,18 @@ impl Argv {
         self.end_arg();
     }
 
+    /// True where this argument is this word, in capitals or not.
+    #[inline]
+    pub fn says(&self, at: usize, word: &str) -> bool {
+        self.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))
+    }
+
+    /// True for a request of this one word.
+    #[inline]
+    pub fn is_word(&self, word: &str) -> bool {
+        self.len() == 1 && self.says(0, word)
+    }
+
     fn end_arg(&mut self) {
         let end = u32::try_from(self.bytes.len()).expect("a request is smaller than 4 GiB");
         self.ends.push(end);

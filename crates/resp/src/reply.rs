@@ -123,6 +123,16 @@ impl Reply {
         }
     }
 
+    /// True where no reply came.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Reply::Hung | Reply::Closed)
+    }
+
+    /// True where no reply came, or not all of it.
+    pub fn is_lost(&self) -> bool {
+        self.frames().iter().any(Reply::is_none)
+    }
+
     /// What sort of reply this is.
     pub fn kind(&self) -> Kind {
         match self {

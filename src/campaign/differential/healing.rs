@@ -214,12 +214,11 @@ impl<'a> Walk<'a> {
             }
             return Vec::new();
         };
-        let is = |word: &str| argv.len() == 1 && argv[0].eq_ignore_ascii_case(word.as_bytes());
-        if is("MULTI") {
+        if argv.is_word("MULTI") {
             self.queued.entry(op.conn).or_default();
-        } else if is("EXEC") {
+        } else if argv.is_word("EXEC") {
             return self.queued.remove(&op.conn).unwrap_or_default();
-        } else if is("DISCARD") || is("RESET") || is("QUIT") {
+        } else if argv.is_word("DISCARD") || argv.is_word("RESET") || argv.is_word("QUIT") {
             self.queued.remove(&op.conn);
         } else if let Some(queue) = self.queued.get_mut(&op.conn) {
             queue.extend(touched_keys(argv));
@@ -288,8 +287,7 @@ impl<'a> Walk<'a> {
     fn find_lost_step(&mut self, before: Option<(usize, String)>) -> Result<Option<Divergence>, TargetError> {
         let Some((at, command)) = before else { return Ok(None) };
         let instead = self.comparison.judge.subject.out_of_step()?;
-        let is_lost = instead.filter(|instead| !matches!(instead, Reply::Closed | Reply::Hung));
-        Ok(is_lost.map(|instead| step_divergence(at, &command, false, instead)))
+        Ok(instead.filter(|instead| !instead.is_none()).map(|instead| step_divergence(at, &command, false, instead)))
     }
 
     fn push(&mut self, divergence: Divergence, excerpt: Option<Excerpt>) {
@@ -366,8 +364,7 @@ impl<'a> Walk<'a> {
     /// Brings both sides back to one state after `op`, to which they gave these replies.
     fn heal(&mut self, op: &Op, want: &Reply, got: &Reply) -> Result<(), TargetError> {
         self.comparison.judge.taint = Taint::default();
-        let is_lost = |reply: &Reply| reply.frames().iter().any(|it| matches!(it, Reply::Hung | Reply::Closed));
-        if is_lost(want) || is_lost(got) || !matches!(op.act, Act::Call(_) | Act::Raw(_)) {
+        if want.is_lost() || got.is_lost() || !matches!(op.act, Act::Call(_) | Act::Raw(_)) {
             return self.start_afresh();
         }
         if self.changes_connection(op, want, got) {

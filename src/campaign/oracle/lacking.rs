@@ -1,11 +1,9 @@
 //! What the preflight found: a trace for each command that the subject lacks, and what else it suspects.
 
-use std::time::Duration;
-
 use super::Options;
 use super::gather::{Bucket, Candidate, Occurrences};
 use crate::campaign::differential::{Pace, Seen};
-use crate::campaign::preflight::Preflight;
+use crate::campaign::preflight::{self, Preflight};
 use crate::campaign::sessions::Sessions;
 use crate::campaign::{CampaignError, Pair, differential, files, recording};
 use crate::diff::shape;
@@ -53,7 +51,7 @@ pub(super) fn suspects(
     let settings = differential::Options { confirm: false, past_unsupported: false, ..*settings };
     let mut found = Vec::new();
     // What hangs is waited for as long as it takes where it is shrunk.
-    sessions.subject.set_reply_deadline(Some(SUSPECT_DEADLINE));
+    sessions.subject.set_reply_deadline(Some(preflight::REPLY_WITHIN));
     for ops in preflight.suspects().flat_map(|ops| [&ops[ops.len() - 1..], ops]) {
         let seen = see(&options.header(None), ops, sessions, &settings)?;
         let at = ops.len() - 1;
@@ -67,9 +65,6 @@ pub(super) fn suspects(
     sessions.subject.set_reply_deadline(None);
     Ok(found)
 }
-
-/// How long a suspect may take to reply.
-const SUSPECT_DEADLINE: Duration = Duration::from_millis(500);
 
 /// What diverges of a few ops. With several references, the first that no other of them agrees with.
 fn see(

@@ -34,7 +34,6 @@ impl Named {
     }
 
     fn add_request(&mut self, argv: &Argv) {
-        let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
         let Some(command) = spec::lookup_request(argv) else { return };
         for at in command.key_positions(argv) {
             if self.keys.len() < NAMES_MAX {
@@ -47,7 +46,7 @@ impl Named {
             "SELECT" => 1..2,
             "SWAPDB" => 1..3,
             "MOVE" => 2..3,
-            "COPY" => (3..argv.len()).find(|&at| is(at, "DB")).map_or(0..0, |at| at + 1..at + 2),
+            "COPY" => (3..argv.len()).find(|&at| argv.says(at, "DB")).map_or(0..0, |at| at + 1..at + 2),
             _ => 0..0,
         };
         for db in places.filter_map(|at| std::str::from_utf8(argv.get(at)?).ok()?.parse().ok()) {

@@ -90,20 +90,19 @@ pub(super) struct Life {
 impl Life {
     /// That of this request; `None` where it gives none that is valid.
     pub fn of(argv: &Argv) -> Option<Self> {
-        let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
-        let (_, place, unit) = LASTING.iter().find(|(name, ..)| is(0, name))?;
+        let (_, place, unit) = LASTING.iter().find(|(name, ..)| argv.says(0, name))?;
         let (at, unit) = match place {
             Some(at) => (*at, *unit),
             None => {
                 // A value may look like an option.
-                let first = if is(0, "SET") { 3 } else { 2 };
-                let option = (first..argv.len()).find(|&at| is(at, "EX") || is(at, "PX"))?;
-                (option + 1, if is(option, "EX") { Unit::Seconds } else { Unit::Milliseconds })
+                let first = if argv.says(0, "SET") { 3 } else { 2 };
+                let option = (first..argv.len()).find(|&at| argv.says(at, "EX") || argv.says(at, "PX"))?;
+                (option + 1, if argv.says(option, "EX") { Unit::Seconds } else { Unit::Milliseconds })
             }
         };
         let lasts: i64 = std::str::from_utf8(argv.get(at)?).ok()?.parse().ok()?;
         let lasts_ms = lasts.checked_mul(unit.ms())?;
-        let is_compared = (at + 1..argv.len()).any(|at| is(at, "GT") || is(at, "LT"));
+        let is_compared = (at + 1..argv.len()).any(|at| argv.says(at, "GT") || argv.says(at, "LT"));
         Some(Self { at, unit, lasts_ms, is_compared })
     }
 

@@ -61,12 +61,11 @@ pub(super) fn prolong(argv: &Argv) -> Option<Argv> {
 /// Which argument says how long the request waits, and how long that is. `None` where it waits for ever, or the
 /// argument is none that is valid.
 fn find(argv: &Argv) -> Option<(usize, Duration, Unit)> {
-    let is = |at: usize, word: &str| argv.get(at).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
-    let (_, place, unit) = WAITING.iter().find(|(name, ..)| is(0, name))?;
+    let (_, place, unit) = WAITING.iter().find(|(name, ..)| argv.says(0, name))?;
     let at = match *place {
         Place::At(at) => at,
         Place::Last => argv.len() - 1,
-        Place::Block => (1..argv.len()).find(|&at| is(at, "BLOCK"))? + 1,
+        Place::Block => (1..argv.len()).find(|&at| argv.says(at, "BLOCK"))? + 1,
     };
     let text = std::str::from_utf8(argv.get(at)?).ok()?;
     let wait_s = match unit {
