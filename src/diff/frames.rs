@@ -47,7 +47,7 @@ pub(super) fn in_order(op: &Op, frames: &[Reply]) -> Vec<Reply> {
 }
 
 /// The parts of a frame that comes by itself, or confirms a subscription: its kind, a name, and more.
-fn event(frame: &Reply) -> Option<&[Reply]> {
+pub(super) fn event(frame: &Reply) -> Option<&[Reply]> {
     const KINDS: [&[u8]; 9] = [
         b"message",
         b"pmessage",

@@ -52,25 +52,69 @@ impl Queues {
 /// Compares two replies to the EXEC `op`, which ran the commands of `queue`. `None` where they are the same by the
 /// rules of these commands.
 pub fn compare(settings: &Settings, op: &Op, queue: &[Argv], want: &Reply, got: &Reply) -> Option<Class> {
-    // Messages that came before.
     let (want_frames, got_frames) = (frames::in_order(op, want.frames()), frames::in_order(op, got.frames()));
-    let (Some((Reply::Array(wants), want_messages)), Some((Reply::Array(gots), got_messages))) =
-        (want_frames.split_last(), got_frames.split_last())
+    let (Some(wants), Some(gots)) = (Replies::of(&want_frames, queue.len()), Replies::of(&got_frames, queue.len()))
     else {
         return rules::compare(settings, op, want, got);
     };
-    if wants.len() != queue.len() || gots.len() != queue.len() || want_messages != got_messages {
+    if wants.before != gots.before || wants.rest.len() != gots.rest.len() {
         return rules::compare(settings, op, want, got);
     }
-    queue.iter().zip(wants.iter().zip(gots)).find_map(|(argv, (want, got))| {
-        // Nobody goes on with such an iteration, and how far a step of it gets depends on the server's hash seed.
-        if spec::start_of_iteration(argv).is_some() && is_step(want) && is_step(got) && (!ends(want) || !ends(got)) {
-            return None;
+    let mut at = 0;
+    for argv in queue {
+        let count = wants.count(at, argv);
+        let (Some(own), Some(others)) = (wants.rest.get(at..at + count), gots.rest.get(at..at + count)) else {
+            return rules::compare(settings, op, want, got);
+        };
+        at += count;
+        let differs = own.iter().zip(others).find_map(|(want, got)| compare_one(settings, op, argv, want, got));
+        if differs.is_some() {
+            return differs;
         }
-        let inner = rules::compare(settings, &Op { conn: op.conn, act: Act::Call(argv.clone()) }, want, got)?;
-        let kind = format!("{}:{}", inner.command, inner.kind);
-        Some(Class { command: rules::command_name(op, want), rule: inner.rule, kind })
-    })
+    }
+    None
+}
+
+/// Compares the replies to one command of the queue.
+fn compare_one(settings: &Settings, op: &Op, argv: &Argv, want: &Reply, got: &Reply) -> Option<Class> {
+    // Nobody goes on with such an iteration, and how far a step of it gets depends on the server's hash seed.
+    if spec::start_of_iteration(argv).is_some() && is_step(want) && is_step(got) && (!ends(want) || !ends(got)) {
+        return None;
+    }
+    let inner = rules::compare(settings, &Op { conn: op.conn, act: Act::Call(argv.clone()) }, want, got)?;
+    let kind = format!("{}:{}", inner.command, inner.kind);
+    Some(Class { command: rules::command_name(op, want), rule: inner.rule, kind })
+}
+
+/// What EXEC was answered.
+struct Replies<'a> {
+    /// Messages that came before.
+    before: &'a [Reply],
+    /// A reply for each command of the queue. One to a subscription to several channels has a frame for each, of which the
+    /// array is announced to hold one: as many of the last replies then stand behind it.
+    rest: Vec<&'a Reply>,
+}
+
+impl<'a> Replies<'a> {
+    /// `None` where there is no array of so many replies.
+    fn of(frames: &'a [Reply], commands: usize) -> Option<Self> {
+        let is_array = |frame: &Reply| matches!(frame, Reply::Array(items) if items.len() == commands);
+        let at = frames.iter().position(|frame| is_array(frame) && frames::event(frame).is_none())?;
+        let rest = frames[at].as_elements()?.iter().chain(&frames[at + 1..]).collect();
+        Some(Self { before: &frames[..at], rest })
+    }
+
+    /// How many of the replies from `at` on are to this command.
+    fn count(&self, at: usize, argv: &Argv) -> usize {
+        let name = argv.get(0).unwrap_or_default().to_ascii_lowercase();
+        let is_of = |reply: &&&Reply| {
+            let event = frames::event(reply).and_then(|parts| parts.first()?.as_bytes());
+            event.is_some_and(|kind| kind == name) && name.ends_with(b"subscribe")
+        };
+        let channels = Some(argv.len() - 1).filter(|&count| count > 0).unwrap_or(usize::MAX);
+        let told = self.rest.get(at..).unwrap_or_default().iter().take(channels).take_while(is_of).count();
+        told.max(1)
+    }
 }
 
 /// True for a reply of SCAN or its kin: `[cursor, elements]`.
@@ -124,6 +168,27 @@ mod tests {
         let compare = |got| compare(&Settings::default(), &call("EXEC"), &queue, &reply(["*", "c*"], 5), &got);
         assert_eq!(compare(reply(["c*", "*"], 7)), None);
         assert!(compare(reply(["c*", "d*"], 7)).is_some());
+    }
+
+    #[test]
+    fn a_subscription_to_several_channels_has_several_replies() {
+        let told = |channel: &str, count| {
+            Reply::Array(vec![Reply::bulk("subscribe"), Reply::bulk(channel), Reply::Int(count)])
+        };
+        let queue: Vec<Argv> =
+            ["INCR n", "SUBSCRIBE a b", "CLIENT ID"].iter().map(|line| line.split(' ').collect()).collect();
+        let reply = |n, channel, id| {
+            let array = Reply::Array(vec![Reply::Int(n), told("a", 1), told(channel, 2)]);
+            Reply::Frames(vec![array, Reply::Int(id)])
+        };
+        let compare = |got| {
+            compare(&Settings::default(), &call("EXEC"), &queue, &reply(1, "b", 5), &got).map(|class| class.to_string())
+        };
+        assert_eq!(compare(reply(1, "b", 7)), None);
+        assert_eq!(compare(reply(2, "b", 7)).as_deref(), Some("EXEC exact INCR:int-value"));
+        assert_eq!(compare(reply(1, "c", 7)).as_deref(), Some("EXEC exact SUBSCRIBE:array-element"));
+        let short = Reply::Array(vec![Reply::Int(1), told("a", 1), told("b", 2)]);
+        assert!(compare(short).is_some(), "a reply is missing");
     }
 
     #[test]
