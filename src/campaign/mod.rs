@@ -11,6 +11,8 @@ mod rebuild;
 pub mod recording;
 pub mod replay;
 pub mod sessions;
+#[cfg(madsim)]
+pub mod simulate;
 pub mod smoke;
 
 use std::num::NonZeroUsize;
@@ -102,6 +104,12 @@ impl CommandLine {
 /// Why a campaign cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum CampaignError {
+    /// A trace cannot be simulated.
+    #[error("{why}")]
+    Simulation {
+        /// Why not.
+        why: String,
+    },
     /// A target cannot be used.
     #[error(transparent)]
     Target(#[from] TargetError),

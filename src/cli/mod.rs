@@ -19,6 +19,7 @@ mod serve;
 mod share;
 mod show;
 mod shrink;
+mod simulate;
 mod smoke;
 
 use std::process::ExitCode;
@@ -74,6 +75,7 @@ enum Command {
     Smoke(smoke::Args),
     Oracle(oracle::Args),
     Chaos(chaos::Args),
+    Simulate(simulate::Args),
     Serve(serve::Args),
 }
 
@@ -90,6 +92,7 @@ impl Command {
             Command::Smoke(args) => smoke::run(args),
             Command::Oracle(args) => oracle::run(args),
             Command::Chaos(args) => chaos::run(args),
+            Command::Simulate(args) => simulate::run(args),
             Command::Serve(args) => serve::run(args),
         }
     }

@@ -8,12 +8,14 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `disk` | what goes wrong with the files |
+//! | [`network`] | what happens between clients and a server in simulation |
 //! | `process` | what goes wrong with the process, its memory and its connections |
 //! | `upkeep` | no faults, but what a store does between commands: a fault is to strike there, too |
 //! | [`schedule`] | where the faults of a seed stand in its trace |
 //! | [`written`] | whether a trace that is given, perhaps written by hand, can be run under faults |
 
 mod disk;
+pub mod network;
 mod process;
 pub mod schedule;
 mod upkeep;

@@ -43,6 +43,8 @@ pub mod recorded;
 mod remote;
 mod server;
 mod settings;
+#[cfg(madsim)]
+pub mod simulated;
 pub mod spared;
 mod spawned;
 mod ways;

@@ -17,6 +17,9 @@ use resp::{Argv, Reply};
 /// How long a reply may take to what dst asks of its own to find out what a server can be asked.
 const TRIED_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long what nobody has asked for may take to follow a reply.
+const UNASKED_WITHIN: Duration = Duration::from_millis(2);
+
 /// How long a server that ends by itself may take from its last connection on.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -55,6 +58,27 @@ enum Owner {
         #[expect(dead_code, reason = "held until it is dropped")]
         lease: Lease,
     },
+}
+
+/// What comes behind the last reply on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Follows {
+    Nothing,
+    /// The connection is closed.
+    End,
+    /// More than was asked for.
+    More,
+}
+
+fn what_follows(connection: &mut Connection) -> Follows {
+    let mut frames = Vec::new();
+    if !connection.is_readable_within(UNASKED_WITHIN) {
+        return Follows::Nothing;
+    }
+    match connection.take_arrived(&mut frames) {
+        Err(Failure::Closed) if frames.is_empty() => Follows::End,
+        _ => Follows::More,
+    }
 }
 
 /// The right to use a server that dst did not start: what one session writes, another must not find.
@@ -209,29 +233,40 @@ impl Server {
         std::mem::take(&mut self.notes)
     }
 
-    /// Asks each of these, and gives the replies that came. One that hangs, dies or closes the connection does not keep
-    /// the others from being asked; it may have lost what it held.
+    /// Asks each of these, and gives the replies that came: none for a request that was answered more than once. One that
+    /// hangs, dies or closes the connection does not keep the others from being asked; it may have lost what it held.
     pub fn ask_each(&mut self, requests: &[Argv]) -> Vec<Option<Reply>> {
-        let mut heard = Vec::with_capacity(requests.len());
-        if let Ok(mut admin) = self.connect() {
-            admin.set_deadline(self.deadline().min(TRIED_WITHIN));
-            if let Ok(replies) = admin.run(requests) {
-                heard.extend(replies.into_iter().map(Some));
-                return heard;
-            }
+        if let Ok(mut admin) = self.connect_briefly()
+            && let Ok(replies) = admin.run(requests)
+            && (requests.len() == 1 || what_follows(&mut admin) != Follows::More)
+        {
+            return replies.into_iter().map(Some).collect();
         }
+        let (mut heard, mut kept) = (Vec::with_capacity(requests.len()), None);
         for request in requests {
-            let asked = self.connect().and_then(|mut admin| {
-                admin.set_deadline(self.deadline().min(TRIED_WITHIN));
-                admin.run_one(request)
+            let asked = kept.take().map_or_else(|| self.connect_briefly(), Ok).and_then(|mut admin| {
+                let reply = admin.run_one(request)?;
+                Ok(match what_follows(&mut admin) {
+                    Follows::Nothing => (Some(reply), Some(admin)),
+                    Follows::End => (Some(reply), None),
+                    Follows::More => (None, None),
+                })
             });
             if asked.is_err() && !answers(&self.endpoint, self.deadline().min(TRIED_WITHIN)) {
                 // An error comes again when it is used.
                 let _ = self.restart_empty();
             }
-            heard.push(asked.ok());
+            let (reply, connection) = asked.unwrap_or_default();
+            heard.push(reply);
+            kept = connection;
         }
         heard
+    }
+
+    fn connect_briefly(&self) -> Result<Connection, Failure> {
+        let mut admin = self.connect()?;
+        admin.set_deadline(self.deadline().min(TRIED_WITHIN));
+        Ok(admin)
     }
 
     /// True where that is known of it, see [`super::clients::settle`].

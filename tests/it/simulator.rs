@@ -37,3 +37,41 @@ fn a_simulation_follows_from_its_seed() {
 fn the_build_carries_the_simulator() {
     panic!("built without --cfg madsim: RUSTFLAGS in the environment replace those of .cargo/config.toml; unset it");
 }
+
+/// Every scenario, seed by seed and each twice: what clients get is right, and the same to the last event.
+#[cfg(madsim)]
+#[test]
+fn many_clients_get_what_one_would() {
+    let place = crate::cli::Place::new();
+    place.run("dst simulate --seeds 20 --check-determinism").check(0, &["all agree", "redlite in simulation"]);
+}
+
+/// A run that is written down: two clients in turns, and what happens between them.
+#[cfg(madsim)]
+#[track_caller]
+fn check(ops: &str, code: i32, words: &[&str]) {
+    let place = crate::cli::Place::new();
+    place.write("run.trace", ops);
+    place.run("dst simulate run.trace").check(code, words);
+}
+
+#[cfg(madsim)]
+#[test]
+fn a_run_is_a_trace() {
+    check(
+        "!fault latency 5 5\n@1 BLPOP l 0\n!advance 20ms\nRPUSH l a b\n@1 LLEN l\n!advance 20ms\n!close\n",
+        0,
+        &["all agree", "run.trace"],
+    );
+    check("!fault room 1\nSET k v\nGET k\n!fault clog\nGET k\n!close\n@1 GET k\n", 0, &["all agree"]);
+    check("SET k v\n!fault rain\n", 2, &["op 1: there is no fault \"rain\""]);
+    check("SET k v\n!crash\n", 2, &["op 1: no crash in a simulation"]);
+}
+
+#[cfg(madsim)]
+#[test]
+fn scenarios_are_listed_and_a_wrong_one_is_told() {
+    let place = crate::cli::Place::new();
+    place.run("dst simulate --scenario help").check(0, &["concurrent_operations", "connection_storm"]);
+    place.run("dst simulate --scenario storm").check_trouble(&["there is no scenario \"storm\"", "partition"]);
+}

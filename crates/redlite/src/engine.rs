@@ -10,6 +10,7 @@ use super::commands::{self, Command, Context};
 use super::env::{Clock, Random};
 use super::error::{Error, OpenError};
 use super::failure::{self, Failure};
+use super::journal::{Entry, Journal};
 use super::options::{Limits, Options};
 use super::store::{Ready, Store, Type};
 use super::waiting::Alarm;
@@ -56,7 +57,9 @@ impl Redlite {
         let mut clients = Clients::default();
         clients.config.set_password(password);
         let random = random.unwrap_or_else(Random::from_system);
-        Self { engine: Arc::new(Mutex::new(Engine { store, clock, random, limits, clients })) }
+        Self {
+            engine: Arc::new(Mutex::new(Engine { store, clock, random, limits, clients, journal: Journal::default() })),
+        }
     }
 
     /// A connection to the store: its own database number, protocol, transaction and subscriptions.
@@ -64,6 +67,7 @@ impl Redlite {
         let mut engine = lock(&self.engine);
         let now_ms = engine.clock.now_ms();
         let slot = engine.clients.add(now_ms);
+        engine.note_of(slot, |id| Entry::Joined { id, now_ms });
         drop(engine);
         Client { engine: Arc::clone(&self.engine), slot, alarm: None }
     }
@@ -161,7 +165,7 @@ impl Redlite {
 /// wait in the connections' outboxes: they are to be taken after [`Batch::commit`].
 #[derive(Debug)]
 pub struct Batch<'a> {
-    engine: Locked<'a>,
+    pub(super) engine: Locked<'a>,
 }
 
 /// What of a connection matters to whoever runs its commands.
@@ -190,6 +194,7 @@ impl Batch<'_> {
             connection.outbox.push_back(error);
             connection.is_closing = true;
         }
+        self.engine.note_of(client.slot, |id| Entry::Refused { id });
         self.state(client)
     }
 
@@ -278,7 +283,9 @@ impl Client {
 
     /// Says what the client is connected from and to: CLIENT LIST shows it.
     pub fn set_addresses(&self, addresses: Addresses) {
-        if let Some(connection) = lock(&self.engine).clients.get_mut(self.slot) {
+        let mut engine = lock(&self.engine);
+        engine.note_of(self.slot, |id| Entry::Named { id, peer: addresses.peer.clone() });
+        if let Some(connection) = engine.clients.get_mut(self.slot) {
             connection.addresses = addresses;
         }
     }
@@ -293,7 +300,9 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.forget_waker();
-        lock(&self.engine).clients.remove(self.slot);
+        let mut engine = lock(&self.engine);
+        engine.note_of(self.slot, |id| Entry::Left { id });
+        engine.clients.remove(self.slot);
     }
 }
 
@@ -352,9 +361,18 @@ pub(super) struct Engine {
     pub random: Random,
     limits: Limits,
     pub clients: Clients,
+    pub journal: Journal,
 }
 
 impl Engine {
+    /// Writes down what is done with a connection.
+    fn note_of(&mut self, slot: Slot, entry: impl FnOnce(i64) -> Entry) {
+        let Self { clients, journal, .. } = self;
+        if let Some(connection) = clients.get(slot) {
+            journal.note(|| entry(connection.id));
+        }
+    }
+
     /// Runs one command, and what it wakes.
     pub(super) fn run(&mut self, slot: Slot, argv: &Argv) {
         if self.clients.get_mut(slot).is_none_or(|connection| connection.wait.is_some()) {
@@ -362,6 +380,7 @@ impl Engine {
         }
         let Some(mut connection) = self.clients.take(slot) else { return };
         let now_ms = self.clock.now_ms();
+        self.journal.note(|| Entry::Ran { id: connection.id, now_ms, argv: argv.clone() });
         self.store.set_now(now_ms);
         self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
         let outcome = self.dispatch(&mut connection, argv, now_ms);
@@ -426,13 +445,17 @@ impl Engine {
     }
 
     fn undo(&mut self, error: &Reply) {
+        self.journal.note(|| Entry::Undone);
         self.store.rollback();
         self.clients.fail_batch(error);
     }
 
     pub(super) fn commit(&mut self) {
         match self.store.commit() {
-            Ok(()) => self.clients.note_commit(),
+            Ok(()) => {
+                self.journal.note(|| Entry::Committed);
+                self.clients.note_commit();
+            }
             Err(error) => self.fail(Failure::Storage(error)),
         }
     }
@@ -506,6 +529,9 @@ impl Engine {
 
     pub(super) fn expire_waits(&mut self) {
         let now_ms = self.clock.now_ms();
+        if !self.clients.waits.is_empty() {
+            self.journal.note(|| Entry::Expired { now_ms });
+        }
         while let Some(slot) = self.clients.waits.first_timed_out(now_ms) {
             let Some(mut connection) = self.clients.take(slot) else { break };
             if let Some(wait) = connection.wait.take() {

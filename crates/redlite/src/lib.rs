@@ -54,6 +54,7 @@
 //! | `clients` | what each connection remembers, and what waits to be sent to it |
 //! | `config` | the parameters that CONFIG tells and sets |
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
+//! | `journal` | what was done, in its order: for tests with clients that act at the same time |
 //! | `waiting` | threads and tasks of a program that wait until something arrives for them |
 //! | `redis_client` | a client as a connection of the crate `redis`: only with the feature of that name |
 //! | `commands/` | one file a family: a row and a function for each command |
@@ -75,6 +76,10 @@ pub mod env;
 mod error;
 mod failure;
 mod glob;
+#[cfg(feature = "testing")]
+pub mod journal;
+#[cfg(not(feature = "testing"))]
+mod journal;
 mod long_double;
 mod number;
 mod options;
@@ -88,7 +93,7 @@ pub mod server;
 mod store;
 mod stream_id;
 #[cfg(feature = "testing")]
-mod testing;
+pub mod testing;
 #[cfg(feature = "testing")]
 pub mod vfs;
 #[cfg(not(feature = "testing"))]

@@ -4,15 +4,61 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::clients::Clients;
-use super::engine::{Client, Redlite, lock};
+use super::engine::{Batch, Client, Redlite, lock};
 use super::env::Random;
 use super::error::OpenError;
+use super::journal::Entry;
 use super::vfs::Storage;
+
+/// How much of each there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Redlite::holdings says what they are")]
+pub struct Holdings {
+    pub connections: usize,
+    pub waits: usize,
+    pub watches: usize,
+    pub transactions: usize,
+    pub subscribers: usize,
+    pub frames: usize,
+}
+
+impl Batch<'_> {
+    /// How many frames are to be sent to a connection.
+    pub fn waiting_frames(&self, client: &Client) -> usize {
+        self.engine.clients.get(client.slot).map_or(0, |connection| connection.outbox.len())
+    }
+}
 
 impl Redlite {
     /// Takes random picks from another sequence from now on.
     pub fn set_random(&self, random: Random) {
         lock(&self.engine).random = random;
+    }
+
+    /// Writes down from now on what is done; see [`Redlite::take_journal`].
+    pub fn start_journal(&self) {
+        lock(&self.engine).journal.start();
+    }
+
+    /// What was done since the last time.
+    pub fn take_journal(&self) -> Vec<Entry> {
+        lock(&self.engine).journal.take()
+    }
+
+    /// What the store remembers of its connections: how many there are, how many of them wait, watch keys, have a
+    /// transaction open or are subscribed to something, and how many frames are to be sent to them.
+    pub fn holdings(&self) -> Holdings {
+        let engine = lock(&self.engine);
+        let mut held = Holdings::default();
+        for connection in engine.clients.iter() {
+            held.connections += 1;
+            held.waits += usize::from(connection.wait.is_some());
+            held.watches += connection.watches.len();
+            held.transactions += usize::from(connection.transaction.is_some());
+            held.subscribers += usize::from(connection.subscriptions.is_any());
+            held.frames += connection.outbox.len();
+        }
+        held
     }
 
     /// Forgets every connection, and what CONFIG has set, the password too, as a restart does. The [`Client`]s must be

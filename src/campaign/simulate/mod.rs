@@ -1,0 +1,293 @@
+//! Many clients of Redlite's server in simulation, seed by seed: each run is judged, and one that fails becomes the
+//! shortest trace that fails in the same way.
+//!
+//! | stage | file |
+//! |---|---|
+//! | what clients do and what happens to them: the table | `scenarios` |
+//! | the trace of a seed, in which every decision is | `script` |
+//! | the run | [`crate::targets::simulated`] |
+//! | what was right of it | `judge` |
+
+mod judge;
+mod scenarios;
+mod script;
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::sessions::in_parallel;
+use super::{CampaignError, CommandLine, Progress, describe_seeds, files};
+use crate::corpus::Store;
+use crate::diff::Divergence;
+use crate::report::{Check, Finding, Report, Shrinking, Timing, Totals, Verdict};
+use crate::seed::Seed;
+use crate::shrink::{self, Found, Limits};
+use crate::targets::simulated::{self, Story, WorldError};
+use crate::trace::{Header, Op, Trace};
+
+pub use scenarios::{SCENARIOS, Scenario, scenario};
+
+/// What to run.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// The first seed.
+    pub first_seed: Seed,
+    /// How many seeds of each scenario.
+    pub seeds: u64,
+    /// Turns a seed.
+    pub turns: u64,
+    /// How many clients; `None` draws it.
+    pub clients: Option<u16>,
+    /// One at least.
+    pub scenarios: &'a [&'static Scenario],
+    /// Seeds run at a time.
+    pub jobs: NonZeroUsize,
+    /// Runs each seed twice, and tells the first event that differs.
+    pub check_determinism: bool,
+    /// Where minimal traces are kept.
+    pub store: &'a Store,
+    /// For lines to paste.
+    pub command: &'a CommandLine,
+    /// Set where the user asks to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// What became of one seed of a scenario.
+#[derive(Default)]
+struct Ran {
+    seed: Seed,
+    scenario: usize,
+    turns: u64,
+    virtual_ms: u64,
+    found: Option<Finding>,
+    /// The first event that a second run had otherwise.
+    differs: Option<String>,
+}
+
+/// Runs every seed of every scenario. Stops early where the user asks to, and reports what was done.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignError> {
+    let started = Instant::now();
+    let count = options.seeds.saturating_mul(options.scenarios.len() as u64);
+    progress.start("simulating", count);
+    let ran = in_parallel(
+        options.jobs,
+        usize::try_from(count).unwrap_or(usize::MAX),
+        || Ok(()),
+        |at, ()| {
+            if options.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let ran = run_seed(options, at)?;
+            progress.step(ran.turns, ran.found.is_some());
+            ran.found.iter().for_each(|found| progress.tell(found));
+            Ok(Some(ran))
+        },
+    )?;
+    Ok(report(options, ran.into_iter().flatten().collect(), count, started))
+}
+
+/// Runs traces that were written down, each once.
+///
+/// # Errors
+/// Infrastructure, and a trace that is none of a simulation.
+pub fn replay(options: &Options, traces: &[(String, Trace)]) -> Result<Report, CampaignError> {
+    let started = Instant::now();
+    let mut report = Report {
+        campaign: "simulate",
+        subject: SUBJECT.to_owned(),
+        reference: REFERENCE.to_owned(),
+        scope: describe_count(traces.len()),
+        ..Report::default()
+    };
+    for (name, trace) in traces {
+        if options.stop.load(Ordering::Relaxed) {
+            report.interrupted = true;
+            break;
+        }
+        let began = Instant::now();
+        let judged = examine(&trace.header, &trace.ops)?;
+        let ops = trace.ops.len() as u64;
+        report.totals.ops += ops;
+        report.checks.push(Check {
+            name: name.clone(),
+            verdict: if judged.divergence.is_some() { Verdict::Diverge } else { Verdict::Agree },
+            ops,
+            seconds: began.elapsed().as_secs_f64(),
+            detail: judged.divergence.as_ref().map(|it| it.class.to_string()).unwrap_or_default(),
+            diverged_at: judged.divergence.as_ref().map(|it| it.at),
+        });
+        if let Some(divergence) = judged.divergence {
+            let mut finding = Finding::new(name.clone(), &divergence, None);
+            finding.diff = tell_trace(&trace.ops, &divergence);
+            finding.diff_coloured.clone_from(&finding.diff);
+            finding.replay = options.command.with(&format!("simulate {}", files::quote(name)));
+            report.findings.push(finding);
+        }
+    }
+    report.timing.seconds = started.elapsed().as_secs_f64();
+    report.timing.comparing_seconds = report.timing.seconds;
+    Ok(report)
+}
+
+fn describe_count(traces: usize) -> String {
+    format!("{traces} trace{}", if traces == 1 { "" } else { "s" })
+}
+
+/// What is tested, for people.
+const SUBJECT: &str = "redlite in simulation";
+/// What is right.
+const REFERENCE: &str = "the same one after the other";
+
+fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
+    let scenario = at % options.scenarios.len();
+    let seed = Seed(options.first_seed.0.saturating_add((at / options.scenarios.len()) as u64));
+    let (header, ops) = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
+    let mut ran = Ran { seed, scenario, turns: options.turns, ..Ran::default() };
+    let judged = examine(&header, &ops)?;
+    if let (Some(story), true) = (&judged.story, options.check_determinism) {
+        let again = examine(&header, &ops)?.story;
+        ran.differs = again.and_then(|again| first_difference(story, &again));
+    }
+    ran.virtual_ms = judged.story.map_or(0, |story| story.took_ms);
+    if let Some(divergence) = judged.divergence {
+        ran.found = Some(describe(options, &ran, &header, &ops, divergence)?);
+    }
+    Ok(ran)
+}
+
+/// A run, and what was wrong with it.
+struct Judged {
+    story: Option<Story>,
+    divergence: Option<Divergence>,
+}
+
+fn examine(header: &Header, ops: &[Op]) -> Result<Judged, CampaignError> {
+    match simulated::run(header, ops) {
+        Ok(story) => {
+            let divergence = judge::judge(header, ops, &story)?;
+            Ok(Judged { story: Some(story), divergence })
+        }
+        Err(WorldError::Panic(text)) => Ok(Judged { story: None, divergence: Some(judge::panicked(ops, &text)) }),
+        Err(error) => Err(CampaignError::Simulation { why: error.to_string() }),
+    }
+}
+
+/// The first event of two runs that is not the same, for people.
+fn first_difference(one: &Story, other: &Story) -> Option<String> {
+    let differs = one.events.iter().zip(&other.events).position(|(one, other)| one != other);
+    let at = differs.or((one.events.len() != other.events.len()).then(|| one.events.len().min(other.events.len())));
+    match at {
+        Some(at) => Some(format!("event {at}: {:?}, then {:?}", one.events.get(at), other.events.get(at))),
+        None if one != other => Some("what the store did".to_owned()),
+        None => None,
+    }
+}
+
+/// Shrinks and files what a seed shows.
+fn describe(
+    options: &Options,
+    ran: &Ran,
+    header: &Header,
+    ops: &[Op],
+    divergence: Divergence,
+) -> Result<Finding, CampaignError> {
+    let scenario = options.scenarios[ran.scenario].name;
+    let found_in = format!("seed {} of {scenario}", ran.seed);
+    let class = divergence.class.clone();
+    let shrunk = shrink::shrink(ops, &class, &Limits::default(), &mut |candidate: &[Op]| {
+        if options.stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        // Numbers that no event takes are tried as well.
+        let judged = match examine(header, candidate) {
+            Err(CampaignError::Simulation { .. }) => return Ok(None),
+            judged => judged?,
+        };
+        Ok::<_, CampaignError>(judged.divergence.map(|it| Found { class: it.class, at: it.at }))
+    })?;
+    let (ops, shrinking) = match &shrunk {
+        Some(shrunk) => (&shrunk.ops[..], Some(Shrinking::from(shrunk))),
+        None => (ops, None),
+    };
+    let divergence = examine(header, ops)?.divergence.filter(|it| it.class == class).unwrap_or(divergence);
+    let note = format!("{class}, shrunk from {found_in}");
+    let header = Header { seed: None, generator: 0, note, ..header.clone() };
+    let trace = Trace { header, ops: ops.to_vec(), ..Trace::default() };
+    let path = options.store.add(&class, &trace)?.item().path.display().to_string();
+    let mut finding = Finding::new(found_in, &divergence, None);
+    finding.diff = tell_trace(ops, &divergence);
+    finding.diff_coloured.clone_from(&finding.diff);
+    finding.first_seed = Some(ran.seed);
+    finding.shrunk = shrinking;
+    finding.replay = options.command.with(&format!("simulate {}", files::quote(&path)));
+    finding.trace = Some(path);
+    Ok(finding)
+}
+
+/// The ops of a minimal trace, and what is wrong.
+fn tell_trace(ops: &[Op], divergence: &Divergence) -> String {
+    let Divergence { at, class, want, got, note, .. } = divergence;
+    let (want, got) = (crate::trace::text::format_reply(want), crate::trace::text::format_reply(got));
+    let mut lines = vec![class.to_string()];
+    for (place, op) in ops.iter().enumerate() {
+        lines.push(format!("{place:>4}  {}", crate::trace::text::format_op(op)));
+        if place == *at {
+            lines.push(format!("  -     {want}"));
+            lines.push(format!("  +     {got}"));
+        }
+    }
+    lines.extend((!note.is_empty()).then(|| format!("      {note}")));
+    lines.join("\n")
+}
+
+fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Report {
+    let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
+    let mut totals = Totals { seeds: ran.len() as u64, ..Totals::default() };
+    let (mut findings, mut failures, mut virtual_ms): (Vec<Finding>, Vec<String>, u64) = Default::default();
+    for ran in ran {
+        totals.ops += ran.turns;
+        totals.divergent += u64::from(ran.found.is_some());
+        virtual_ms += ran.virtual_ms;
+        failures.extend(
+            ran.differs.map(|differs| {
+                format!("seed {} of {} is not the same twice: {differs}", ran.seed, names[ran.scenario])
+            }),
+        );
+        if let Some(found) = ran.found {
+            merge(&mut findings, found);
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let seeds = describe_seeds(options.first_seed, options.seeds, options.turns);
+    Report {
+        campaign: "simulate",
+        subject: SUBJECT.to_owned(),
+        reference: REFERENCE.to_owned(),
+        scope: format!("{}, {seeds}, {} s of virtual time", names.join(", "), virtual_ms / 1000),
+        findings,
+        failures,
+        interrupted: options.stop.load(Ordering::Relaxed) && totals.seeds < count,
+        totals,
+        timing: Timing { seconds, comparing_seconds: seconds },
+        ..Report::default()
+    }
+}
+
+/// One finding a class: the shortest trace is told.
+fn merge(findings: &mut Vec<Finding>, found: Finding) {
+    let size = |finding: &Finding| finding.shrunk.as_ref().map_or(usize::MAX, |shrunk| shrunk.after);
+    match findings.iter_mut().find(|known| known.class == found.class) {
+        None => findings.push(found),
+        Some(known) => {
+            let count = known.count + found.count;
+            if size(&found) < size(known) {
+                *known = found;
+            }
+            known.count = count;
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The table of scenarios: what clients do at the same time, and what happens to them meanwhile.
+
+/// A row of the table.
+#[derive(Debug)]
+pub struct Scenario {
+    /// As the command line names it.
+    pub name: &'static str,
+    /// One line for the help.
+    pub about: &'static str,
+    /// What clients ask: each draws a group of these.
+    pub(super) groups: &'static [&'static str],
+    /// What happens on the network: events of [`crate::faults::network`]. Which of them a seed has is drawn.
+    pub(super) events: &'static [&'static str],
+    /// How often something happens in place of a request, once in so many turns on average; 0 never.
+    pub(super) event_mean: u32,
+    /// How often a client closes its connection, once in so many turns; 0 never.
+    pub(super) close_mean: u32,
+    /// How often it leaves in the middle of a request, once in so many turns; 0 never.
+    pub(super) half_mean: u32,
+    /// The longest time that may go by between two turns, in milliseconds.
+    pub(super) gap_ms_max: u32,
+}
+
+const ALL_TYPES: &[&str] = &["strings", "lists", "sets", "hashes", "sorted-sets", "streams", "mixed"];
+const TOGETHER: &[&str] =
+    &["transactions", "transactions", "blocking", "blocking", "pubsub", "strings", "lists", "streams", "mixed"];
+
+/// Every scenario.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "concurrent_operations",
+        about: "hot keys that all share: transactions, WATCH, blocking pops, channels",
+        groups: TOGETHER,
+        events: &["latency"],
+        event_mean: 40,
+        close_mean: 0,
+        half_mean: 0,
+        gap_ms_max: 20,
+    },
+    Scenario {
+        name: "connection_storm",
+        about: "connections that open, close, are reset, and leave in the middle of a request",
+        groups: TOGETHER,
+        events: &["latency", "reset", "cut", "half_close"],
+        event_mean: 12,
+        close_mean: 8,
+        half_mean: 16,
+        gap_ms_max: 8,
+    },
+    Scenario {
+        name: "partition",
+        about: "lines that carry nothing for a while, each by itself and all together",
+        groups: TOGETHER,
+        events: &["latency", "clog", "heal", "heal"],
+        event_mean: 10,
+        close_mean: 100,
+        half_mean: 0,
+        gap_ms_max: 200,
+    },
+    Scenario {
+        name: "slow_consumer",
+        about: "clients that do not read what they asked for, or were subscribed to",
+        groups: &["pubsub", "pubsub", "lists", "streams"],
+        events: &["sleep", "wake", "room", "latency"],
+        event_mean: 10,
+        close_mean: 60,
+        half_mean: 0,
+        gap_ms_max: 50,
+    },
+    Scenario {
+        name: "expiry_under_load",
+        about: "virtual hours in which keys expire while all ask for them",
+        groups: &["expiry", "expiry", "blocking", "mixed"],
+        events: &["latency"],
+        event_mean: 60,
+        close_mean: 0,
+        half_mean: 0,
+        gap_ms_max: 60_000,
+    },
+    Scenario {
+        name: "mixed",
+        about: "all of it",
+        groups: ALL_TYPES,
+        events: &["latency", "clog", "heal", "heal", "reset", "cut", "half_close", "sleep", "wake", "room"],
+        event_mean: 20,
+        close_mean: 30,
+        half_mean: 60,
+        gap_ms_max: 100,
+    },
+];
+
+/// The scenario of this name.
+pub fn scenario(name: &str) -> Option<&'static Scenario> {
+    SCENARIOS.iter().find(|scenario| scenario.name == name)
+}

@@ -1,0 +1,146 @@
+//! The trace of a seed: what each client asks and when, and what happens meanwhile. Everything that a run decides is in it.
+
+use super::scenarios::Scenario;
+use crate::faults::network::event;
+use crate::generate::{self, Generator, group};
+use crate::seed::{Seed, Stream};
+use crate::trace::{Act, Header, Op};
+use resp::Argv;
+
+/// As many clients as there may be without being asked for.
+const CLIENTS_MAX: u32 = 8;
+
+/// Writes the trace of a seed, of about so many turns. `clients` of `None` draws how many.
+pub fn write(scenario: &'static Scenario, seed: Seed, clients: Option<u16>, turns: u64) -> (Header, Vec<Op>) {
+    Writer::new(scenario, seed, clients).write(turns)
+}
+
+struct Writer {
+    scenario: &'static Scenario,
+    seed: Seed,
+    /// Draws whose turn it is, and what it does.
+    turns: Stream,
+    /// Draws how much time goes by.
+    gaps: Stream,
+    /// Draws what happens.
+    happens: Stream,
+    events: Vec<&'static str>,
+    gap_ms_max: u32,
+    /// One turn in so many is at another moment than the one before.
+    gap_mean: u32,
+    clients: Vec<Generator>,
+}
+
+impl Writer {
+    fn new(scenario: &'static Scenario, seed: Seed, clients: Option<u16>) -> Self {
+        let stream = |name: &str| seed.stream_in(scenario.name, name);
+        let mut swarm = stream("swarm");
+        let count = clients.unwrap_or_else(|| swarm.between(2, CLIENTS_MAX) as u16);
+        let generator = |conn: u16| {
+            let mut draws = stream(&format!("client {conn}"));
+            // A scenario names groups that there are, which a test holds.
+            let name: &str = draws.pick::<&str>(scenario.groups);
+            let group = group(name).unwrap_or(&generate::groups()[0]);
+            Generator::new(&generate::Options { seed: Seed(draws.bits64()), group })
+        };
+        Self {
+            clients: (0..count).map(generator).collect(),
+            events: scenario.events.iter().copied().filter(|_| swarm.chance(2, 3)).collect(),
+            gap_ms_max: swarm.between(1, scenario.gap_ms_max.max(1)),
+            gap_mean: swarm.between(1, 6),
+            turns: stream("turns"),
+            gaps: stream("gaps"),
+            happens: stream("events"),
+            scenario,
+            seed,
+        }
+    }
+
+    fn write(mut self, turns: u64) -> (Header, Vec<Op>) {
+        let header = Header {
+            seed: Some(self.seed),
+            generator: generate::GENERATOR,
+            profile: format!("simulate {}", self.scenario.name),
+            ..Header::default()
+        };
+        let mut ops = Vec::new();
+        self.happen("schedule", 0, &mut ops);
+        for _ in 0..turns {
+            if self.gaps.chance(1, self.gap_mean) {
+                let ms = u64::from(self.gaps.below(self.gap_ms_max + 1));
+                ops.push(Op { conn: 0, act: Act::Advance { ms } });
+            }
+            self.take_turn(&mut ops);
+        }
+        (header, ops)
+    }
+
+    fn take_turn(&mut self, ops: &mut Vec<Op>) {
+        let client = self.turns.below(self.clients.len() as u32);
+        let conn = client as u16;
+        let Scenario { event_mean, close_mean, half_mean, .. } = *self.scenario;
+        let mut is_due = |mean: u32| mean > 0 && self.happens.chance(1, mean);
+        if is_due(event_mean) && !self.events.is_empty() {
+            let name = *self.happens.pick(&self.events);
+            return self.happen(name, conn, ops);
+        }
+        if is_due(close_mean) {
+            return ops.push(Op { conn, act: Act::Close });
+        }
+        let leaves = is_due(half_mean);
+        let argv = self.next_request(usize::from(conn));
+        if !leaves {
+            return ops.push(Op { conn, act: Act::Call(argv) });
+        }
+        let mut bytes = Vec::new();
+        argv.encode(&mut bytes);
+        let sent = self.happens.below(bytes.len() as u32) as usize;
+        ops.push(Op { conn, act: Act::Raw(bytes[..sent].to_vec()) });
+        ops.push(Op { conn, act: Act::Close });
+    }
+
+    fn happen(&mut self, name: &str, conn: u16, ops: &mut Vec<Op>) {
+        if let Some(event) = event(name) {
+            ops.push(Op { conn, act: Act::Fault(event.draw(&mut self.happens)) });
+        }
+    }
+
+    fn next_request(&mut self, client: usize) -> Argv {
+        loop {
+            if let Act::Call(argv) = self.clients[client].next_op().act {
+                return argv;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scenarios::SCENARIOS;
+    use super::*;
+    use crate::faults::network::happening;
+
+    #[test]
+    fn every_scenario_names_what_there_is() {
+        for scenario in SCENARIOS {
+            scenario.groups.iter().for_each(|name| assert!(group(name).is_some(), "{name} of {}", scenario.name));
+            scenario.events.iter().for_each(|name| assert!(event(name).is_some(), "{name} of {}", scenario.name));
+        }
+    }
+
+    #[test]
+    fn a_seed_is_a_trace() {
+        for scenario in SCENARIOS {
+            let write = |seed| write(scenario, Seed(seed), None, 200);
+            let (header, ops) = write(1);
+            assert_eq!((header, ops.clone()), write(1));
+            assert_ne!(ops, write(2).1);
+            assert!(ops.len() >= 200, "{} has {} ops", scenario.name, ops.len());
+            for op in &ops {
+                if let Act::Fault(spec) = &op.act {
+                    happening(spec).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `dst simulate`
+
+use std::path::PathBuf;
+
+use super::Outcome;
+use super::options::{CorpusArgs, ReportArgs, SeedsArgs};
+
+/// Many clients, one seed, the same run to the byte: Redlite's server and storage in virtual time
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    dst simulate --seeds 1000                              every scenario\n  \
+    dst simulate --scenario connection_storm --seeds 100\n  \
+    dst simulate --seeds 100 --check-determinism           each seed twice: the same events\n  \
+    dst simulate found.trace                               a run that failed, again\n\n\
+    A run is a trace: who sends what and when, and what happens on the network, are its ops,\n\
+    `!advance`, `!close` and `!fault NAME ARGS…`. See dst simulate --scenario help.\n\n\
+    Exit codes: 0 every run was right, 1 one was not, 2 wrong usage or a check that was not made.")]
+pub(super) struct Args {
+    /// Traces to run in place of seeds: files, folders, or `-` for stdin
+    #[arg(value_name = "TRACE", conflicts_with_all = ["scenario", "seeds", "first_seed", "ops", "clients"])]
+    pub traces: Vec<PathBuf>,
+
+    /// What clients do and what happens to them, separated by commas; `help` lists the scenarios
+    #[arg(long, value_name = "SCENARIO", default_value = "all", value_delimiter = ',')]
+    pub scenario: Vec<String>,
+
+    /// How many clients there are [default: 2 to 8, as the seed draws]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub clients: Option<u16>,
+
+    /// Runs each seed twice, and fails where any event is not the same
+    #[arg(long)]
+    pub check_determinism: bool,
+
+    #[command(flatten)]
+    pub seeds: SeedsArgs,
+
+    #[command(flatten)]
+    pub corpus: CorpusArgs,
+
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+#[cfg(not(madsim))]
+pub(super) fn run(_: Args) -> anyhow::Result<Outcome> {
+    anyhow::bail!(
+        "this build has no simulator: it was built without --cfg madsim, as RUSTFLAGS in the environment replace those of \
+         .cargo/config.toml; unset it and build again"
+    )
+}
+
+#[cfg(madsim)]
+pub(super) use with_simulator::run;
+
+#[cfg(madsim)]
+mod with_simulator {
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use anyhow::{Context, bail};
+
+    use super::{Args, Outcome};
+    use crate::campaign::simulate::{self, SCENARIOS, Scenario, scenario};
+    use crate::campaign::{CommandLine, Progress};
+    use crate::cli::inputs::Input;
+    use crate::cli::options::program;
+    use crate::cli::progress::Bar;
+    use crate::cli::{interrupt, output};
+    use crate::report::style::STRONG;
+
+    /// Turns a seed.
+    const DEFAULT_TURNS: u64 = 200;
+
+    pub(in crate::cli) fn run(args: Args) -> anyhow::Result<Outcome> {
+        if args.scenario.iter().any(|name| name == "help") {
+            return list_scenarios();
+        }
+        let scenarios = scenarios_named(&args.scenario)?;
+        let options = simulate::Options {
+            first_seed: args.seeds.first_seed,
+            seeds: args.seeds.seeds(false)?,
+            turns: args.seeds.ops.unwrap_or(DEFAULT_TURNS),
+            clients: args.clients,
+            scenarios: &scenarios,
+            jobs: args.seeds.jobs(),
+            check_determinism: args.check_determinism,
+            store: &args.corpus.store(),
+            command: &CommandLine { program: program(), flags: String::new() },
+            stop: interrupt::flag(),
+        };
+        let mut out = args.report.open()?;
+        let report = if args.traces.is_empty() {
+            let progress = Arc::new(Progress::default());
+            let bar = Bar::follow(Arc::clone(&progress), "seeds");
+            let report = simulate::run(&options, &progress);
+            drop(bar);
+            report?
+        } else {
+            let read = |input: &Input| Ok((input.name(), input.read()?));
+            let traces = Input::many(&args.traces)?.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+            simulate::replay(&options, &traces)?
+        };
+        let width = report.checks.iter().map(|check| check.name.chars().count()).max().unwrap_or(0);
+        report.checks.iter().try_for_each(|check| args.report.format.check(check, width, out.as_mut()))?;
+        args.report.finish(&report, out.as_mut())
+    }
+
+    fn scenarios_named(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {
+        let mut found: Vec<&Scenario> = Vec::new();
+        for name in names {
+            let more: Vec<&Scenario> = match name.as_str() {
+                "all" => SCENARIOS.iter().collect(),
+                name => vec![scenario(name).with_context(|| {
+                    let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+                    format!("there is no scenario {name:?}; there are all, {}", names.join(", "))
+                })?],
+            };
+            found.extend(more);
+        }
+        let mut names = std::collections::BTreeSet::new();
+        found.retain(|scenario| names.insert(scenario.name));
+        if found.is_empty() {
+            bail!("no scenario is named: see dst simulate --scenario help");
+        }
+        Ok(found)
+    }
+
+    /// The table of scenarios.
+    fn list_scenarios() -> anyhow::Result<Outcome> {
+        let width = SCENARIOS.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+        let mut out = output::open_report(None)?;
+        for Scenario { name, about, .. } in SCENARIOS {
+            writeln!(out, "  {STRONG}{name:width$}{STRONG:#}  {about}")?;
+        }
+        out.flush()?;
+        Ok(Outcome::Agree)
+    }
+}

@@ -1,0 +1,137 @@
+//! What a store did, run again one command after the other: what that is answered is what every client has to have got.
+
+use std::collections::BTreeMap;
+
+use super::world::name_peer;
+use crate::trace::Header;
+use redlite::env::{Clock, Random};
+use redlite::journal::Entry;
+use redlite::{Addresses, Client, OpenError, Options, Redlite};
+use resp::{Argv, Reply};
+
+/// A client's connection: its number, and how often that was connected before.
+pub type Place = (u16, u32);
+
+/// What the store did, and what that has to come to.
+#[derive(Debug, Default)]
+pub struct Order {
+    /// Every request that ran, in the order of the store.
+    pub turns: Vec<Turn>,
+    /// What each connection has to get.
+    pub expected: BTreeMap<Place, Vec<Expected>>,
+    /// Connections that waited when they ended.
+    pub waiting: Vec<Place>,
+}
+
+/// A request that the store ran.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// Whose it was.
+    pub place: Place,
+    /// What it was.
+    pub argv: Argv,
+}
+
+/// A frame that a connection has to get.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// The last request of the connection before it, by its index among the turns; none before the first.
+    pub turn: Option<usize>,
+    /// What it is.
+    pub frame: Reply,
+}
+
+/// Runs what a journal holds on a new store. `clients` are the connections that were opened.
+///
+/// # Errors
+/// Where SQLite has no memory.
+pub fn in_order(
+    header: &Header,
+    journal: &[Entry],
+    clients: impl IntoIterator<Item = Place>,
+) -> Result<Order, OpenError> {
+    let clock = Clock::manual(header.start_ms);
+    let store = Options::new().clock(clock.clone()).random(Random::seeded(0)).open_in_memory()?;
+    let peers = clients.into_iter().map(|(conn, nth)| (name_peer(conn, nth), (conn, nth))).collect();
+    let mut replay = Replay { store, clock, peers, connections: BTreeMap::new(), order: Order::default() };
+    journal.iter().for_each(|entry| replay.step(entry));
+    Ok(replay.order)
+}
+
+struct Connection {
+    client: Client,
+    place: Option<Place>,
+    /// The requests since frames were last taken, each with how many frames there were before it, and the last one before
+    /// them.
+    turns: Vec<(usize, Option<usize>)>,
+}
+
+struct Replay {
+    store: Redlite,
+    clock: Clock,
+    peers: BTreeMap<String, Place>,
+    /// By what the first store called them, which this one calls them, too.
+    connections: BTreeMap<i64, Connection>,
+    order: Order,
+}
+
+impl Replay {
+    fn step(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Joined { id, now_ms } => {
+                self.clock.set(*now_ms);
+                self.connections
+                    .insert(*id, Connection { client: self.store.client(), place: None, turns: vec![(0, None)] });
+            }
+            Entry::Named { id, peer } => {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.place = self.peers.get(peer).copied();
+                    let addresses = Addresses { peer: peer.clone(), local: super::world::SERVER.to_owned() };
+                    connection.client.set_addresses(addresses);
+                }
+            }
+            Entry::Ran { id, now_ms, argv } => self.run(*id, *now_ms, argv),
+            Entry::Expired { now_ms } => {
+                self.clock.set(*now_ms);
+                self.store.batch().expire_waits();
+            }
+            Entry::Committed => self.commit(),
+            Entry::Left { id } => {
+                let Some(left) = self.connections.remove(id) else { return };
+                if self.store.batch().state(&left.client).is_blocked {
+                    self.order.waiting.extend(left.place);
+                }
+            }
+            Entry::Refused { .. } | Entry::Undone => {}
+        }
+    }
+
+    fn run(&mut self, id: i64, now_ms: i64, argv: &Argv) {
+        self.clock.set(now_ms);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let mut batch = self.store.batch();
+        if let Some(place) = connection.place {
+            connection.turns.push((batch.waiting_frames(&connection.client), Some(self.order.turns.len())));
+            self.order.turns.push(Turn { place, argv: argv.clone() });
+        }
+        batch.run(&connection.client, argv);
+    }
+
+    /// Commits what was run, and takes what is to be sent.
+    fn commit(&mut self) {
+        let mut batch = self.store.batch();
+        batch.commit();
+        for Connection { client, place, turns } in self.connections.values_mut() {
+            let Some(place) = *place else { continue };
+            let expected = self.order.expected.entry(place).or_default();
+            let mut nth = 0;
+            batch.take_frames(client, |frame| {
+                let turn = turns.iter().rev().find(|(before, _)| *before <= nth).and_then(|(_, turn)| *turn);
+                expected.push(Expected { turn, frame });
+                nth += 1;
+            });
+            let last = turns.last().and_then(|(_, turn)| *turn);
+            *turns = vec![(0, last)];
+        }
+    }
+}
