@@ -61,7 +61,7 @@
 //!   name is in a table of that room: how often it comes (`generate::groups`), how a random pick is checked
 //!   (`diff::random`), what leaves a clock or a transaction (`targets`). Redlite's own rows hold functions.
 //! - `diff` and `generate` never import `targets` or `redlite`: the accused does not instruct the judge. Of this package
-//!   only `targets/{embedded,faulty,canary}` and `cli/serve.rs` name `redlite`.
+//!   only `targets/{embedded,faulty,canary,simulated}` and `cli/serve.rs` name `redlite`.
 //! - A session's error is an error of the infrastructure. Whatever a server says, or fails to say, is a
 //!   [`resp::Reply`]: also that it hung ([`resp::Reply::Hung`]) or dropped the connection
 //!   ([`resp::Reply::Closed`]).

@@ -28,7 +28,7 @@ const KNOW_REDLITE: &[&str] = &[
     "src/lib.rs",
     "src/targets/embedded/",
     "src/targets/faulty/",
-    "src/targets/sim.rs",
+    "src/targets/simulated/",
     "src/targets/canary/",
     "src/cli/serve.rs",
 ];

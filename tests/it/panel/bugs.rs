@@ -251,7 +251,7 @@ impl Bug {
     /// True where it takes a whole command, so that nothing else can be wrong with it.
     fn is_lack(&self) -> bool {
         let Source::Row(kind) = self.source else { return false };
-        let takes_all: [fn(&mut Turn, &Argv) -> Reply; 2] = [replies::lack, connections::hang];
+        let takes_all: [fn(&mut Turn, &Argv) -> Reply; 3] = [replies::lack, connections::hang, connections::close];
         takes_all.iter().any(|run| std::ptr::fn_addr_eq(*run, kind.run))
     }
 }

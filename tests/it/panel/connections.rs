@@ -40,7 +40,7 @@ pub const KINDS: &[Kind] = &[
         trace: "{command.1}", run: hang, ..Kind::BASE },
     Kind { id: "closes", wrong: "{command} closes the connection without an answer", commands: "{command}",
         parameters: &[("command", &["GETRANGE|GETRANGE k 0 1", "ZCOUNT|ZCOUNT k 0 1", "SDIFF|SDIFF k", "HVALS|HVALS k", "RPOPLPUSH|RPOPLPUSH a b"])],
-        trace: "{command.1}", run: |_, _| Reply::Closed, ..Kind::BASE },
+        trace: "{command.1}", run: close, ..Kind::BASE },
     Kind { id: "closes-after-errors", wrong: "the connection is closed behind every error", commands: "*", trace: "GET\nPING", run: closes_after_errors, ..Kind::BASE },
     Kind { id: "crash", wrong: "{request} with {request.2} in place {request.1} ends the server", commands: "{request}",
         parameters: &[("request", &["LREM|2|0|LREM k 0 v", "GETRANGE|2|-1|GETRANGE k -1 -1", "SPOP|2|0|SPOP k 0", "LPOP|2|0|LPOP k 0", "EXPIRE|2|0|EXPIRE k 0", "LINDEX|2|-1|LINDEX k -1", "ZRANGE|3|-2|ZRANGE k 0 -2"])],
@@ -89,6 +89,11 @@ fn wrong_order(turn: &mut Turn, argv: &Argv) -> Reply {
         Some(next) => Reply::Frames(vec![turn.run_queued(&next), reply]),
         None => reply,
     }
+}
+
+/// Closes the connection in place of an answer.
+pub fn close(_: &mut Turn, _: &Argv) -> Reply {
+    Reply::Closed
 }
 
 /// Nothing comes any more on this connection.

@@ -18,6 +18,7 @@ pub const KINDS: &[Kind] = &[
     Kind { id: "flush-refuses", wrong: "{command} does not know {option}", commands: "{command}",
         parameters: &[("command", &["FLUSHALL", "FLUSHDB"]), ("option", &["ASYNC", "SYNC"])], trace: "{command} {option}", run: flush_refuses, ..Kind::BASE },
     Kind { id: "select-nothing", wrong: "SELECT answers OK and selects nothing", commands: "SELECT",
+        excludes: &["flushdb-all", "flushall-one-database", "swapdb-nothing", "move-drops-ttl"],
         trace: "SELECT 1\nSET k v", run: select_nothing, ..Kind::BASE },
     Kind { id: "select-range", wrong: "SELECT says otherwise that there is no such database", commands: "SELECT",
         trace: "SELECT 16", run: select_range, ..Kind::BASE },
