@@ -67,6 +67,7 @@ mod with_simulator {
     use crate::cli::options::program;
     use crate::cli::progress::Bar;
     use crate::cli::{interrupt, output};
+    use crate::corpus::Store;
     use crate::report::style::STRONG;
 
     /// Turns a seed.
@@ -85,7 +86,8 @@ mod with_simulator {
             scenarios: &scenarios,
             jobs: args.seeds.jobs(),
             check_determinism: args.check_determinism,
-            store: &args.corpus.store(),
+            // They are run by this campaign alone.
+            store: &Store::new(args.corpus.corpus.join("simulate")),
             command: &CommandLine { program: program(), flags: String::new() },
             stop: interrupt::flag(),
         };
