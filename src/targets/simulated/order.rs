@@ -7,7 +7,7 @@ use crate::trace::Header;
 use redlite::env::{Clock, Random};
 use redlite::journal::Entry;
 use redlite::{Addresses, Client, OpenError, Options, Redlite};
-use resp::{Argv, Reply};
+use resp::{Argv, Decoder, Limits, Reply, encode_reply};
 
 /// A client's connection: its number, and how often that was connected before.
 pub type Place = (u16, u32);
@@ -127,11 +127,23 @@ impl Replay {
             let mut nth = 0;
             batch.take_frames(client, |frame| {
                 let turn = turns.iter().rev().find(|(before, _)| *before <= nth).and_then(|(_, turn)| *turn);
-                expected.push(Expected { turn, frame });
+                expected.extend(as_received(frame).into_iter().map(|frame| Expected { turn, frame }));
                 nth += 1;
             });
             let last = turns.last().and_then(|(_, turn)| *turn);
             *turns = vec![(0, last)];
         }
     }
+}
+
+/// What a client reads of a frame: a subscription inside of EXEC is one reply to its transaction, and on the line as many
+/// as it has channels.
+fn as_received(frame: Reply) -> Vec<Reply> {
+    if frame.as_elements().is_none() {
+        return vec![frame];
+    }
+    let (mut bytes, mut decoder) = (Vec::new(), Decoder::new(Limits::default()));
+    encode_reply(&frame, &mut bytes);
+    decoder.feed(&bytes);
+    std::iter::from_fn(|| decoder.next_reply().ok().flatten()).collect()
 }
