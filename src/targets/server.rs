@@ -197,13 +197,16 @@ impl Server {
             return;
         }
         let ping = || Argv::from(["PING"]);
-        let try_with = |server: &mut Self, requests: &[Argv]| {
+        let try_within = |server: &mut Self, requests: &[Argv], deadline: Duration| {
             let Ok(mut connection) = server.connect() else { return Err(Failure::Closed) };
-            connection.set_deadline(server.deadline().min(TRIED_WITHIN));
+            connection.set_deadline(server.deadline().min(deadline));
             connection.run(requests)
         };
-        let is_hung = try_with(self, &[ping(), ping()]) == Err(Failure::Hung);
-        self.one_by_one = Some(is_hung && try_with(self, &[ping()]).is_ok());
+        // How long one takes says how long two may.
+        let answers_one = try_within(self, &[ping()], TRIED_WITHIN).is_ok();
+        let patience = self.pace().suspicious_after().min(TRIED_WITHIN);
+        let mut is_hung = |deadline| try_within(self, &[ping(), ping()], deadline) == Err(Failure::Hung);
+        self.one_by_one = Some(answers_one && is_hung(patience) && is_hung(patience * 2));
         if self.one_by_one == Some(true) {
             self.admin = None;
             self.notes.push("it answers one request a packet: requests are sent one at a time".to_owned());
