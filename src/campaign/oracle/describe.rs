@@ -26,6 +26,15 @@ pub(super) struct Described {
     pub(super) size: (usize, usize),
 }
 
+/// What a bucket came to.
+pub(super) enum Description {
+    Whole(Box<Described>),
+    /// None of its cases shows it again.
+    Unseen,
+    /// The time was over before one was found that does.
+    Cut,
+}
+
 /// What shows a class by itself.
 struct Shown {
     header: Header,
@@ -60,7 +69,7 @@ pub(super) fn describe(
     let mut minimal: Option<(Minimal, &Candidate)> = None;
     for candidate in &seen.candidates {
         let is_over = options.stop.load(Ordering::Relaxed) || settings.is_over();
-        if minimal.as_ref().is_some_and(|(least, _)| least.trace.ops.len() <= SHORT_OPS || is_over) {
+        if is_over || minimal.as_ref().is_some_and(|(least, _)| least.trace.ops.len() <= SHORT_OPS) {
             break;
         }
         let Some(shown) = show(options, class, candidate, sessions, settings)? else { continue };

@@ -42,7 +42,7 @@ use crate::report::{Drift, Finding, Flaky, Report, Timing};
 use crate::seed::Seed;
 use crate::trace::TargetInfo;
 
-use describe::Described;
+use describe::Description;
 use gather::Bucket;
 use gather::{Occurrences, Tally};
 use schedule::{Case, Steering, Turns};
@@ -286,25 +286,30 @@ impl Campaign<'_> {
         Ok(())
     }
 
-    /// Shrinks one; `None` where no case shows it again.
+    /// Shrinks one.
     fn shrink(
         &self,
         bucket: &Bucket,
         seen: &Occurrences,
         reference: &TargetInfo,
         sessions: &mut Lease,
-    ) -> Result<Option<Described>, CampaignError> {
+    ) -> Result<Description, CampaignError> {
         // None takes more than its share of what is left.
         let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
         let share = left.map(|left| Instant::now() + (left / SHRINK_SHARE).max(SHRINK_MIN));
         let settings = self.differential_options(share.into_iter().chain(self.end).min());
-        match describe::describe(self.options, bucket, seen, reference, sessions, &settings) {
+        let described = match describe::describe(self.options, bucket, seen, reference, sessions, &settings) {
             Err(CampaignError::Target(_) | CampaignError::NoTruth { .. }) => {
                 sessions.end();
-                Ok(None)
+                None
             }
-            described => described,
-        }
+            described => described?,
+        };
+        Ok(match described {
+            Some(described) => Description::Whole(Box::new(described)),
+            None if settings.is_over() => Description::Cut,
+            None => Description::Unseen,
+        })
     }
 
     fn differential_options(&self, until: Option<Instant>) -> differential::Options<'_> {

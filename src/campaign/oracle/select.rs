@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::describe::{Described, tell};
+use super::describe::{Described, Description, tell};
 use super::gather::{Bucket, Occurrences, Tally};
 use super::schedule::{Case, Steering};
 use super::{Options, sort_findings};
@@ -92,24 +92,30 @@ impl Selection {
         !self.classes.contains_key(class)
     }
 
-    /// Takes in what became of a bucket; what failed is passed over, and told.
+    /// Takes in what became of a bucket; what failed is passed over, and told, as is what the time did not suffice for.
     pub(super) fn take(
         &mut self,
         bucket: Bucket,
         seen: Occurrences,
-        described: Result<Option<Described>, CampaignError>,
+        described: Result<Description, CampaignError>,
         tally: &mut Tally,
         progress: &Progress,
     ) {
         self.in_hand.remove(&bucket.0);
         match described {
-            Ok(described) => self.add(bucket, seen, described, progress),
+            Ok(Description::Whole(described)) => self.add(bucket, seen, Some(*described), progress),
+            Ok(Description::Unseen) => self.add(bucket, seen, None, progress),
+            Ok(Description::Cut) => self.pass_over(bucket),
             Err(error) => {
                 tally.failures.push(error.to_string());
-                self.shrinks += 1;
-                self.passed_over.insert(bucket);
+                self.pass_over(bucket);
             }
         }
+    }
+
+    fn pass_over(&mut self, bucket: Bucket) {
+        self.shrinks += 1;
+        self.passed_over.insert(bucket);
     }
 
     /// Takes in what a bucket came to: `None` where no case showed it again.
@@ -271,6 +277,17 @@ mod tests {
         let told: Vec<_> =
             selection.found.values().map(|it| (it.finding.found_in.as_str(), it.finding.count)).collect();
         assert_eq!(told, [("2 ops", 2)]);
+    }
+
+    #[test]
+    fn what_the_time_did_not_suffice_for_is_not_flaky() {
+        let bucket = (class("A"), "x".to_owned());
+        let buckets = BTreeMap::from([(bucket.clone(), seen(1))]);
+        let mut selection = Selection::new(true);
+        selection.take(bucket, seen(1), Ok(Description::Cut), &mut Tally::default(), &Progress::default());
+        assert!(selection.choose(&buckets, 1).is_empty(), "it is chosen again");
+        assert!(selection.flaky.is_empty(), "it is flaky");
+        assert!(selection.done.is_empty(), "it counts as shrunk");
     }
 
     #[test]
