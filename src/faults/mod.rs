@@ -215,6 +215,14 @@ pub enum Plan {
     OlderFile,
 }
 
+impl Plan {
+    /// True where what it strikes is the last call of its process.
+    pub fn ends_process(self) -> bool {
+        let Plan::Calls { effect, .. } = self else { return false };
+        matches!(effect, Effect::PowerLoss(_) | Effect::PowerGone(_) | Effect::Kill)
+    }
+}
+
 /// What holds although the fault struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {

@@ -65,7 +65,23 @@ fn a_run_is_a_trace() {
     );
     check("!fault room 1\nSET k v\nGET k\n!fault clog\nGET k\n!close\n@1 GET k\n", 0, &["all agree"]);
     check("SET k v\n!fault rain\n", 2, &["op 1: there is no fault \"rain\""]);
-    check("SET k v\n!crash\n", 2, &["op 1: no crash in a simulation"]);
+    check("SET k v\n!fault io_error 0 1 0\n", 2, &["op 1: no io_error in a simulation"]);
+}
+
+/// A server that dies and comes back: what it had answered is there, and what it had not is there whole or not at all.
+#[cfg(madsim)]
+#[test]
+fn what_a_server_has_committed_outlasts_it() {
+    for fault in ["kill", "power_loss", "crash_mid_write"] {
+        let args = match fault {
+            "kill" => "2",
+            "power_loss" => "2 0 0 0",
+            _ => "2 77",
+        };
+        let ops = format!("SET k v\n!advance 5ms\n!fault {fault} {args}\nSET k w\n!advance 5ms\nGET k\n");
+        check(&ops, 0, &["all agree"]);
+    }
+    check("SET k v\n@1 SUBSCRIBE c\n!restart\nGET k\n@1 GET k\n!crash\nINCR n\n", 0, &["all agree"]);
 }
 
 #[cfg(madsim)]

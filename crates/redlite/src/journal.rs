@@ -1,6 +1,11 @@
 //! What a store did, in the order in which it did it: whoever tests it with clients that act at the same time needs to know
 //! which came first. Only with the feature `testing` is anything written down.
 
+#[cfg(feature = "testing")]
+use std::sync::Arc;
+#[cfg(feature = "testing")]
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use resp::Argv;
 
 /// One thing that was done.
@@ -55,6 +60,9 @@ pub enum Entry {
 pub(crate) struct Journal {
     #[cfg(feature = "testing")]
     entries: Option<Vec<Entry>>,
+    /// How many there are.
+    #[cfg(feature = "testing")]
+    pub count: Arc<AtomicUsize>,
 }
 
 #[cfg(feature = "testing")]
@@ -66,6 +74,7 @@ impl Journal {
 
     /// What was done since the last time.
     pub fn take(&mut self) -> Vec<Entry> {
+        self.count.store(0, Ordering::Relaxed);
         self.entries.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
@@ -73,6 +82,7 @@ impl Journal {
     pub fn note(&mut self, entry: impl FnOnce() -> Entry) {
         if let Some(entries) = &mut self.entries {
             entries.push(entry());
+            self.count.store(entries.len(), Ordering::Relaxed);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use super::clients::Clients;
 use super::engine::{Batch, Client, Redlite, lock};
@@ -43,6 +44,12 @@ impl Redlite {
     /// What was done since the last time.
     pub fn take_journal(&self) -> Vec<Entry> {
         lock(&self.engine).journal.take()
+    }
+
+    /// How many entries there are that were not taken yet: to be asked also while the store runs a command, as its files
+    /// are called.
+    pub fn journal_count(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&lock(&self.engine).journal.count)
     }
 
     /// What the store remembers of its connections: how many there are, how many of them wait, watch keys, have a

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 
 use crate::campaign::CampaignError;
-use crate::diff::{Class, Divergence, ErrorMode, kind, rules};
+use crate::diff::keyspace::differences;
+use crate::diff::{Class, Divergence, ErrorMode, Settings, kind, rules};
 use crate::faults::network::HALF_CLOSE;
-use crate::targets::simulated::{Expected, Holdings, Order, Place, Story, What, in_order};
+use crate::targets::simulated::{Ended, Expected, Holdings, Lost, Order, Place, Story, What, in_order};
 use crate::trace::{Act, Header, Op};
 use resp::Reply;
 
@@ -33,10 +34,14 @@ struct Seen {
 /// Judges a run of `ops`.
 pub(super) fn judge(header: &Header, ops: &[Op], story: &Story) -> Result<Option<Divergence>, CampaignError> {
     let seen = gather(ops, story);
-    let order = in_order(header, &story.journal, seen.keys().copied());
+    let order = in_order(header, &story.lives, seen.keys().copied());
     let order = order.map_err(|error| CampaignError::Simulation { why: error.to_string() })?;
     let judge = Judge { ops, order: &order, seen: &seen };
-    Ok(judge.find_wrong_reply().or_else(|| judge.find_disorder()).or_else(|| judge.find_leak(story)))
+    Ok(judge
+        .find_lost(story)
+        .or_else(|| judge.find_wrong_reply())
+        .or_else(|| judge.find_disorder())
+        .or_else(|| judge.find_leak(story)))
 }
 
 /// What each connection did and got.
@@ -73,6 +78,35 @@ impl Judge<'_> {
         self.seen.iter().map(move |(place, seen)| (*place, seen, expected(place)))
     }
 
+    /// Where the store was not what it had to be when its process had ended.
+    fn find_lost(&self, story: &Story) -> Option<Divergence> {
+        let diverge = |kind: &str, want, got, note| {
+            let class = Class { command: "SERVER".into(), rule: RULE.into(), kind: kind.into() };
+            Divergence { at: self.ops.len().saturating_sub(1), class, want, got, key: None, note }
+        };
+        if let Some(Lost { life, committed, .. }) = &self.order.lost
+            && let Some(Ended { how, found: Ok(found), .. }) = story.lives.get(*life)?.ended.as_ref()
+        {
+            let first = differences(&Settings::default(), committed, found).into_iter().next();
+            let (want, got) = first.map_or((Reply::ok(), Reply::ok()), |first| (first.want, first.got));
+            return Some(diverge(
+                "recovered",
+                want,
+                got,
+                format!("{how}, and not all is there that was committed, or more"),
+            ));
+        }
+        story.lives.iter().filter_map(|life| life.ended.as_ref()).find_map(|ended| {
+            let why = ended.found.as_ref().err()?;
+            Some(diverge(
+                "refused",
+                Reply::ok(),
+                Reply::Closed,
+                format!("{}, and the store does not open again: {why}", ended.how),
+            ))
+        })
+    }
+
     /// Where a client got something else, something too much, or too little.
     fn find_wrong_reply(&self) -> Option<Divergence> {
         self.connections().find_map(|(place, seen, expected)| {
@@ -92,8 +126,8 @@ impl Judge<'_> {
             if let Some(error) = &seen.malformed {
                 return Some(self.diverge(seen, place, missing, "malformed", want, Reply::error(error.clone())));
             }
-            // One that is reset, or that its client has closed before the end, may miss some.
-            if missing.is_some() && seen.should_have_all() {
+            // One that is reset, that its client has closed before the end, or whose server died, may miss some.
+            if missing.is_some() && seen.should_have_all() && !self.order.cut.contains(&place) {
                 return Some(self.diverge(seen, place, missing, "lost", want, Reply::Hung));
             }
             self.find_unserved(place, seen)

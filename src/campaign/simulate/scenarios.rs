@@ -9,7 +9,8 @@ pub struct Scenario {
     pub about: &'static str,
     /// What clients ask: each draws a group of these.
     pub(super) groups: &'static [&'static str],
-    /// What happens on the network: events of [`crate::faults::network`]. Which of them a seed has is drawn.
+    /// What happens: events of [`crate::faults::network`], faults of [`crate::faults`] that end the process, and
+    /// [`RESTART`]. Which of them a seed has is drawn.
     pub(super) events: &'static [&'static str],
     /// How often something happens in place of a request, once in so many turns on average; 0 never.
     pub(super) event_mean: u32,
@@ -20,6 +21,9 @@ pub struct Scenario {
     /// The longest time that may go by between two turns, in milliseconds.
     pub(super) gap_ms_max: u32,
 }
+
+/// The process is stopped in its order, and started again.
+pub(super) const RESTART: &str = "restart";
 
 const ALL_TYPES: &[&str] = &["strings", "lists", "sets", "hashes", "sorted-sets", "streams", "mixed"];
 const TOGETHER: &[&str] =
@@ -34,6 +38,16 @@ pub const SCENARIOS: &[Scenario] = &[
         events: &["latency"],
         event_mean: 40,
         close_mean: 0,
+        half_mean: 0,
+        gap_ms_max: 20,
+    },
+    Scenario {
+        name: "crash_recovery",
+        about: "the process is killed and the power goes, in the middle of requests, transactions and checkpoints",
+        groups: &["transactions", "blocking", "strings", "lists", "hashes", "sorted-sets", "streams", "mixed"],
+        events: &["kill", "crash_mid_write", "power_loss", RESTART, "latency", "reset"],
+        event_mean: 16,
+        close_mean: 100,
         half_mean: 0,
         gap_ms_max: 20,
     },
@@ -81,7 +95,22 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "mixed",
         about: "all of it",
         groups: ALL_TYPES,
-        events: &["latency", "clog", "heal", "heal", "reset", "cut", "half_close", "sleep", "wake", "room"],
+        events: &[
+            "latency",
+            "clog",
+            "heal",
+            "heal",
+            "reset",
+            "cut",
+            "half_close",
+            "sleep",
+            "wake",
+            "room",
+            "kill",
+            "crash_mid_write",
+            "power_loss",
+            RESTART,
+        ],
         event_mean: 20,
         close_mean: 30,
         half_mean: 60,

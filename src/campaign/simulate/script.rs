@@ -1,6 +1,7 @@
 //! The trace of a seed: what each client asks and when, and what happens meanwhile. Everything that a run decides is in it.
 
-use super::scenarios::Scenario;
+use super::scenarios::{RESTART, Scenario};
+use crate::faults::fault;
 use crate::faults::network::event;
 use crate::generate::{self, Generator, group};
 use crate::seed::{Seed, Stream};
@@ -100,9 +101,14 @@ impl Writer {
     }
 
     fn happen(&mut self, name: &str, conn: u16, ops: &mut Vec<Op>) {
-        if let Some(event) = event(name) {
-            ops.push(Op { conn, act: Act::Fault(event.draw(&mut self.happens)) });
-        }
+        let drawn = event(name).map(|event| event.draw(&mut self.happens));
+        let drawn = drawn.or_else(|| fault(name).map(|fault| fault.draw(&mut self.happens)));
+        let act = match (name, drawn) {
+            (RESTART, _) => Act::Restart,
+            (_, Some(spec)) => Act::Fault(spec),
+            (_, None) => return,
+        };
+        ops.push(Op { conn, act });
     }
 
     fn next_request(&mut self, client: usize) -> Argv {
@@ -124,7 +130,8 @@ mod tests {
     fn every_scenario_names_what_there_is() {
         for scenario in SCENARIOS {
             scenario.groups.iter().for_each(|name| assert!(group(name).is_some(), "{name} of {}", scenario.name));
-            scenario.events.iter().for_each(|name| assert!(event(name).is_some(), "{name} of {}", scenario.name));
+            let is_known = |name: &str| name == RESTART || event(name).is_some() || fault(name).is_some();
+            scenario.events.iter().for_each(|name| assert!(is_known(name), "{name} of {}", scenario.name));
         }
     }
 
@@ -137,7 +144,9 @@ mod tests {
             assert_ne!(ops, write(2).1);
             assert!(ops.len() >= 200, "{} has {} ops", scenario.name, ops.len());
             for op in &ops {
-                if let Act::Fault(spec) = &op.act {
+                if let Act::Fault(spec) = &op.act
+                    && event(&spec.name).is_some()
+                {
                     happening(spec).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
                 }
             }

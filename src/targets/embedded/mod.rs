@@ -20,7 +20,7 @@ use crate::diff::{Entry, Keyspace};
 use crate::trace::{Act, Header, Op, TargetInfo};
 use redlite::env::{Clock, Random};
 use redlite::vfs::Storage;
-use redlite::{Client, OpenError, Options, Redlite};
+use redlite::{Client, KeyFacts, OpenError, Options, Redlite};
 use resp::{Argv, Reply};
 
 /// What it says it is.
@@ -427,15 +427,11 @@ impl EmbeddedSession {
     }
 
     fn read_keyspace(&mut self) -> Option<Keyspace> {
-        let admin = &mut Admin(self.store.trusted_client());
         let read = match self.store.keys() {
             // There is nothing between the store and what it says.
-            Ok(keys) => {
-                let keys = keys.into_iter().map(|key| (key.db, key.name, key.kind, key.expires_ms));
-                keyspace::read_values(admin, keys).map(Some)
-            }
+            Ok(keys) => read_keys(&self.store, keys).map(Some),
             // Not all of them can be listed: each command says what it can read.
-            Err(_) => keyspace::read(admin, &mut self.known, self.clock.now_ms()),
+            Err(_) => keyspace::read(&mut Admin(self.store.trusted_client()), &mut self.known, self.clock.now_ms()),
         };
         read.unwrap_or_else(|failure| Some(Keyspace::unreadable(failure.reply())))
     }
@@ -527,6 +523,20 @@ impl Drop for EmbeddedSession {
             let _ = self.store.clear();
         }
     }
+}
+
+/// Everything that a store holds, its clients aside; [`Keyspace::unreadable`] where it fails.
+pub(super) fn read_store(store: &Redlite) -> Keyspace {
+    let keys = match store.keys() {
+        Ok(keys) => keys,
+        Err(error) => return Keyspace::unreadable(Reply::error(error.to_string())),
+    };
+    read_keys(store, keys).unwrap_or_else(|failure| Keyspace::unreadable(failure.reply()))
+}
+
+fn read_keys(store: &Redlite, keys: Vec<KeyFacts>) -> Result<Keyspace, Failure> {
+    let keys = keys.into_iter().map(|key| (key.db, key.name, key.kind, key.expires_ms));
+    keyspace::read_values(&mut Admin(store.trusted_client()), keys)
 }
 
 /// A client of dst's own: it sees the store as it is, past every canary.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::faults::{Call, Effect, Fates, Fault, Invariant, Plan};
+use crate::faults::{Call, Effect, Fates, Fault, Invariant, PENDING_LOST, Plan};
 use redlite::vfs::{self, CallKind, Injection};
 
 /// A fault that struck.
@@ -20,11 +20,21 @@ pub struct Strike {
 
 /// How the store goes away in the middle of an op.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loss {
+pub(in crate::targets) enum Loss {
     /// The power went.
     Power(Fates),
     /// The process was killed.
     Process,
+}
+
+impl Loss {
+    /// The same, with which all goes that was not synced.
+    pub fn with_all_pending(self) -> Self {
+        match self {
+            Loss::Power(_) => Loss::Power(PENDING_LOST),
+            Loss::Process => Loss::Process,
+        }
+    }
 }
 
 /// How often which fault struck which kind of call; `None` where it struck no call of the files.
@@ -64,7 +74,7 @@ struct Aimed {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(in crate::targets) struct Board {
     armed: Vec<Armed>,
     aimed: Vec<Aimed>,
     /// What struck in the op that runs.
@@ -223,6 +233,11 @@ impl Board {
     pub fn note(&mut self, strike: Strike, call: Option<Call>) {
         *self.injected.entry((strike.fault, call)).or_default() += 1;
         self.strikes.push(strike);
+    }
+
+    /// True where the store went away.
+    pub fn has_loss(&self) -> bool {
+        self.loss.is_some()
     }
 
     /// How the store went away, where it did.

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use board::{Board, Loss};
+pub(super) use board::{Board, Loss};
 pub use board::{Injected, Strike};
 pub use model::Model;
 pub use points::{Point, Recovered};
@@ -485,11 +485,7 @@ impl FaultySession {
     }
 
     fn cut_off(&mut self, loss: Loss) {
-        match loss {
-            Loss::Process => self.disk.kill(),
-            Loss::Power(_) if self.is_lying => self.disk.crash(points::choose(PENDING_LOST)),
-            Loss::Power(fates) => self.disk.crash(points::choose(fates)),
-        }
+        cut_off(&self.disk, if self.is_lying { loss.with_all_pending() } else { loss });
         if let Loss::Power(_) = loss {
             self.is_lying = false;
             self.board().end_lies();
@@ -580,7 +576,16 @@ fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
     board.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn hook(disk: &SimulatedDisk, board: &Arc<Mutex<Board>>) {
+/// Takes a disk away from the process that uses it.
+pub(super) fn cut_off(disk: &SimulatedDisk, loss: Loss) {
+    match loss {
+        Loss::Process => disk.kill(),
+        Loss::Power(fates) => disk.crash(points::choose(fates)),
+    }
+}
+
+/// Has the faults of a board strike a disk.
+pub(super) fn hook(disk: &SimulatedDisk, board: &Arc<Mutex<Board>>) {
     let board = Arc::clone(board);
     disk.set_hook(move |call, _| lock(&board).decide(call));
 }

@@ -4,14 +4,17 @@
 //! |---|---|
 //! | `network` | connections, as sockets behave |
 //! | `clients` | what a client sends and gets |
+//! | `process` | the server's process and its disk: how it ends, and starts again |
 //! | `world` | one run: who acts when, and what happened |
 //! | `order` | what the store did, run again one command after the other |
 
 mod clients;
 mod network;
 mod order;
+mod process;
 mod world;
 
-pub use order::{Expected, Order, Place, Turn, in_order};
+pub use order::{Expected, Lost, Order, Place, Turn, in_order};
+pub use process::{Ended, Life};
 pub use redlite::testing::Holdings;
 pub use world::{Event, Story, What, WorldError, run};

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -172,6 +173,8 @@ pub(super) struct End {
     inbound: Shared,
     outbound: Shared,
     timer: Option<Pin<Box<Sleep>>>,
+    /// False where whoever writes is gone, and does not know yet.
+    is_alive: Option<Arc<AtomicBool>>,
 }
 
 /// What is done to a connection.
@@ -189,9 +192,17 @@ pub(super) fn connect() -> (End, End, Line) {
         inbound: Arc::clone(inbound),
         outbound: Arc::clone(outbound),
         timer: None,
+        is_alive: None,
     };
     let (client, server) = (end(&replies, &requests), end(&requests, &replies));
     (client, server, Line { requests, replies })
+}
+
+impl End {
+    /// Nothing that is written arrives from the moment on that this is false.
+    pub fn die_with(&mut self, is_alive: Arc<AtomicBool>) {
+        self.is_alive = Some(is_alive);
+    }
 }
 
 impl Line {
@@ -263,6 +274,9 @@ impl AsyncRead for End {
 
 impl AsyncWrite for End {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.is_alive.as_ref().is_some_and(|is_alive| !is_alive.load(Ordering::Relaxed)) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let written = lock(&self.outbound).write(bytes, context);
         if matches!(written, Poll::Ready(Err(_))) {
             lock(&self.inbound).reset();

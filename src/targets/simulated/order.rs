@@ -1,8 +1,11 @@
 //! What a store did, run again one command after the other: what that is answered is what every client has to have got.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::process::{Ended, Life};
 use super::world::name_peer;
+use crate::diff::Keyspace;
+use crate::targets::embedded::read_store;
 use crate::trace::Header;
 use redlite::env::{Clock, Random};
 use redlite::journal::Entry;
@@ -21,6 +24,22 @@ pub struct Order {
     pub expected: BTreeMap<Place, Vec<Expected>>,
     /// Connections that waited when they ended.
     pub waiting: Vec<Place>,
+    /// Connections that ended with the server's process, which may not have sent all.
+    pub cut: BTreeSet<Place>,
+    /// The first time that what was found after a process ended was neither what it had committed, nor that and what it
+    /// was just committing.
+    pub lost: Option<Lost>,
+}
+
+/// See [`Order::lost`].
+#[derive(Clone, Debug)]
+pub struct Lost {
+    /// Which of the processes ended.
+    pub life: usize,
+    /// What had to be there.
+    pub committed: Keyspace,
+    /// Index of the first turn of the next process.
+    pub turn: usize,
 }
 
 /// A request that the store ran.
@@ -41,20 +60,21 @@ pub struct Expected {
     pub frame: Reply,
 }
 
-/// Runs what a journal holds on a new store. `clients` are the connections that were opened.
+/// Runs what journals hold on a new store. `clients` are the connections that were opened.
 ///
 /// # Errors
 /// Where SQLite has no memory.
-pub fn in_order(
-    header: &Header,
-    journal: &[Entry],
-    clients: impl IntoIterator<Item = Place>,
-) -> Result<Order, OpenError> {
+pub fn in_order(header: &Header, lives: &[Life], clients: impl IntoIterator<Item = Place>) -> Result<Order, OpenError> {
     let clock = Clock::manual(header.start_ms);
     let store = Options::new().clock(clock.clone()).random(Random::seeded(0)).open_in_memory()?;
     let peers = clients.into_iter().map(|(conn, nth)| (name_peer(conn, nth), (conn, nth))).collect();
     let mut replay = Replay { store, clock, peers, connections: BTreeMap::new(), order: Order::default() };
-    journal.iter().for_each(|entry| replay.step(entry));
+    for (nth, life) in lives.iter().enumerate() {
+        match &life.ended {
+            None => life.journal.iter().for_each(|entry| replay.step(entry)),
+            Some(ended) => replay.end(nth, &life.journal, ended),
+        }
+    }
     Ok(replay.order)
 }
 
@@ -76,6 +96,28 @@ struct Replay {
 }
 
 impl Replay {
+    /// Runs what a process did that has ended, and begins anew with what was found then.
+    fn end(&mut self, life: usize, journal: &[Entry], ended: &Ended) {
+        let committed = journal.iter().rposition(|entry| *entry == Entry::Committed).map_or(0, |last| last + 1);
+        let (committed, in_flight) = journal.split_at(committed);
+        committed.iter().for_each(|entry| self.step(entry));
+        self.clock.set(ended.now_ms);
+        let kept = read_store(&self.store);
+        if let Ok(found) = &ended.found
+            && kept != *found
+        {
+            in_flight.iter().for_each(|entry| self.step(entry));
+            self.commit();
+            self.clock.set(ended.now_ms);
+            if read_store(&self.store) != *found && self.order.lost.is_none() {
+                self.order.lost = Some(Lost { life, committed: kept, turn: self.order.turns.len() });
+            }
+        }
+        self.order.cut.extend(std::mem::take(&mut self.connections).into_values().filter_map(|it| it.place));
+        self.store.forget_clients();
+        self.store.set_random(Random::seeded(0));
+    }
+
     fn step(&mut self, entry: &Entry) {
         match entry {
             Entry::Joined { id, now_ms } => {
@@ -86,7 +128,7 @@ impl Replay {
             Entry::Named { id, peer } => {
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.place = self.peers.get(peer).copied();
-                    let addresses = Addresses { peer: peer.clone(), local: super::world::SERVER.to_owned() };
+                    let addresses = Addresses { peer: peer.clone(), local: super::process::SERVER.to_owned() };
                     connection.client.set_addresses(addresses);
                 }
             }

@@ -12,26 +12,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use madsim::runtime::{Handle, NodeHandle, Runtime};
+use madsim::runtime::Runtime;
 use madsim::time::{Instant, sleep};
 
 use super::clients::Client;
 use super::network::{self, Line};
-use crate::faults::FaultError;
+use super::process::{Life, Process};
 use crate::faults::network::{Happening, happening};
+use crate::faults::{Fault, FaultError, Plan, fault};
+use crate::targets::faulty::Injected;
 use crate::trace::{Act, Header, Op};
-use redlite::env::{Clock, Random};
-use redlite::journal::Entry;
-use redlite::server::{Executor, Settings, serve_connection};
+use redlite::OpenError;
+use redlite::env::Clock;
 use redlite::testing::Holdings;
-use redlite::vfs::SimulatedDisk;
-use redlite::{Addresses, OpenError, Options, Redlite};
 use resp::Reply;
 
-/// The store's file.
-const FILE: &str = "store.db";
-/// What the server's end is called.
-pub(super) const SERVER: &str = "server:6379";
 /// How long clients have for what they have asked, once everything is healed, in milliseconds: longer than any wait of a
 /// trace.
 const SETTLE_MS: u64 = 10_000;
@@ -50,11 +45,11 @@ pub enum WorldError {
         source: FaultError,
     },
     /// The simulation does not do that yet.
-    #[error("op {at}: no {what} in a simulation: dst chaos runs that")]
+    #[error("op {at}: no {what} in a simulation: dst chaos injects that")]
     Unfit {
         /// Index of the op.
         at: usize,
-        /// What it is.
+        /// The fault.
         what: &'static str,
     },
     /// The store cannot be opened.
@@ -115,8 +110,10 @@ pub enum What {
 pub struct Story {
     /// What happened to clients, in its order.
     pub events: Vec<Event>,
-    /// What the store did, in its order.
-    pub journal: Vec<Entry>,
+    /// What the store did, process by process.
+    pub lives: Vec<Life>,
+    /// How often which fault struck which kind of call of the files.
+    pub struck: Injected,
     /// What the server held when every client was gone.
     pub held: Holdings,
     /// How long it took, in milliseconds of virtual time.
@@ -128,14 +125,14 @@ pub struct Story {
 /// # Errors
 /// [`WorldError`]
 pub fn run(header: &Header, ops: &[Op]) -> Result<Story, WorldError> {
-    let happenings = check(ops)?;
-    let seed = match happenings.get(&0) {
-        Some(Happening::Schedule { seed }) => *seed,
+    let deeds = check(ops)?;
+    let seed = match deeds.get(&0) {
+        Some(Deed::Happening(Happening::Schedule { seed })) => *seed,
         _ => 0,
     };
     let simulate = || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(async { World::open(header)?.play(ops, &happenings).await })
+        runtime.block_on(async { World::open(header)?.play(ops, &deeds).await })
     };
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("simulation".to_owned());
@@ -149,18 +146,28 @@ fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or("no text").to_owned()
 }
 
+/// What an op does to a connection, or to the process.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Happening(Happening),
+    Armed(&'static Fault, Plan),
+}
+
 /// The events of a trace, by their ops.
-fn check(ops: &[Op]) -> Result<BTreeMap<usize, Happening>, WorldError> {
+fn check(ops: &[Op]) -> Result<BTreeMap<usize, Deed>, WorldError> {
     let mut found = BTreeMap::new();
     for (at, op) in ops.iter().enumerate() {
-        match &op.act {
-            Act::Fault(spec) => {
-                found.insert(at, happening(spec).map_err(|source| WorldError::Event { at, source })?);
+        let Act::Fault(spec) = &op.act else { continue };
+        let deed = if fault(&spec.name).is_some() {
+            let (fault, plan) = Fault::of(spec).map_err(|source| WorldError::Event { at, source })?;
+            if !plan.ends_process() {
+                return Err(WorldError::Unfit { at, what: fault.name });
             }
-            Act::Restart => return Err(WorldError::Unfit { at, what: "restart" }),
-            Act::Crash => return Err(WorldError::Unfit { at, what: "crash" }),
-            _ => {}
-        }
+            Deed::Armed(fault, plan)
+        } else {
+            Deed::Happening(happening(spec).map_err(|source| WorldError::Event { at, source })?)
+        };
+        found.insert(at, deed);
     }
     Ok(found)
 }
@@ -186,19 +193,29 @@ pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The store's clock, which follows the virtual time: it is set whenever the server goes on.
 #[derive(Clone)]
-struct Timekeeper {
-    clock: Clock,
+pub(super) struct Timekeeper {
+    pub clock: Clock,
     started: Instant,
     start_ms: i64,
 }
 
 impl Timekeeper {
+    /// How long the simulation runs, in microseconds of virtual time.
+    pub fn now_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Sets the clock.
+    pub fn tick(&self) {
+        let gone_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.clock.set(self.start_ms.saturating_add(gone_ms));
+    }
+
     /// Polls `future` with the clock set.
-    async fn keep<F: Future>(self, future: F) -> F::Output {
+    pub async fn keep<F: Future>(self, future: F) -> F::Output {
         let mut future = pin!(future);
         std::future::poll_fn(|context| {
-            let gone_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
-            self.clock.set(self.start_ms.saturating_add(gone_ms));
+            self.tick();
             future.as_mut().poll(context)
         })
         .await
@@ -206,10 +223,7 @@ impl Timekeeper {
 }
 
 struct World {
-    store: Redlite,
-    executor: Arc<Executor>,
-    server: NodeHandle,
-    timekeeper: Timekeeper,
+    process: Process,
     log: Log,
     clients: BTreeMap<u16, Client>,
     /// Of every connection that was ever opened.
@@ -222,39 +236,44 @@ impl World {
     fn open(header: &Header) -> Result<Self, WorldError> {
         let started = Instant::now();
         let clock = Clock::manual(header.start_ms);
-        let options = Options::new().clock(clock.clone()).random(Random::seeded(0));
-        let store = options.open_on(Arc::new(SimulatedDisk::default()), FILE)?;
-        store.start_journal();
-        let executor = Arc::new(Executor::new(store.clone(), Settings::default()));
-        let timekeeper = Timekeeper { clock, started, start_ms: header.start_ms };
-        let server = Handle::current().create_node().name("server").build();
-        let (runner, keeper) = (Arc::clone(&executor), timekeeper.clone());
-        server.spawn(async move { keeper.keep(runner.run(sleep, madsim::task::yield_now)).await });
+        let process = Process::start(Timekeeper { clock, started, start_ms: header.start_ms })?;
         let log = Log { started, events: Arc::default() };
-        Ok(Self {
-            store,
-            executor,
-            server,
-            timekeeper,
-            log,
-            clients: BTreeMap::new(),
-            lines: Vec::new(),
-            opened: BTreeMap::new(),
-        })
+        Ok(Self { process, log, clients: BTreeMap::new(), lines: Vec::new(), opened: BTreeMap::new() })
     }
 
-    async fn play(mut self, ops: &[Op], happenings: &BTreeMap<usize, Happening>) -> Result<Story, WorldError> {
+    async fn play(mut self, ops: &[Op], deeds: &BTreeMap<usize, Deed>) -> Result<Story, WorldError> {
         for (at, op) in ops.iter().enumerate() {
+            self.process.revive().await;
+            if !self.process.runs() {
+                break;
+            }
             match &op.act {
                 Act::Call(argv) => self.send(op.conn, at, |out| argv.encode(out)),
                 Act::Raw(bytes) => self.send(op.conn, at, |out| out.extend_from_slice(bytes)),
                 Act::Open => drop(self.client(op.conn)),
                 Act::Close => self.close(op.conn),
                 Act::Advance { ms } => sleep(Duration::from_millis(*ms)).await,
-                Act::Fault(_) => happenings.get(&at).into_iter().for_each(|it| self.happen(op.conn, at, *it)),
-                Act::Await | Act::Restart | Act::Crash => {}
+                Act::Fault(_) => match deeds.get(&at) {
+                    Some(Deed::Happening(happening)) => self.happen(op.conn, at, *happening),
+                    Some(Deed::Armed(fault, plan)) => self.process.arm(at, fault, *plan),
+                    None => {}
+                },
+                Act::Crash => self.process.crash().await,
+                Act::Restart => self.process.restart().await,
+                Act::Await => {}
             }
         }
+        self.settle().await;
+        let took_ms = u64::try_from(self.log.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let events = std::mem::take(&mut *lock(&self.log.events));
+        let (lives, struck, held) = self.process.finish();
+        Ok(Story { events, lives, struck, held, took_ms })
+    }
+
+    /// Everything heals, each client gets its time, and then all of them go.
+    async fn settle(&mut self) {
+        self.process.lift_faults();
+        self.process.revive().await;
         self.lines.iter().for_each(Line::heal);
         self.clients.values().for_each(|client| client.edit(|port| port.is_asleep = false));
         sleep(Duration::from_millis(SETTLE_MS)).await;
@@ -263,16 +282,13 @@ impl World {
             client.edit(|port| port.is_closed = true);
         }
         sleep(Duration::from_millis(FORGET_MS)).await;
-        let took_ms = u64::try_from(self.log.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let events = std::mem::take(&mut *lock(&self.log.events));
-        Ok(Story { events, journal: self.store.take_journal(), held: self.store.holdings(), took_ms })
     }
 
     /// The client of this number, connected.
     fn client(&mut self, conn: u16) -> &Client {
         if self.clients.get(&conn).is_none_or(Client::is_over) {
             let nth = self.opened.entry(conn).or_default();
-            let client = connect(conn, *nth, &self.log, &self.server, &self.executor, &self.timekeeper);
+            let client = connect(conn, *nth, &self.log, &self.process);
             *nth += 1;
             self.lines.push(client.line.clone());
             self.clients.insert(conn, client);
@@ -319,18 +335,9 @@ impl World {
 }
 
 /// Opens a connection: a task for the client, on a node of its own, and one for the server.
-fn connect(
-    conn: u16,
-    nth: u32,
-    log: &Log,
-    server: &NodeHandle,
-    executor: &Arc<Executor>,
-    timekeeper: &Timekeeper,
-) -> Client {
+fn connect(conn: u16, nth: u32, log: &Log, process: &Process) -> Client {
     let (near, far, line) = network::connect();
-    let addresses = Addresses { peer: name_peer(conn, nth), local: SERVER.to_owned() };
-    let (executor, keeper) = (Arc::clone(executor), timekeeper.clone());
-    server.spawn(async move { keeper.keep(serve_connection(&executor, far, addresses)).await });
+    process.serve(far, name_peer(conn, nth));
     log.note(conn, nth, What::Opened);
     Client::spawn(conn, nth, near, line, log.clone())
 }
