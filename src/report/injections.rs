@@ -61,6 +61,17 @@ fn as_object<S: Serializer>(calls: &[(String, u64)], serializer: S) -> Result<S:
     serializer.collect_map(calls.iter().map(|(call, count)| (call, count)))
 }
 
+/// The rows of what struck, in the order of these names.
+pub fn rows<'a>(names: impl Iterator<Item = &'a str>, struck: &crate::targets::faulty::Injected) -> Vec<Injected> {
+    let row = |wanted: &str| {
+        let of_fault = || struck.iter().filter(|((name, _), _)| *name == wanted);
+        let count = of_fault().map(|(_, count)| count).sum();
+        let calls = of_fault().filter_map(|((_, call), count)| Some((call.as_ref()?.name().to_owned(), *count)));
+        (count > 0).then(|| Injected { fault: wanted.to_owned(), count, calls: calls.collect() })
+    };
+    names.filter_map(row).collect()
+}
+
 impl Injections {
     /// How often faults struck in all.
     pub fn count(&self) -> u64 {

@@ -357,14 +357,8 @@ impl Source<'_> {
 }
 
 fn tell(injected: &Injected, tally: &Tally) -> Injections {
-    let rows = faults::faults().filter_map(|fault| {
-        let of_fault = || injected.iter().filter(|((name, _), _)| *name == fault.name);
-        let count = of_fault().map(|(_, count)| count).sum();
-        let calls = of_fault().filter_map(|((_, call), count)| Some((call.as_ref()?.name().to_owned(), *count)));
-        (count > 0).then(|| injections::Injected { fault: fault.name.to_owned(), count, calls: calls.collect() })
-    });
     Injections {
-        faults: rows.collect(),
+        faults: injections::rows(faults::faults().map(|fault| fault.name), injected),
         recoveries: tally.recoveries,
         failed: tally.failed,
         told: tally.told,

@@ -12,6 +12,7 @@ mod judge;
 mod scenarios;
 mod script;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -20,12 +21,16 @@ use super::sessions::in_parallel;
 use super::{CampaignError, CommandLine, Progress, describe_seeds, files};
 use crate::corpus::Store;
 use crate::diff::Divergence;
+use crate::faults::network::event as event_named;
+use crate::report::injections::{self, Injections};
 use crate::report::{Check, Finding, Report, Shrinking, Timing, Totals, Verdict};
 use crate::seed::Seed;
 use crate::shrink::{self, Found, Limits};
-use crate::targets::simulated::{self, Story, WorldError};
-use crate::trace::{Header, Op, Trace};
+use crate::targets::faulty::Injected;
+use crate::targets::simulated::{self, Story, What, WorldError};
+use crate::trace::{Act, Header, Op, Trace};
 
+use scenarios::RESTART;
 pub use scenarios::{SCENARIOS, Scenario, scenario};
 
 /// What to run.
@@ -60,6 +65,8 @@ struct Ran {
     scenario: usize,
     turns: u64,
     virtual_ms: u64,
+    happened: Injected,
+    recoveries: u64,
     found: Option<Finding>,
     /// The first event that a second run had otherwise.
     differs: Option<String>,
@@ -121,11 +128,7 @@ pub fn replay(options: &Options, traces: &[(String, Trace)]) -> Result<Report, C
             diverged_at: judged.divergence.as_ref().map(|it| it.at),
         });
         if let Some(divergence) = judged.divergence {
-            let mut finding = Finding::new(name.clone(), &divergence, None);
-            finding.diff = tell_trace(&trace.ops, &divergence);
-            finding.diff_coloured.clone_from(&finding.diff);
-            finding.replay = options.command.with(&format!("simulate {}", files::quote(name)));
-            report.findings.push(finding);
+            report.findings.push(finding_of(options, name.clone(), &trace.ops, &divergence, name));
         }
     }
     report.timing.seconds = started.elapsed().as_secs_f64();
@@ -136,6 +139,9 @@ pub fn replay(options: &Options, traces: &[(String, Trace)]) -> Result<Report, C
 fn describe_count(traces: usize) -> String {
     format!("{traces} trace{}", if traces == 1 { "" } else { "s" })
 }
+
+/// With so many seeds of each scenario everything happens that may: what does not fails the run.
+const SEEDS_FOR_ALL: u64 = 100;
 
 /// What is tested, for people.
 const SUBJECT: &str = "redlite in simulation";
@@ -152,11 +158,34 @@ fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
         let again = examine(&header, &ops)?.story;
         ran.differs = again.and_then(|again| first_difference(story, &again));
     }
-    ran.virtual_ms = judged.story.map_or(0, |story| story.took_ms);
+    if let Some(story) = judged.story {
+        ran.virtual_ms = story.took_ms;
+        ran.recoveries = story.lives.len() as u64 - 1;
+        ran.happened = happened(&ops, &story);
+    }
     if let Some(divergence) = judged.divergence {
         ran.found = Some(describe(options, &ran, &header, &ops, divergence)?);
     }
     Ok(ran)
+}
+
+/// How often each event and fault happened in a run.
+fn happened(ops: &[Op], story: &Story) -> Injected {
+    let mut happened = story.struck.clone();
+    for event in &story.events {
+        if let What::Network { op } = event.what
+            && let Act::Fault(spec) = &ops[op].act
+            && let Some(event) = event_named(&spec.name)
+        {
+            *happened.entry((event.name, None)).or_default() += 1;
+        }
+    }
+    let restarts = story.lives.iter().filter_map(|life| life.ended.as_ref()).filter(|ended| ended.is_restart);
+    let restarts = restarts.count() as u64;
+    if restarts > 0 {
+        *happened.entry((RESTART, None)).or_default() += restarts;
+    }
+    happened
 }
 
 /// A run, and what was wrong with it.
@@ -218,14 +247,20 @@ fn describe(
     let header = Header { seed: None, generator: 0, note, ..header.clone() };
     let trace = Trace { header, ops: ops.to_vec(), ..Trace::default() };
     let path = options.store.add(&class, &trace)?.item().path.display().to_string();
-    let mut finding = Finding::new(found_in, &divergence, None);
-    finding.diff = tell_trace(ops, &divergence);
-    finding.diff_coloured.clone_from(&finding.diff);
+    let mut finding = finding_of(options, found_in, ops, &divergence, &path);
     finding.first_seed = Some(ran.seed);
     finding.shrunk = shrinking;
-    finding.replay = options.command.with(&format!("simulate {}", files::quote(&path)));
     finding.trace = Some(path);
     Ok(finding)
+}
+
+/// What is wrong with a trace, which is in this file.
+fn finding_of(options: &Options, found_in: String, ops: &[Op], divergence: &Divergence, file: &str) -> Finding {
+    let mut finding = Finding::new(found_in, divergence, None);
+    finding.diff = tell_trace(ops, divergence);
+    finding.diff_coloured.clone_from(&finding.diff);
+    finding.replay = options.command.with(&format!("simulate {}", files::quote(file)));
+    finding
 }
 
 /// The ops of a minimal trace, and what is wrong.
@@ -248,7 +283,10 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
     let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
     let mut totals = Totals { seeds: ran.len() as u64, ..Totals::default() };
     let (mut findings, mut failures, mut virtual_ms): (Vec<Finding>, Vec<String>, u64) = Default::default();
+    let (mut happened, mut recoveries) = (Injected::new(), 0);
     for ran in ran {
+        recoveries += ran.recoveries;
+        ran.happened.iter().for_each(|(what, count)| *happened.entry(*what).or_default() += count);
         totals.ops += ran.turns;
         totals.divergent += u64::from(ran.found.is_some());
         virtual_ms += ran.virtual_ms;
@@ -261,6 +299,13 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
             merge(&mut findings, found);
         }
     }
+    let interrupted = options.stop.load(Ordering::Relaxed) && totals.seeds < count;
+    let injections =
+        Injections { faults: injections::rows(events_of(options), &happened), recoveries, ..Default::default() };
+    if options.seeds >= SEEDS_FOR_ALL && !interrupted {
+        let is_there = |name: &&str| injections.faults.iter().any(|row| row.fault == **name);
+        failures.extend(events_of(options).filter(|name| !is_there(name)).map(|name| format!("{name} never happened")));
+    }
     let seconds = started.elapsed().as_secs_f64();
     let seeds = describe_seeds(options.first_seed, options.seeds, options.turns);
     Report {
@@ -270,11 +315,18 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
         scope: format!("{}, {seeds}, {} s of virtual time", names.join(", "), virtual_ms / 1000),
         findings,
         failures,
-        interrupted: options.stop.load(Ordering::Relaxed) && totals.seeds < count,
+        injections: Some(injections),
+        interrupted,
         totals,
         timing: Timing { seconds, comparing_seconds: seconds },
         ..Report::default()
     }
+}
+
+/// What may happen in the scenarios, each once.
+fn events_of<'a>(options: &Options<'a>) -> impl Iterator<Item = &'a str> {
+    let names: BTreeSet<&str> = options.scenarios.iter().flat_map(|scenario| scenario.events).copied().collect();
+    names.into_iter()
 }
 
 /// One finding a class: the shortest trace is told.

@@ -20,6 +20,8 @@ pub struct Scenario {
     pub(super) half_mean: u32,
     /// The longest time that may go by between two turns, in milliseconds.
     pub(super) gap_ms_max: u32,
+    /// True where all clients of a group use one key.
+    pub(super) has_one_key: bool,
 }
 
 /// The process is stopped in its order, and started again.
@@ -40,6 +42,7 @@ pub const SCENARIOS: &[Scenario] = &[
         close_mean: 0,
         half_mean: 0,
         gap_ms_max: 20,
+        has_one_key: false,
     },
     Scenario {
         name: "crash_recovery",
@@ -50,6 +53,7 @@ pub const SCENARIOS: &[Scenario] = &[
         close_mean: 100,
         half_mean: 0,
         gap_ms_max: 20,
+        has_one_key: false,
     },
     Scenario {
         name: "connection_storm",
@@ -60,6 +64,18 @@ pub const SCENARIOS: &[Scenario] = &[
         close_mean: 8,
         half_mean: 16,
         gap_ms_max: 8,
+        has_one_key: false,
+    },
+    Scenario {
+        name: "write_contention",
+        about: "all clients on one key of each type",
+        groups: &["strings", "lists", "sets", "hashes", "sorted-sets", "streams", "blocking", "transactions"],
+        events: &["latency", "reset"],
+        event_mean: 40,
+        close_mean: 0,
+        half_mean: 0,
+        gap_ms_max: 4,
+        has_one_key: true,
     },
     Scenario {
         name: "partition",
@@ -70,6 +86,7 @@ pub const SCENARIOS: &[Scenario] = &[
         close_mean: 100,
         half_mean: 0,
         gap_ms_max: 200,
+        has_one_key: false,
     },
     Scenario {
         name: "slow_consumer",
@@ -80,6 +97,7 @@ pub const SCENARIOS: &[Scenario] = &[
         close_mean: 60,
         half_mean: 0,
         gap_ms_max: 50,
+        has_one_key: false,
     },
     Scenario {
         name: "expiry_under_load",
@@ -90,6 +108,7 @@ pub const SCENARIOS: &[Scenario] = &[
         close_mean: 0,
         half_mean: 0,
         gap_ms_max: 60_000,
+        has_one_key: false,
     },
     Scenario {
         name: "mixed",
@@ -115,6 +134,7 @@ pub const SCENARIOS: &[Scenario] = &[
         close_mean: 30,
         half_mean: 60,
         gap_ms_max: 100,
+        has_one_key: false,
     },
 ];
 

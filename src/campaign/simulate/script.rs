@@ -30,6 +30,8 @@ struct Writer {
     /// One turn in so many is at another moment than the one before.
     gap_mean: u32,
     clients: Vec<Generator>,
+    /// What the key of each client is called, where it has but one.
+    keys: Vec<&'static str>,
 }
 
 impl Writer {
@@ -42,10 +44,12 @@ impl Writer {
             // A scenario names groups that there are, which a test holds.
             let name: &str = draws.pick::<&str>(scenario.groups);
             let group = group(name).unwrap_or(&generate::groups()[0]);
-            Generator::new(&generate::Options { seed: Seed(draws.bits64()), group })
+            (Generator::new(&generate::Options { seed: Seed(draws.bits64()), group }), group.name)
         };
+        let (clients, keys) = (0..count).map(generator).unzip();
         Self {
-            clients: (0..count).map(generator).collect(),
+            clients,
+            keys,
             events: scenario.events.iter().copied().filter(|_| swarm.chance(2, 3)).collect(),
             gap_ms_max: swarm.between(1, scenario.gap_ms_max.max(1)),
             gap_mean: swarm.between(1, 6),
@@ -114,10 +118,21 @@ impl Writer {
     fn next_request(&mut self, client: usize) -> Argv {
         loop {
             if let Act::Call(argv) = self.clients[client].next_op().act {
-                return argv;
+                return if self.scenario.has_one_key { on_one_key(&argv, self.keys[client]) } else { argv };
             }
         }
     }
+}
+
+/// The same request of this key, whichever it names.
+fn on_one_key(argv: &Argv, key: &str) -> Argv {
+    let places: Vec<usize> =
+        spec::lookup_request(argv).map(|command| command.key_positions(argv).collect()).unwrap_or_default();
+    let mut changed = Argv::new();
+    for (at, arg) in argv.iter().enumerate() {
+        changed.push(if places.contains(&at) { key.as_bytes() } else { arg });
+    }
+    changed
 }
 
 #[cfg(test)]
@@ -133,6 +148,19 @@ mod tests {
             let is_known = |name: &str| name == RESTART || event(name).is_some() || fault(name).is_some();
             scenario.events.iter().for_each(|name| assert!(is_known(name), "{name} of {}", scenario.name));
         }
+    }
+
+    #[test]
+    fn a_key_that_all_share_takes_the_place_of_each() {
+        let check = |request: &str, expected: &str| {
+            let argv = |text: &str| Argv::from(text.split(' ').collect::<Vec<_>>().as_slice());
+            assert_eq!(on_one_key(&argv(request), "hot"), argv(expected), "{request}");
+        };
+        check("SET k v", "SET hot v");
+        check("MSET a 1 b 2", "MSET hot 1 hot 2");
+        check("XREAD STREAMS s 0", "XREAD STREAMS hot 0");
+        check("MULTI", "MULTI");
+        check("NONE a", "NONE a");
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct Life {
 pub struct Ended {
     /// In words, for people.
     pub how: &'static str,
+    /// True where it was stopped in its order, and nothing struck it.
+    pub is_restart: bool,
     /// When the next was there, in microseconds from the start.
     pub at_us: u64,
     /// When that looked at what is stored, in milliseconds since 1970.
@@ -196,7 +198,7 @@ impl Process {
         self.timekeeper.tick();
         let (at_us, now_ms) = (self.timekeeper.now_us(), self.timekeeper.clock.now_ms());
         let found = opened.as_ref().map(look).map_err(ToString::to_string);
-        self.lives.push(Life { journal, ended: Some(Ended { how, at_us, now_ms, found }) });
+        self.lives.push(Life { journal, ended: Some(Ended { how, is_restart: loss.is_none(), at_us, now_ms, found }) });
         opened.into_iter().for_each(|store| self.run(store));
     }
 
