@@ -10,7 +10,8 @@ use super::options::{CorpusArgs, ReportArgs, SeedsArgs};
 #[command(after_help = "Examples:\n  \
     dst simulate --seeds 1000                              every scenario\n  \
     dst simulate --scenario connection_storm --seeds 100\n  \
-    dst simulate --seeds 100 --check-determinism           each seed twice: the same events\n  \
+    dst simulate --seeds 100 --check-determinism           each seed three times: the same events\n  \
+    dst simulate --seeds 100 --print hashes                for another build to compare with\n  \
     dst simulate found.trace                               a run that failed, again\n\n\
     A run is a trace: who sends what and when, and what happens on the network, are its ops,\n\
     `!advance`, `!close` and `!fault NAME ARGS…`. See dst simulate --scenario help.\n\n\
@@ -28,9 +29,14 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub clients: Option<u16>,
 
-    /// Runs each seed twice, and fails where any event is not the same
+    /// Runs each seed twice, and once more in another process, and fails where any event is not the same
     #[arg(long)]
     pub check_determinism: bool,
+
+    /// Prints a hash of every event of each run, or the events, and judges nothing: for another build to compare with
+    #[arg(long, value_name = "hashes|events", conflicts_with_all = ["check_determinism", "traces"],
+          value_parser = ["hashes", "events"])]
+    pub print: Option<String>,
 
     #[command(flatten)]
     pub seeds: SeedsArgs,
@@ -61,7 +67,7 @@ mod with_simulator {
     use anyhow::{Context, bail};
 
     use super::{Args, Outcome};
-    use crate::campaign::simulate::{self, SCENARIOS, Scenario, scenario};
+    use crate::campaign::simulate::{self, Print, SCENARIOS, Scenario, scenario};
     use crate::campaign::{CommandLine, Progress};
     use crate::cli::inputs::Input;
     use crate::cli::options::program;
@@ -92,6 +98,11 @@ mod with_simulator {
             stop: interrupt::flag(),
         };
         let mut out = args.report.open()?;
+        if let Some((_, print)) = Print::NAMED.iter().find(|(name, _)| args.print.as_deref() == Some(*name)) {
+            simulate::print(&options, *print, out.as_mut())??;
+            out.flush()?;
+            return Ok(Outcome::Agree);
+        }
         let report = if args.traces.is_empty() {
             let progress = Arc::new(Progress::default());
             let bar = Bar::follow(Arc::clone(&progress), "seeds");

@@ -43,7 +43,7 @@ fn the_build_carries_the_simulator() {
 #[test]
 fn many_clients_get_what_one_would() {
     let place = crate::cli::Place::new();
-    place.run("dst simulate --seeds 20 --check-determinism").check(0, &["all agree", "redlite in simulation"]);
+    place.run("dst simulate --seeds 25 --check-determinism").check(0, &["all agree", "redlite in simulation"]);
 }
 
 /// A run that is written down: two clients in turns, and what happens between them.
@@ -90,4 +90,16 @@ fn scenarios_are_listed_and_a_wrong_one_is_told() {
     let place = crate::cli::Place::new();
     place.run("dst simulate --scenario help").check(0, &["concurrent_operations", "connection_storm"]);
     place.run("dst simulate --scenario storm").check_trouble(&["there is no scenario \"storm\"", "partition"]);
+}
+
+/// What another build is compared with.
+#[cfg(madsim)]
+#[test]
+fn a_run_is_printed_to_its_last_event() {
+    let place = crate::cli::Place::new();
+    place
+        .run("dst simulate --seeds 2 --scenario partition,mixed --print hashes")
+        .check(0, &["partition 0 ", "mixed 0 ", "partition 1 ", "mixed 1 "]);
+    place.run("dst simulate --scenario partition --seeds 1 --print events").check(0, &["what: Opened", "Committed"]);
+    place.run("dst simulate --print hash").check_trouble(&["[possible values: hashes, events]"]);
 }

@@ -7,12 +7,14 @@
 //! | the trace of a seed, in which every decision is | `script` |
 //! | the run | [`crate::targets::simulated`] |
 //! | what was right of it | `judge` |
+//! | whether it is the same again, and in another process | `determinism` |
 
+mod determinism;
 mod judge;
 mod scenarios;
 mod script;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -30,6 +32,7 @@ use crate::targets::faulty::Injected;
 use crate::targets::simulated::{self, Story, What, WorldError};
 use crate::trace::{Act, Header, Op, Trace};
 
+pub use determinism::{Print, print};
 use scenarios::RESTART;
 pub use scenarios::{SCENARIOS, Scenario, scenario};
 
@@ -48,7 +51,7 @@ pub struct Options<'a> {
     pub scenarios: &'a [&'static Scenario],
     /// Seeds run at a time.
     pub jobs: NonZeroUsize,
-    /// Runs each seed twice, and tells the first event that differs.
+    /// Runs each seed twice, and once more in another process, and tells the first event that differs.
     pub check_determinism: bool,
     /// Where minimal traces are kept.
     pub store: &'a Store,
@@ -56,6 +59,19 @@ pub struct Options<'a> {
     pub command: &'a CommandLine,
     /// Set where the user asks to stop.
     pub stop: &'a AtomicBool,
+}
+
+impl Options<'_> {
+    /// How many runs there are.
+    fn runs(&self) -> u64 {
+        self.seeds.saturating_mul(self.scenarios.len() as u64)
+    }
+
+    /// The scenario, by its index, and the seed of a run.
+    fn run_at(&self, at: usize) -> (usize, Seed) {
+        let seed = Seed(self.first_seed.0.saturating_add((at / self.scenarios.len()) as u64));
+        (at % self.scenarios.len(), seed)
+    }
 }
 
 /// What became of one seed of a scenario.
@@ -68,6 +84,8 @@ struct Ran {
     happened: Injected,
     recoveries: u64,
     found: Option<Finding>,
+    /// Of every event, where that is asked for.
+    hash: Option<u64>,
     /// The first event that a second run had otherwise.
     differs: Option<String>,
 }
@@ -78,7 +96,7 @@ struct Ran {
 /// Infrastructure only.
 pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignError> {
     let started = Instant::now();
-    let count = options.seeds.saturating_mul(options.scenarios.len() as u64);
+    let count = options.runs();
     progress.start("simulating", count);
     let ran = in_parallel(
         options.jobs,
@@ -94,7 +112,13 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
             Ok(Some(ran))
         },
     )?;
-    Ok(report(options, ran.into_iter().flatten().collect(), count, started))
+    let ran: Vec<Ran> = ran.into_iter().flatten().collect();
+    let hashes = ran.iter().filter_map(|ran| Some(((options.scenarios[ran.scenario].name, ran.seed.0), ran.hash?)));
+    let hashes: BTreeMap<_, _> = hashes.collect();
+    let elsewhere = if hashes.is_empty() { Vec::new() } else { determinism::differ_elsewhere(options, &hashes)? };
+    let mut report = report(options, ran, count, started);
+    report.failures.extend(elsewhere);
+    Ok(report)
 }
 
 /// Runs traces that were written down, each once.
@@ -149,14 +173,14 @@ const SUBJECT: &str = "redlite in simulation";
 const REFERENCE: &str = "the same one after the other";
 
 fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
-    let scenario = at % options.scenarios.len();
-    let seed = Seed(options.first_seed.0.saturating_add((at / options.scenarios.len()) as u64));
+    let (scenario, seed) = options.run_at(at);
     let (header, ops) = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
     let mut ran = Ran { seed, scenario, turns: options.turns, ..Ran::default() };
     let judged = examine(&header, &ops)?;
     if let (Some(story), true) = (&judged.story, options.check_determinism) {
-        let again = examine(&header, &ops)?.story;
-        ran.differs = again.and_then(|again| first_difference(story, &again));
+        let again = examine(&header, &ops)?.story.map(|again| determinism::lines(&again)).unwrap_or_default();
+        ran.differs = determinism::first_difference(&determinism::lines(story), &again);
+        ran.hash = Some(determinism::hash(story));
     }
     if let Some(story) = judged.story {
         ran.virtual_ms = story.took_ms;
@@ -202,17 +226,6 @@ fn examine(header: &Header, ops: &[Op]) -> Result<Judged, CampaignError> {
         }
         Err(WorldError::Panic(text)) => Ok(Judged { story: None, divergence: Some(judge::panicked(ops, &text)) }),
         Err(error) => Err(CampaignError::Simulation { why: error.to_string() }),
-    }
-}
-
-/// The first event of two runs that is not the same, for people.
-fn first_difference(one: &Story, other: &Story) -> Option<String> {
-    let differs = one.events.iter().zip(&other.events).position(|(one, other)| one != other);
-    let at = differs.or((one.events.len() != other.events.len()).then(|| one.events.len().min(other.events.len())));
-    match at {
-        Some(at) => Some(format!("event {at}: {:?}, then {:?}", one.events.get(at), other.events.get(at))),
-        None if one != other => Some("what the store did".to_owned()),
-        None => None,
     }
 }
 

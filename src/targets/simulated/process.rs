@@ -221,17 +221,19 @@ impl Process {
         }
     }
 
-    /// All that it did, how often what struck it, and what it holds.
-    pub fn finish(mut self) -> (Vec<Life>, Injected, Holdings) {
+    /// All that it did, how often what struck it, and what it holds. Ends it: a runtime that is dropped keeps its tasks.
+    pub async fn finish(mut self) -> (Vec<Life>, Injected, Holdings) {
         let struck = self.disk.take_struck();
-        let mut board = lock(&self.board);
-        board.settle(&struck);
+        lock(&self.board).settle(&struck);
         let mut held = Holdings::default();
-        if let Some(Running { store, .. }) = &self.running {
+        if let Some(Running { store, node, .. }) = &self.running {
             self.lives.push(Life { journal: store.take_journal(), ended: None });
             held = store.holdings();
+            Handle::current().kill(node.id());
+            sleep(Duration::from_millis(END_MS)).await;
         }
-        (self.lives, board.take_injected(), held)
+        let injected = lock(&self.board).take_injected();
+        (self.lives, injected, held)
     }
 }
 

@@ -266,7 +266,7 @@ impl World {
         self.settle().await;
         let took_ms = u64::try_from(self.log.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let events = std::mem::take(&mut *lock(&self.log.events));
-        let (lives, struck, held) = self.process.finish();
+        let (lives, struck, held) = self.process.finish().await;
         Ok(Story { events, lives, struck, held, took_ms })
     }
 

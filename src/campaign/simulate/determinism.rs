@@ -1,0 +1,162 @@
+//! Whether a seed is one run, to the last event: twice in one process, in another process, and in another build of the
+//! same commit.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+use std::sync::atomic::Ordering;
+
+use super::{Options, examine, script};
+use crate::campaign::CampaignError;
+use crate::campaign::sessions::in_parallel;
+use crate::seed::{FNV_START, Seed, fnv1a};
+use crate::targets::simulated::Story;
+
+/// What of each run is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Print {
+    /// A line: the scenario, the seed, and a hash of every event.
+    Hashes,
+    /// Every event, a line each.
+    Events,
+}
+
+impl Print {
+    /// Every one, with its name.
+    pub const NAMED: [(&str, Print); 2] = [("hashes", Print::Hashes), ("events", Print::Events)];
+
+    fn name(self) -> &'static str {
+        Self::NAMED.iter().find(|(_, print)| *print == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// Every event of a run, a line each: what clients saw, what each process did, and what was left.
+pub(super) fn lines(story: &Story) -> Vec<String> {
+    let events = story.events.iter().map(|event| format!("{event:?}"));
+    let lives = story.lives.iter().flat_map(|life| {
+        let entries = life.journal.iter().map(|entry| format!("{entry:?}"));
+        entries.chain(life.ended.iter().map(|ended| format!("{ended:?}")))
+    });
+    let rest = format!("{:?} {:?} {} ms", story.struck, story.held, story.took_ms);
+    events.chain(lives).chain([rest]).collect()
+}
+
+/// A hash of every event.
+pub(super) fn hash(story: &Story) -> u64 {
+    lines(story).iter().fold(FNV_START, |hash, line| fnv1a(fnv1a(hash, line.as_bytes()), b"\n"))
+}
+
+/// The first event of two runs that is not the same, for people.
+pub(super) fn first_difference<T: AsRef<str>>(one: &[String], other: &[T]) -> Option<String> {
+    let other: Vec<&str> = other.iter().map(AsRef::as_ref).collect();
+    let at = (0..one.len().max(other.len())).find(|&at| one.get(at).map(String::as_str) != other.get(at).copied())?;
+    let tell = |line: Option<&str>| line.map_or("nothing more".to_owned(), str::to_owned);
+    Some(format!("event {at}: {}, then {}", tell(one.get(at).map(String::as_str)), tell(other.get(at).copied())))
+}
+
+/// Runs every seed of every scenario, and prints what is asked for, in their order.
+///
+/// # Errors
+/// Infrastructure only.
+pub fn print(options: &Options, print: Print, out: &mut dyn Write) -> Result<io::Result<()>, CampaignError> {
+    let printed = in_parallel(
+        options.jobs,
+        usize::try_from(options.runs()).unwrap_or(usize::MAX),
+        || Ok(()),
+        |at, ()| {
+            if options.stop.load(Ordering::Relaxed) {
+                return Ok(String::new());
+            }
+            let (scenario, seed) = options.run_at(at);
+            let (header, ops) = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
+            let Some(story) = examine(&header, &ops)?.story else { return Ok(String::new()) };
+            Ok(match print {
+                Print::Hashes => format!("{} {seed} {:016x}\n", options.scenarios[scenario].name, hash(&story)),
+                Print::Events => lines(&story).join("\n") + "\n",
+            })
+        },
+    )?;
+    Ok(printed.iter().try_for_each(|text| out.write_all(text.as_bytes())))
+}
+
+/// What a process of its own prints of these seeds: nothing where it cannot be started.
+fn ask(
+    options: &Options,
+    print: Print,
+    scenarios: &str,
+    first_seed: Seed,
+    seeds: u64,
+) -> Result<String, CampaignError> {
+    let failed = |source: io::Error| CampaignError::Simulation { why: format!("another process: {source}") };
+    let mut command = Command::new(env::current_exe().map_err(failed)?);
+    command.args(["simulate", "--print", print.name(), "--scenario", scenarios]);
+    command.args(["--first-seed", &first_seed.to_string(), "--seeds", &seeds.to_string()]);
+    command.args(["--ops", &options.turns.to_string(), "--jobs", &options.jobs.to_string()]);
+    if let Some(clients) = options.clients {
+        command.args(["--clients", &clients.to_string()]);
+    }
+    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().map_err(failed)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Which runs another process has otherwise: `hashes` are those of this one, by scenario and seed.
+///
+/// # Errors
+/// Where no other process can be started.
+pub(super) fn differ_elsewhere(
+    options: &Options,
+    hashes: &BTreeMap<(&'static str, u64), u64>,
+) -> Result<Vec<String>, CampaignError> {
+    let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
+    let printed = ask(options, Print::Hashes, &names.join(","), options.first_seed, options.seeds)?;
+    let lines: BTreeMap<(&str, u64), u64> = printed.lines().filter_map(parse).collect();
+    let mut differing = Vec::new();
+    for ((scenario, seed), hash) in hashes {
+        if lines.get(&(*scenario, *seed)) == Some(hash) || options.stop.load(Ordering::Relaxed) {
+            continue;
+        }
+        let there = ask(options, Print::Events, scenario, Seed(*seed), 1)?;
+        let here = options.scenarios.iter().find(|it| it.name == *scenario).map(|row| {
+            let (header, ops) = script::write(row, Seed(*seed), options.clients, options.turns);
+            examine(&header, &ops)
+        });
+        let here =
+            here.transpose()?.and_then(|judged| judged.story).map(|story| self::lines(&story)).unwrap_or_default();
+        let first = first_difference(&here, &there.lines().collect::<Vec<_>>());
+        let first = first.unwrap_or_else(|| "it is the same when it is run alone".to_owned());
+        differing.push(format!("seed {seed} of {scenario} is not the same in another process: {first}"));
+    }
+    Ok(differing)
+}
+
+/// A line of [`Print::Hashes`].
+fn parse(line: &str) -> Option<((&str, u64), u64)> {
+    let mut words = line.split(' ');
+    let (scenario, seed, hash) = (words.next()?, words.next()?, words.next()?);
+    Some(((scenario, seed.parse().ok()?), u64::from_str_radix(hash, 16).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(one: &[&str], other: &[&str], expected: Option<&str>) {
+        let one: Vec<String> = one.iter().map(ToString::to_string).collect();
+        assert_eq!(first_difference(&one, other).as_deref(), expected);
+    }
+
+    #[test]
+    fn the_first_event_that_differs_is_told() {
+        check(&["a", "b"], &["a", "b"], None);
+        check(&["a", "b"], &["a", "c"], Some("event 1: b, then c"));
+        check(&["a"], &["a", "c"], Some("event 1: nothing more, then c"));
+    }
+
+    #[test]
+    fn a_hash_is_read_as_it_is_printed() {
+        assert_eq!(parse("mixed 7 00000000000000ff"), Some((("mixed", 7), 255)));
+        assert_eq!(parse("mixed seven ff"), None);
+    }
+}
