@@ -34,11 +34,13 @@ pub struct Options {
     pub(super) limits: Limits,
 }
 
-/// What a command may ask for.
+/// What a command may ask for, and what it is told of its process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// No string grows beyond so many bytes.
     pub string_bytes_max: usize,
+    /// As INFO tells it.
+    pub process_id: u32,
 }
 
 impl Limits {
@@ -53,9 +55,9 @@ impl Limits {
 }
 
 impl Default for Limits {
-    /// Redis' `proto-max-bulk-len`.
+    /// Redis' `proto-max-bulk-len`, and this process.
     fn default() -> Self {
-        Self { string_bytes_max: 512 << 20 }
+        Self { string_bytes_max: 512 << 20, process_id: std::process::id() }
     }
 }
 
@@ -142,6 +144,12 @@ impl Options {
     /// difference.
     pub fn verify(mut self, verify: bool) -> Self {
         self.file.verify = verify;
+        self
+    }
+
+    /// What INFO calls the process, where it is to be the same in every one.
+    pub fn process_id(mut self, process_id: u32) -> Self {
+        self.limits.process_id = process_id;
         self
     }
 

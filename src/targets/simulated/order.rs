@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::process::{Ended, Life};
+use super::process::{Ended, Life, store_options};
 use super::world::name_peer;
 use crate::diff::Keyspace;
 use crate::targets::embedded::read_store;
 use crate::trace::Header;
 use redlite::env::{Clock, Random};
 use redlite::journal::Entry;
-use redlite::{Addresses, Client, OpenError, Options, Redlite};
+use redlite::{Addresses, Client, OpenError, Redlite};
 use resp::{Argv, Decoder, Limits, Reply, encode_reply};
 
 /// A client's connection: its number, and how often that was connected before.
@@ -66,7 +66,7 @@ pub struct Expected {
 /// Where SQLite has no memory.
 pub fn in_order(header: &Header, lives: &[Life], clients: impl IntoIterator<Item = Place>) -> Result<Order, OpenError> {
     let clock = Clock::manual(header.start_ms);
-    let store = Options::new().clock(clock.clone()).random(Random::seeded(0)).open_in_memory()?;
+    let store = store_options(clock.clone()).open_in_memory()?;
     let peers = clients.into_iter().map(|(conn, nth)| (name_peer(conn, nth), (conn, nth))).collect();
     let mut replay = Replay { store, clock, peers, connections: BTreeMap::new(), order: Order::default() };
     for (nth, life) in lives.iter().enumerate() {

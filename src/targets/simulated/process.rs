@@ -13,7 +13,7 @@ use crate::diff::Keyspace;
 use crate::faults::{Fault, PENDING_LOST, Plan};
 use crate::targets::embedded::read_store;
 use crate::targets::faulty::{Board, Injected, Loss, cut_off, hook};
-use redlite::env::Random;
+use redlite::env::{Clock, Random};
 use redlite::journal::Entry;
 use redlite::server::{Executor, Settings, serve_connection};
 use redlite::testing::Holdings;
@@ -24,6 +24,8 @@ use redlite::{Addresses, Durability, OpenError, Options, Redlite};
 const FILE: &str = "store.db";
 /// What the server's end is called.
 pub(super) const SERVER: &str = "server:6379";
+/// What the server calls its process.
+const PROCESS_ID: u32 = 1;
 /// How long the tasks of a process have to go, once it was killed; and how long one that is stopped has to answer.
 const END_MS: u64 = 1;
 const STOP_MS: u64 = 1_000;
@@ -237,9 +239,13 @@ impl Process {
     }
 }
 
+/// What a store takes from its process is the same in every one.
+pub(super) fn store_options(clock: Clock) -> Options {
+    Options::new().clock(clock).random(Random::seeded(0)).process_id(PROCESS_ID)
+}
+
 fn open(disk: &SimulatedDisk, timekeeper: &Timekeeper) -> Result<Redlite, OpenError> {
-    let options = Options::new().clock(timekeeper.clock.clone()).random(Random::seeded(0)).durability(Durability::Full);
-    options.open_on(Arc::new(disk.for_process()), FILE)
+    store_options(timekeeper.clock.clone()).durability(Durability::Full).open_on(Arc::new(disk.for_process()), FILE)
 }
 
 /// What a store holds, which has no client yet and has had none afterwards.

@@ -52,7 +52,7 @@ fn server(context: &Context<'_>) -> Result<Vec<String>, Failure> {
         "redis_mode:standalone".to_owned(),
         format!("os:{}", std::env::consts::OS),
         format!("arch_bits:{}", usize::BITS),
-        format!("process_id:{}", std::process::id()),
+        format!("process_id:{}", context.limits.process_id),
         format!("server_time_usec:{}", context.now_ms.saturating_mul(1000)),
     ])
 }
