@@ -7,12 +7,14 @@
 //! | the trace of a seed, in which every decision is | `script` |
 //! | the run | [`crate::targets::simulated`] |
 //! | what was right of it | `judge` |
+//! | what happened, drawn for people | `timeline` |
 //! | whether it is the same again, and in another process | `determinism` |
 
 mod determinism;
 mod judge;
 mod scenarios;
 mod script;
+mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -152,7 +154,8 @@ pub fn replay(options: &Options, traces: &[(String, Trace)]) -> Result<Report, C
             diverged_at: judged.divergence.as_ref().map(|it| it.at),
         });
         if let Some(divergence) = judged.divergence {
-            report.findings.push(finding_of(options, name.clone(), &trace.ops, &divergence, name));
+            let lines = tell_run(&trace.header, &trace.ops, judged.story.as_ref(), &divergence);
+            report.findings.push(finding_of(options, name.clone(), lines, &divergence, name));
         }
     }
     report.timing.seconds = started.elapsed().as_secs_f64();
@@ -255,12 +258,14 @@ fn describe(
         Some(shrunk) => (&shrunk.ops[..], Some(Shrinking::from(shrunk))),
         None => (ops, None),
     };
-    let divergence = examine(header, ops)?.divergence.filter(|it| it.class == class).unwrap_or(divergence);
+    let judged = examine(header, ops)?;
+    let divergence = judged.divergence.filter(|it| it.class == class).unwrap_or(divergence);
+    let lines = tell_run(header, ops, judged.story.as_ref(), &divergence);
     let note = format!("{class}, shrunk from {found_in}");
     let header = Header { seed: None, generator: 0, note, ..header.clone() };
     let trace = Trace { header, ops: ops.to_vec(), ..Trace::default() };
     let path = options.store.add(&class, &trace)?.item().path.display().to_string();
-    let mut finding = finding_of(options, found_in, ops, &divergence, &path);
+    let mut finding = finding_of(options, found_in, lines, &divergence, &path);
     finding.first_seed = Some(ran.seed);
     finding.shrunk = shrinking;
     finding.trace = Some(path);
@@ -268,28 +273,53 @@ fn describe(
 }
 
 /// What is wrong with a trace, which is in this file.
-fn finding_of(options: &Options, found_in: String, ops: &[Op], divergence: &Divergence, file: &str) -> Finding {
+fn finding_of(options: &Options, found_in: String, lines: Vec<String>, divergence: &Divergence, file: &str) -> Finding {
     let mut finding = Finding::new(found_in, divergence, None);
-    finding.diff = tell_trace(ops, divergence);
+    finding.diff = lines.join("\n");
     finding.diff_coloured.clone_from(&finding.diff);
     finding.replay = options.command.with(&format!("simulate {}", files::quote(file)));
     finding
 }
 
-/// The ops of a minimal trace, and what is wrong.
-fn tell_trace(ops: &[Op], divergence: &Divergence) -> String {
+/// How wide a finding is told.
+pub const FINDING_WIDTH: usize = 100;
+/// A run of more lines is not told in a finding.
+const FINDING_LINES_MAX: usize = 40;
+
+/// Runs a trace, and tells what happened and what was wrong with it, in lines of up to `width` characters.
+///
+/// # Errors
+/// Infrastructure, and a trace that is none of a simulation.
+pub fn tell(header: &Header, ops: &[Op], width: usize) -> Result<Vec<String>, CampaignError> {
+    let Judged { story, divergence } = examine(header, ops)?;
+    let mut lines = story.map(|story| timeline::draw(header, ops, &story, width)).unwrap_or_default();
+    lines.extend(divergence.iter().flat_map(|divergence| tell_divergence(ops, divergence)));
+    Ok(lines)
+}
+
+/// What a finding tells: what happened, or what was done where that is too much.
+fn tell_run(header: &Header, ops: &[Op], story: Option<&Story>, divergence: &Divergence) -> Vec<String> {
+    let drawn = story.map(|story| timeline::draw(header, ops, story, FINDING_WIDTH));
+    let mut lines = match drawn {
+        Some(lines) if lines.len() <= FINDING_LINES_MAX => lines,
+        _ => ops.iter().map(crate::trace::text::format_op).collect(),
+    };
+    lines.extend(tell_divergence(ops, divergence));
+    lines
+}
+
+/// What is wrong.
+fn tell_divergence(ops: &[Op], divergence: &Divergence) -> Vec<String> {
     let Divergence { at, class, want, got, note, .. } = divergence;
-    let (want, got) = (crate::trace::text::format_reply(want), crate::trace::text::format_reply(got));
     let mut lines = vec![class.to_string()];
-    for (place, op) in ops.iter().enumerate() {
-        lines.push(format!("{place:>4}  {}", crate::trace::text::format_op(op)));
-        if place == *at {
-            lines.push(format!("  -     {want}"));
-            lines.push(format!("  +     {got}"));
+    lines.extend(ops.get(*at).map(|op| format!("        {}", crate::trace::text::format_op(op))));
+    lines.extend((!note.is_empty()).then(|| format!("        {note}")));
+    if want != got {
+        for (sign, reply) in [("-", want), ("+", got)] {
+            lines.push(format!("  {sign}     {}", crate::trace::text::format_reply(reply)));
         }
     }
-    lines.extend((!note.is_empty()).then(|| format!("      {note}")));
-    lines.join("\n")
+    lines
 }
 
 fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Report {

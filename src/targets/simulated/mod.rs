@@ -16,5 +16,6 @@ mod world;
 
 pub use order::{Expected, Lost, Order, Place, Turn, in_order};
 pub use process::{Ended, Life};
+pub use redlite::journal::Entry;
 pub use redlite::testing::Holdings;
 pub use world::{Event, Story, What, WorldError, run};

@@ -48,9 +48,9 @@ pub struct Ended {
     pub how: &'static str,
     /// True where it was stopped in its order, and nothing struck it.
     pub is_restart: bool,
-    /// When the next was there, in microseconds from the start.
+    /// When that was seen, in microseconds from the start.
     pub at_us: u64,
-    /// When that looked at what is stored, in milliseconds since 1970.
+    /// When the next one looked at what is stored, in milliseconds since 1970.
     pub now_ms: i64,
     /// What it found; or why the store cannot be opened any more.
     pub found: Result<Keyspace, String>,
@@ -180,6 +180,7 @@ impl Process {
     async fn end(&mut self, mut loss: Option<Loss>) {
         let Some(Running { store, executor, node, pulse }) = self.running.take() else { return };
         pulse.stop();
+        let at_us = self.timekeeper.now_us();
         Handle::current().kill(node.id());
         if loss.is_some() {
             self.disk.clear_hook();
@@ -198,7 +199,7 @@ impl Process {
         };
         let opened = self.reopen(loss);
         self.timekeeper.tick();
-        let (at_us, now_ms) = (self.timekeeper.now_us(), self.timekeeper.clock.now_ms());
+        let now_ms = self.timekeeper.clock.now_ms();
         let found = opened.as_ref().map(look).map_err(ToString::to_string);
         self.lives.push(Life { journal, ended: Some(Ended { how, is_restart: loss.is_none(), at_us, now_ms, found }) });
         opened.into_iter().for_each(|store| self.run(store));
