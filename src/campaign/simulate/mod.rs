@@ -19,12 +19,13 @@ mod timeline;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::sessions::in_parallel;
 use super::{CampaignError, CommandLine, Progress, describe_seeds, files};
 use crate::corpus::Store;
-use crate::diff::Divergence;
+use crate::diff::{Class, Divergence};
 use crate::faults::network::event as event_named;
 use crate::report::injections::{self, Injections};
 use crate::report::{Check, Finding, Report, Shrinking, Timing, Totals, Verdict};
@@ -100,6 +101,8 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
     let started = Instant::now();
     let count = options.runs();
     progress.start("simulating", count);
+    let told = Mutex::new(BTreeSet::new());
+    let is_new = |class: &Class| told.lock().unwrap_or_else(PoisonError::into_inner).insert(class.clone());
     let ran = in_parallel(
         options.jobs,
         usize::try_from(count).unwrap_or(usize::MAX),
@@ -110,7 +113,7 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
             }
             let ran = run_seed(options, at)?;
             progress.step(ran.turns, ran.found.is_some());
-            ran.found.iter().for_each(|found| progress.tell(found));
+            ran.found.iter().filter(|found| is_new(&found.class)).for_each(|found| progress.tell(found));
             Ok(Some(ran))
         },
     )?;
