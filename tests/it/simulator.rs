@@ -43,7 +43,9 @@ fn the_build_carries_the_simulator() {
 #[test]
 fn many_clients_get_what_one_would() {
     let place = crate::cli::Place::new();
-    place.run("dst simulate --seeds 25 --check-determinism").check(0, &["every invariant held", "redlite in simulation", "kill", "recoveries"]);
+    place
+        .run("dst simulate --seeds 25 --check-determinism")
+        .check(0, &["every invariant held", "redlite in simulation", "kill", "recoveries"]);
 }
 
 /// A run that is written down: two clients in turns, and what happens between them.

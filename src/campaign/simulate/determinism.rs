@@ -13,6 +13,9 @@ use crate::campaign::sessions::in_parallel;
 use crate::seed::{FNV_START, Seed, fnv1a};
 use crate::targets::simulated::Story;
 
+/// Of so many runs at most it is told where another process differs.
+const TOLD_MAX: usize = 8;
+
 /// What of each run is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Print {
@@ -100,32 +103,30 @@ fn ask(
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Which runs another process has otherwise: `hashes` are those of this one, by scenario and seed.
+/// Which of these runs another process has otherwise: each with its scenario, by its index, its seed and its hash.
 ///
 /// # Errors
 /// Where no other process can be started.
-pub(super) fn differ_elsewhere(
-    options: &Options,
-    hashes: &BTreeMap<(&'static str, u64), u64>,
-) -> Result<Vec<String>, CampaignError> {
+pub(super) fn differ_elsewhere(options: &Options, ran: &[(usize, Seed, u64)]) -> Result<Vec<String>, CampaignError> {
+    let mut differing = Vec::new();
+    if ran.is_empty() || options.stop.load(Ordering::Relaxed) {
+        return Ok(differing);
+    }
     let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
     let printed = ask(options, Print::Hashes, &names.join(","), options.first_seed, options.seeds)?;
-    let lines: BTreeMap<(&str, u64), u64> = printed.lines().filter_map(parse).collect();
-    let mut differing = Vec::new();
-    for ((scenario, seed), hash) in hashes {
-        if lines.get(&(*scenario, *seed)) == Some(hash) || options.stop.load(Ordering::Relaxed) {
-            continue;
+    let there: BTreeMap<(&str, u64), u64> = printed.lines().filter_map(parse).collect();
+    let differ = ran.iter().filter(|(scenario, seed, hash)| there.get(&(names[*scenario], seed.0)) != Some(hash));
+    for &(scenario, seed, _) in differ {
+        if differing.len() == TOLD_MAX || options.stop.load(Ordering::Relaxed) {
+            break;
         }
-        let there = ask(options, Print::Events, scenario, Seed(*seed), 1)?;
-        let here = options.scenarios.iter().find(|it| it.name == *scenario).map(|row| {
-            let (header, ops) = script::write(row, Seed(*seed), options.clients, options.turns);
-            examine(&header, &ops)
-        });
-        let here =
-            here.transpose()?.and_then(|judged| judged.story).map(|story| self::lines(&story)).unwrap_or_default();
+        let (row, name) = (options.scenarios[scenario], names[scenario]);
+        let there = ask(options, Print::Events, name, seed, 1)?;
+        let (header, ops) = script::write(row, seed, options.clients, options.turns);
+        let here = examine(&header, &ops)?.story.map(|story| lines(&story)).unwrap_or_default();
         let first = first_difference(&here, &there.lines().collect::<Vec<_>>());
         let first = first.unwrap_or_else(|| "it is the same when it is run alone".to_owned());
-        differing.push(format!("seed {seed} of {scenario} is not the same in another process: {first}"));
+        differing.push(format!("seed {seed} of {name} is not the same in another process: {first}"));
     }
     Ok(differing)
 }

@@ -16,7 +16,7 @@ mod scenarios;
 mod script;
 mod timeline;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -118,9 +118,8 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
         },
     )?;
     let ran: Vec<Ran> = ran.into_iter().flatten().collect();
-    let hashes = ran.iter().filter_map(|ran| Some(((options.scenarios[ran.scenario].name, ran.seed.0), ran.hash?)));
-    let hashes: BTreeMap<_, _> = hashes.collect();
-    let elsewhere = if hashes.is_empty() { Vec::new() } else { determinism::differ_elsewhere(options, &hashes)? };
+    let hashes: Vec<_> = ran.iter().filter_map(|ran| Some((ran.scenario, ran.seed, ran.hash?))).collect();
+    let elsewhere = determinism::differ_elsewhere(options, &hashes)?;
     let mut report = report(options, ran, count, started);
     report.failures.extend(elsewhere);
     Ok(report)
