@@ -36,7 +36,7 @@ pub(super) fn rebuild(
     let start_ms = header.start_ms.saturating_add(i64::try_from(moved_ms).unwrap_or(i64::MAX));
     let header = Header { start_ms, ..header.clone() };
     let mut traces: Vec<(Header, Vec<Op>)> = Vec::new();
-    for way in [Way::Plain, Way::Other] {
+    for way in Way::ALL {
         let writes: Option<Vec<Vec<Argv>>> = entries.iter().map(|entry| write(entry, way, start_ms)).collect();
         let Some(writes) = writes else { continue };
         let writes = writes.into_iter().flatten().map(|argv| Op::call(0, argv));
@@ -88,6 +88,12 @@ fn keys(argv: &Argv) -> Vec<&[u8]> {
 enum Way {
     Plain,
     Other,
+    /// Whatever it holds, as a short string: for what only asks whether the key is there, and until when.
+    Least,
+}
+
+impl Way {
+    const ALL: [Way; 3] = [Way::Plain, Way::Other, Way::Least];
 }
 
 /// The requests that write a key; `None` for what is too large, or more than values.
@@ -99,6 +105,11 @@ fn write(entry: &Entry, way: Way, now_ms: i64) -> Option<Vec<Argv>> {
         argv
     };
     let expires_ms = entry.expires_ms.map(|ms| ms.to_string());
+    if way == Way::Least {
+        let mut args: Vec<&[u8]> = vec![b"0"];
+        expires_ms.iter().for_each(|ms| args.extend([b"PXAT", ms.as_bytes()]));
+        return Some(vec![of("SET", args)]);
+    }
     if entry.kind == "string" {
         let value = entry.value.as_bytes().filter(|value| value.len() <= BYTES_MAX)?;
         return Some(match (&expires_ms, is_plain) {
@@ -169,30 +180,33 @@ mod tests {
     #[test]
     fn what_an_op_met_is_written_plainly() {
         let before = ["APPEND k a", "APPEND k b", "RPUSH l x", "STRLEN k"];
-        check(&before, &["SET k ab | STRLEN k", "MSET k ab | STRLEN k"]);
+        check(&before, &["SET k ab | STRLEN k", "MSET k ab | STRLEN k", "SET k 0 | STRLEN k"]);
         let before = ["LPUSH l b", "LPUSH l a", "SADD s m", "SELECT 0", "LLEN l"];
-        check(&before, &["RPUSH l a b | LLEN l", "LPUSH l b a | LLEN l"]);
+        check(&before, &["RPUSH l a b | LLEN l", "LPUSH l b a | LLEN l", "SET l 0 | LLEN l"]);
         let before = ["ZADD z 1 a", "ZADD z 2 b", "ZADD z 3 a", "ZCARD z"];
-        check(&before, &["ZADD z 2 b 3 a | ZCARD z"]);
+        check(&before, &["ZADD z 2 b 3 a | ZCARD z", "SET z 0 | ZCARD z"]);
         let before = ["XADD x 1-1 f v", "XADD x 2-1 f v", "XDEL x 1-1", "XLEN x"];
-        check(&before, &["XADD x 2-1 f v | XLEN x"]);
+        check(&before, &["XADD x 2-1 f v | XLEN x", "SET x 0 | XLEN x"]);
     }
 
     #[test]
     fn times_to_live_stay_what_they_were() {
         let before = ["SET k v", "PEXPIRE k 9000", "!advance 4000ms", "GET k"];
-        check(&before, &["SET k v PXAT 1700000009000 | GET k", "PSETEX k 5000 v | GET k"]);
+        let least = "SET k 0 PXAT 1700000009000 | GET k";
+        check(&before, &["SET k v PXAT 1700000009000 | GET k", "PSETEX k 5000 v | GET k", least]);
+        let before = ["HSET h f v", "PEXPIRE h 9000", "PERSIST h"];
+        check(&before, &["SET h 0 PXAT 1700000009000 | PERSIST h"]);
     }
 
     #[test]
     fn a_transaction_stays_whole() {
         let before = ["SADD s a", "SADD s b", "@3 SADD t c", "MULTI", "@3 SCARD t", "SCARD s", "EXEC"];
-        check(&before, &["SADD s a b | MULTI | SCARD s | EXEC"]);
+        check(&before, &["SADD s a b | MULTI | SCARD s | EXEC", "SET s 0 | MULTI | SCARD s | EXEC"]);
     }
 
     #[test]
     fn what_takes_no_fewer_ops_is_no_help() {
         check(&["RPUSH l a", "LLEN l"], &[]);
-        check(&["XADD x 1-1 f v", "XADD x 1-2 f v", "XLEN x"], &[]);
+        check(&["XADD x 1-1 f v", "XADD x 1-2 f v", "XLEN x"], &["SET x 0 | XLEN x"]);
     }
 }

@@ -111,6 +111,7 @@ pub fn score(bench: &mut Bench, findings: &[Trace], bugs: &[Bug]) -> Result<Scor
         }
         match explained {
             Some(bug) => note(&mut score.shown[bug], at, finding),
+            None if shows_pair(bench, finding, bugs)? => {}
             None => score.false_findings.push(at),
         }
     }
@@ -145,6 +146,24 @@ fn find_explaining(
         }
     }
     Ok(None)
+}
+
+/// Pairs of bugs that show together what neither of them shows alone: a box that is taken for a larger circle holds more
+/// than one member, and then the first that is found is not the nearest.
+const PAIRS: &[[&str; 2]] = &[["geosearch-any", "geosearch-box"]];
+
+/// True where a finding shows a pair of the list, both of which are planted.
+fn shows_pair(bench: &mut Bench, finding: &Trace, bugs: &[Bug]) -> Result<bool, TargetError> {
+    for pair in PAIRS {
+        let is_planted = |name: &&str| bugs.iter().any(|bug| bug.name() == **name);
+        if pair.iter().all(|name| is_planted(&name))
+            && !bench.diverges(&finding.header, &finding.ops, "none")?
+            && bench.diverges(&finding.header, &finding.ops, &pair.join(","))?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn note(shown: &mut Option<Shown>, finding: usize, trace: &Trace) {
