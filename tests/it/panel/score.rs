@@ -102,7 +102,6 @@ pub fn score(bench: &mut Bench, findings: &[Trace], bugs: &[Bug]) -> Result<Scor
         order.extend((0..bugs.len()).filter(|&bug| bugs[bug].scope() == Scope::Timing));
         order.sort_by_key(|&bug| distance(finding, &bugs[bug]));
         let mut explained = find_explaining(bench, finding, bugs, &order)?;
-        order.retain(|&bug| distance(finding, &bugs[bug]) < FAR);
         for _ in 0..FRESH_TRIES {
             if explained.is_none() {
                 bench.start_anew()?;
@@ -173,7 +172,8 @@ fn note(shown: &mut Option<Shown>, finding: usize, trace: &Trace) {
 }
 
 /// On so many more servers is a finding run that nothing explains: in what steps SCAN goes through a hash table depends on
-/// the hash seed that a server draws when it starts.
+/// the hash seed that a server draws when it starts, and whether a random pick is checked, by commands that are not in the
+/// finding, on whether both sides picked the same.
 const FRESH_TRIES: usize = 11;
 
 /// The distance of a bug whose command a finding does not have.
