@@ -31,7 +31,7 @@ pub(super) enum Description {
     Whole(Box<Described>),
     /// None of its cases shows it again.
     Unseen,
-    /// The time was over before one was found that does.
+    /// The time was over, or the user asked to stop, before one was found that does.
     Cut,
 }
 

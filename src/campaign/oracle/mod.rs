@@ -307,7 +307,7 @@ impl Campaign<'_> {
         };
         Ok(match described {
             Some(described) => Description::Whole(Box::new(described)),
-            None if settings.is_over() => Description::Cut,
+            None if settings.is_over() || self.options.is_stopped() => Description::Cut,
             None => Description::Unseen,
         })
     }

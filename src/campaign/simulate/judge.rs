@@ -84,7 +84,7 @@ impl Judge<'_> {
             let class = Class { command: "SERVER".into(), rule: RULE.into(), kind: kind.into() };
             Divergence { at: self.ops.len().saturating_sub(1), class, want, got, key: None, note }
         };
-        if let Some(Lost { life, committed, .. }) = &self.order.lost
+        if let Some(Lost { life, committed }) = &self.order.lost
             && let Some(Ended { how, found: Ok(found), .. }) = story.lives.get(*life)?.ended.as_ref()
         {
             let first = differences(&Settings::default(), committed, found).into_iter().next();

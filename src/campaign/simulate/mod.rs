@@ -184,8 +184,9 @@ fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
     let judged = examine(&header, &ops)?;
     if let (Some(story), true) = (&judged.story, options.check_determinism) {
         let again = examine(&header, &ops)?.story.map(|again| determinism::lines(&again)).unwrap_or_default();
-        ran.differs = determinism::first_difference(&determinism::lines(story), &again);
-        ran.hash = Some(determinism::hash(story));
+        let lines = determinism::lines(story);
+        ran.differs = determinism::first_difference(&lines, &again);
+        ran.hash = Some(determinism::hash(&lines));
     }
     if let Some(story) = judged.story {
         ran.virtual_ms = story.took_ms;

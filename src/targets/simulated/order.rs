@@ -38,8 +38,6 @@ pub struct Lost {
     pub life: usize,
     /// What had to be there.
     pub committed: Keyspace,
-    /// Index of the first turn of the next process.
-    pub turn: usize,
 }
 
 /// A request that the store ran.
@@ -110,7 +108,7 @@ impl Replay {
             self.commit();
             self.clock.set(ended.now_ms);
             if read_store(&self.store) != *found && self.order.lost.is_none() {
-                self.order.lost = Some(Lost { life, committed: kept, turn: self.order.turns.len() });
+                self.order.lost = Some(Lost { life, committed: kept });
             }
         }
         self.order.cut.extend(std::mem::take(&mut self.connections).into_values().filter_map(|it| it.place));
