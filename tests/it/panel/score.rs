@@ -103,15 +103,15 @@ pub fn score(bench: &mut Bench, findings: &[Trace], bugs: &[Bug]) -> Result<Scor
         order.sort_by_key(|&bug| distance(finding, &bugs[bug]));
         let mut explained = find_explaining(bench, finding, bugs, &order)?;
         for _ in 0..FRESH_TRIES {
-            if explained.is_none() {
+            if explained == Explained::ByNone {
                 bench.start_anew()?;
                 explained = find_explaining(bench, finding, bugs, &order)?;
             }
         }
         match explained {
-            Some(bug) => note(&mut score.shown[bug], at, finding),
-            None if shows_pair(bench, finding, bugs)? => {}
-            None => score.false_findings.push(at),
+            Explained::By(bug) => note(&mut score.shown[bug], at, finding),
+            Explained::ByNone if shows_pair(bench, finding, bugs)? => {}
+            Explained::ByNone | Explained::False => score.false_findings.push(at),
         }
     }
     for (at, bug) in bugs.iter().enumerate() {
@@ -129,22 +129,33 @@ pub fn score(bench: &mut Bench, findings: &[Trace], bugs: &[Bug]) -> Result<Scor
     Ok(score)
 }
 
-/// The first bug in `order` that alone makes a finding diverge, where it agrees without any.
+/// What makes a finding diverge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Explained {
+    /// This bug alone, and not the server without any.
+    By(usize),
+    /// No single bug.
+    ByNone,
+    /// The server without any, also where it did so only once: nothing can explain it any more.
+    False,
+}
+
+/// The first bug in `order` that alone makes a finding diverge.
 fn find_explaining(
     bench: &mut Bench,
     finding: &Trace,
     bugs: &[Bug],
     order: &[usize],
-) -> Result<Option<usize>, TargetError> {
+) -> Result<Explained, TargetError> {
     if bench.diverges(&finding.header, &finding.ops, "none")? {
-        return Ok(None);
+        return Ok(Explained::False);
     }
     for &bug in order {
         if bench.diverges(&finding.header, &finding.ops, &bugs[bug].name())? {
-            return Ok(Some(bug));
+            return Ok(Explained::By(bug));
         }
     }
-    Ok(None)
+    Ok(Explained::ByNone)
 }
 
 /// Pairs of bugs that show together what neither of them shows alone: a box that is taken for a larger circle holds more
