@@ -166,7 +166,7 @@ const PAIRS: &[[&str; 2]] = &[["geosearch-any", "geosearch-box"]];
 fn shows_pair(bench: &mut Bench, finding: &Trace, bugs: &[Bug]) -> Result<bool, TargetError> {
     for pair in PAIRS {
         let is_planted = |name: &&str| bugs.iter().any(|bug| bug.name() == **name);
-        if pair.iter().all(|name| is_planted(&name))
+        if pair.iter().all(is_planted)
             && !bench.diverges(&finding.header, &finding.ops, "none")?
             && bench.diverges(&finding.header, &finding.ops, &pair.join(","))?
         {
