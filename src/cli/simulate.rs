@@ -38,6 +38,10 @@ pub(super) struct Args {
           value_parser = ["hashes", "events"])]
     pub print: Option<String>,
 
+    /// Runs a server that is wrong on purpose, to see how that is found; `help` lists them
+    #[arg(long, value_name = "NAME", conflicts_with = "check_determinism")]
+    pub canary: Option<String>,
+
     #[command(flatten)]
     pub seeds: SeedsArgs,
 
@@ -77,15 +81,24 @@ mod with_simulator {
     use crate::cli::{interrupt, output};
     use crate::corpus::Store;
     use crate::report::style::STRONG;
+    use crate::targets::simulated::{CANARIES, Canary, canary};
 
     /// Turns a seed.
     const DEFAULT_TURNS: u64 = 200;
 
     pub(in crate::cli) fn run(args: Args) -> anyhow::Result<Outcome> {
         if args.scenario.iter().any(|name| name == "help") {
-            return list_scenarios();
+            let rows = SCENARIOS.iter().map(|Scenario { name, about, .. }| (*name, *about));
+            return list(rows.collect());
         }
+        if args.canary.as_deref() == Some("help") {
+            return list(CANARIES.iter().map(|Canary { name, slip, .. }| (*name, *slip)).collect());
+        }
+        let named = |name: &String| {
+            canary(name).with_context(|| format!("there is no canary {name:?}: see dst simulate --canary help"))
+        };
         let scenarios = scenarios_named(&args.scenario)?;
+        let flags = args.canary.as_ref().map(|name| format!("--canary {name}")).unwrap_or_default();
         let options = simulate::Options {
             first_seed: args.seeds.first_seed,
             seeds: args.seeds.seeds(false)?,
@@ -94,9 +107,10 @@ mod with_simulator {
             scenarios: &scenarios,
             jobs: args.seeds.jobs(),
             check_determinism: args.check_determinism,
+            canary: args.canary.as_ref().map(named).transpose()?,
             // They are run by this campaign alone.
             store: &Store::new(args.corpus.corpus.join("simulate")),
-            command: &CommandLine { program: program(), flags: String::new() },
+            command: &CommandLine { program: program(), flags },
             stop: interrupt::flag(),
         };
         let mut out = args.report.open()?;
@@ -141,11 +155,11 @@ mod with_simulator {
         Ok(found)
     }
 
-    /// The table of scenarios.
-    fn list_scenarios() -> anyhow::Result<Outcome> {
-        let width = SCENARIOS.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+    /// A table: names, and a line for each.
+    fn list(rows: Vec<(&str, &str)>) -> anyhow::Result<Outcome> {
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let mut out = output::open_report(None)?;
-        for Scenario { name, about, .. } in SCENARIOS {
+        for (name, about) in rows {
             writeln!(out, "  {STRONG}{name:width$}{STRONG:#}  {about}")?;
         }
         out.flush()?;

@@ -37,6 +37,15 @@ pub enum Happening {
     Sleep,
     /// The client reads again.
     Wake,
+    /// The server's task that reaches a point of its code goes on later.
+    Hold {
+        /// The point's name.
+        point: &'static str,
+        /// How many are not held before, of those that reach it from here on.
+        nth: u64,
+        /// How long it is held, in milliseconds.
+        ms: u64,
+    },
     /// Tasks that can go on at the same moment do so in the order of this number, of the whole simulation. It counts where
     /// it is the first op.
     Schedule {
@@ -54,8 +63,35 @@ pub struct Event {
     pub about: &'static str,
     /// Its arguments, and the largest that each may be; none is below 0.
     pub params: &'static [(&'static str, i64)],
-    make: fn(&[u64]) -> Happening,
+    make: Make,
     draw: fn(&mut Stream) -> Vec<i64>,
+}
+
+/// What an event's arguments come to.
+#[derive(Debug)]
+enum Make {
+    /// It has none.
+    Plain(Happening),
+    /// This.
+    From(fn(&[u64]) -> Happening),
+}
+
+/// One without arguments.
+const fn plain(name: &'static str, about: &'static str, happening: Happening) -> Event {
+    Event { name, about, params: &[], make: Make::Plain(happening), draw: |_| Vec::new() }
+}
+
+/// One that holds a task of the server.
+const fn hold(name: &'static str, about: &'static str, make: fn(&[u64]) -> Happening) -> Event {
+    let draw: fn(&mut Stream) -> Vec<i64> = |stream| {
+        let ms = if stream.chance(1, 8) { stream.between(1, 400) } else { stream.between(1, 12) };
+        vec![i64::from(stream.below(4)), i64::from(ms)]
+    };
+    Event { name, about, params: &[("nth", HOLD_NTH_MAX), ("ms", HOLD_MS_MAX)], make: Make::From(make), draw }
+}
+
+fn held(point: &'static str, args: &[u64]) -> Happening {
+    Happening::Hold { point, nth: args[0], ms: args[1] }
 }
 
 /// The event after which a client only reads.
@@ -63,6 +99,9 @@ pub const HALF_CLOSE: &str = "half_close";
 
 const LATENCY_MS_MAX: i64 = 60_000;
 const BYTES_MAX: i64 = 1 << 30;
+const HOLD_NTH_MAX: i64 = 1 << 30;
+/// Shorter than the time that clients have when all is healed.
+const HOLD_MS_MAX: i64 = 5_000;
 
 /// Every event.
 pub const EVENTS: &[Event] = &[
@@ -70,73 +109,47 @@ pub const EVENTS: &[Event] = &[
         name: "latency",
         about: "requests and replies that are sent from here on take so long",
         params: &[("request_ms", LATENCY_MS_MAX), ("reply_ms", LATENCY_MS_MAX)],
-        make: |args| Happening::Latency { request_ms: args[0], reply_ms: args[1] },
+        make: Make::From(|args| Happening::Latency { request_ms: args[0], reply_ms: args[1] }),
         draw: |stream| {
             let mut ms = || i64::from(if stream.chance(1, 8) { stream.below(400) } else { stream.below(12) });
             vec![ms(), ms()]
         },
     },
-    Event {
-        name: "clog",
-        about: "nothing arrives any more, in either direction",
-        params: &[],
-        make: |_| Happening::Clog,
-        draw: |_| Vec::new(),
-    },
-    Event {
-        name: "heal",
-        about: "what a clogged connection held back arrives",
-        params: &[],
-        make: |_| Happening::Heal,
-        draw: |_| Vec::new(),
-    },
-    Event {
-        name: "reset",
-        about: "the connection is reset: what is under way is lost",
-        params: &[],
-        make: |_| Happening::Reset,
-        draw: |_| Vec::new(),
-    },
+    plain("clog", "nothing arrives any more, in either direction", Happening::Clog),
+    plain("heal", "what a clogged connection held back arrives", Happening::Heal),
+    plain("reset", "the connection is reset: what is under way is lost", Happening::Reset),
     Event {
         name: "cut",
         about: "the connection is reset once so many more bytes were sent to the server",
         params: &[("bytes", BYTES_MAX)],
-        make: |args| Happening::Cut { bytes: size(args[0]) },
+        make: Make::From(|args| Happening::Cut { bytes: size(args[0]) }),
         draw: |stream| vec![i64::from(stream.between(1, 60))],
     },
-    Event {
-        name: HALF_CLOSE,
-        about: "the client sends nothing any more, and reads on",
-        params: &[],
-        make: |_| Happening::HalfClose,
-        draw: |_| Vec::new(),
-    },
+    plain(HALF_CLOSE, "the client sends nothing any more, and reads on", Happening::HalfClose),
     Event {
         name: "room",
         about: "no more than so many bytes of replies are taken that the client has not read",
         params: &[("bytes", BYTES_MAX)],
-        make: |args| Happening::Room { bytes: size(args[0]) },
+        make: Make::From(|args| Happening::Room { bytes: size(args[0]) }),
         draw: |stream| vec![i64::from(stream.between(1, 200))],
     },
-    Event {
-        name: "sleep",
-        about: "the client reads no more",
-        params: &[],
-        make: |_| Happening::Sleep,
-        draw: |_| Vec::new(),
-    },
-    Event {
-        name: "wake",
-        about: "the client reads again",
-        params: &[],
-        make: |_| Happening::Wake,
-        draw: |_| Vec::new(),
-    },
+    plain("sleep", "the client reads no more", Happening::Sleep),
+    plain("wake", "the client reads again", Happening::Wake),
+    hold("hold_join", "the nth connection from here on waits so long before it has joined", |args| held("join", args)),
+    hold("hold_read", "what comes for the nth time waits so long before it can be run", |args| held("read", args)),
+    hold("hold_turn", "the nth batch waits so long before it begins", |args| held("turn", args)),
+    hold("hold_gather", "the nth batch takes in for so long what comes meanwhile", |args| held("gather", args)),
+    hold("hold_commit", "the nth batch that has run waits so long for its commit", |args| held("commit", args)),
+    hold("hold_reply", "the nth batch that is committed waits so long before it is answered", |args| {
+        held("reply", args)
+    }),
+    hold("hold_send", "the nth connection with replies waits so long before it sends them", |args| held("send", args)),
+    hold("hold_leave", "the nth connection that has ended stays so long among the others", |args| held("leave", args)),
     Event {
         name: "schedule",
         about: "as the first op: in which order tasks run that can go on at the same moment",
         params: &[("seed", i64::MAX)],
-        make: |args| Happening::Schedule { seed: args[0] },
+        make: Make::From(|args| Happening::Schedule { seed: args[0] }),
         draw: |stream| vec![i64::from(stream.bits32())],
     },
 ];
@@ -144,6 +157,10 @@ pub const EVENTS: &[Event] = &[
 fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX).max(1)
 }
+
+/// The events that hold a task of the server.
+pub const HOLDS: &[&str] =
+    &["hold_join", "hold_read", "hold_turn", "hold_gather", "hold_commit", "hold_reply", "hold_send", "hold_leave"];
 
 /// The event of this name.
 pub fn event(name: &str) -> Option<&'static Event> {
@@ -173,7 +190,10 @@ pub fn happening(spec: &FaultSpec) -> Result<Happening, FaultError> {
         return Err(FaultError::Args { name: event.name, params, args: spec.args.clone() });
     }
     let args: Vec<u64> = spec.args.iter().map(|arg| arg.unsigned_abs()).collect();
-    Ok((event.make)(&args))
+    Ok(match event.make {
+        Make::Plain(happening) => happening,
+        Make::From(make) => make(&args),
+    })
 }
 
 #[cfg(test)]
@@ -197,6 +217,8 @@ mod tests {
         check("cut", &[0], Ok(Happening::Cut { bytes: 1 }));
         check("latency", &[3], Err("request_ms (0 to 60000)"));
         check("latency", &[3, -1], Err("latency takes"));
+        check("hold_reply", &[1, 20], Ok(Happening::Hold { point: "reply", nth: 1, ms: 20 }));
+        check("hold_reply", &[1, 20_000], Err("ms (0 to 5000)"));
         check("clog", &[1], Err("no arguments"));
         check("rain", &[], Err("there is no fault \"rain\""));
     }

@@ -13,6 +13,9 @@ use super::wrap::{WIDTH, wrap};
 pub struct Injections {
     /// How often each fault struck, and where.
     pub faults: Vec<Injected>,
+    /// How often each point of the code was reached, where that is counted.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_object")]
+    pub points: Vec<(String, u64)>,
     /// How often the store was opened again after it had gone away.
     pub recoveries: u64,
     /// How often a command was told that the storage failed.
@@ -94,7 +97,15 @@ pub(super) fn write(injections: &Injections, out: &mut dyn Write) -> io::Result<
         }
         writeln!(out)?;
     }
-    if !injections.faults.is_empty() {
+    if !injections.points.is_empty() {
+        let points: Vec<String> =
+            injections.points.iter().map(|(name, n)| format!("{name} {}", group_digits(*n))).collect();
+        let (before, after) = ("points reached  ", WIDTH.saturating_sub(16));
+        for (at, line) in wrap(&points, ", ", after).iter().enumerate() {
+            writeln!(out, "{:16}{FAINT}{line}{FAINT:#}", if at == 0 { before } else { "" })?;
+        }
+    }
+    if !(injections.faults.is_empty() && injections.points.is_empty()) {
         writeln!(out)?;
     }
     for line in wrap(&parts(injections), " · ", WIDTH) {

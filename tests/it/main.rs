@@ -24,6 +24,8 @@ mod proxy;
 mod reference;
 mod search;
 mod serve;
+#[cfg(madsim)]
+mod simulated_canaries;
 mod simulator;
 mod spec;
 mod targets;

@@ -60,6 +60,12 @@ impl Channels {
         shard_channels.iter().for_each(|name| self.unsubscribe(Space::ShardChannels, name, slot));
     }
 
+    /// How many subscriptions there are.
+    #[cfg(feature = "testing")]
+    pub fn count(&self) -> usize {
+        [&self.channels, &self.patterns, &self.shard_channels].into_iter().flat_map(Names::values).map(Vec::len).sum()
+    }
+
     /// The subscribers of a channel; of none, none.
     pub fn subscribers(&self, space: Space, channel: &[u8]) -> &[Slot] {
         let names = match space {

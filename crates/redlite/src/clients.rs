@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use super::channels::Channels;
 use super::config::Config;
+use super::points::{Point, Points};
 use super::store::Store;
 use super::waits::{Wait, Waits};
 use resp::{Argv, Reply};
@@ -189,6 +190,7 @@ pub(crate) struct Clients {
     watched_before: Vec<(Slot, bool, Vec<Watch>)>,
     /// The connections that watch keys.
     watching: BTreeSet<Slot>,
+    pub points: Points,
 }
 
 impl Clients {
@@ -220,10 +222,15 @@ impl Clients {
     pub fn forget_interests(&mut self, connection: &mut Connection) {
         if let Some(wait) = connection.wait.take() {
             self.waits.remove(connection.slot, &wait);
+            if !self.points.passes(Point::Unwait, b"") {
+                self.waits.add(connection.slot, &Wait { until_ms: None, ..wait });
+            }
         }
         self.unwatch(connection);
         connection.transaction = None;
-        self.channels.forget(connection.slot, &connection.subscriptions);
+        if self.points.passes(Point::Unsubscribe, b"") {
+            self.channels.forget(connection.slot, &connection.subscriptions);
+        }
         connection.subscriptions = Subscriptions::default();
     }
 
@@ -260,6 +267,9 @@ impl Clients {
 
     /// Sends a message to another connection.
     pub fn send(&mut self, slot: Slot, items: Vec<Reply>) {
+        if !self.points.passes(Point::Publish, b"") {
+            return;
+        }
         let Some(connection) = self.get_mut(slot) else { return };
         let frame = connection.push_form(items);
         connection.outbox.push_back(frame);
@@ -293,6 +303,9 @@ impl Clients {
 
     /// Notes that there is something to do for a connection.
     pub fn stir(&mut self, slot: Slot) {
+        if !self.points.passes(Point::Stir, b"") {
+            return;
+        }
         let Some(connection) = self.get_mut(slot) else { return };
         let waker = connection.waker.take();
         if !std::mem::replace(&mut connection.is_stirred, true) {
@@ -363,6 +376,12 @@ impl Clients {
     pub fn watch(&mut self, connection: &mut Connection, watch: Watch) {
         self.watching.insert(connection.slot);
         connection.watches.push(watch);
+    }
+
+    /// How many connections watch keys.
+    #[cfg(feature = "testing")]
+    pub fn watching(&self) -> usize {
+        self.watching.len()
     }
 
     /// True where any connection watches keys: then the store must say what is touched.

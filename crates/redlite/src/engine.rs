@@ -12,8 +12,10 @@ use super::error::{Error, OpenError};
 use super::failure::{self, Failure};
 use super::journal::{Entry, Journal};
 use super::options::{Limits, Options};
+use super::points::{Point, Points};
 use super::store::{Ready, Store, Type};
 use super::waiting::Alarm;
+use super::waits::Wait;
 use resp::{Argv, Reply};
 
 /// An open store. Its clones are the same store; each thread that uses it takes a [`Client`].
@@ -58,7 +60,15 @@ impl Redlite {
         clients.config.set_password(password);
         let random = random.unwrap_or_else(Random::from_system);
         Self {
-            engine: Arc::new(Mutex::new(Engine { store, clock, random, limits, clients, journal: Journal::default() })),
+            engine: Arc::new(Mutex::new(Engine {
+                store,
+                clock,
+                random,
+                limits,
+                clients,
+                journal: Journal::default(),
+                points: Points::default(),
+            })),
         }
     }
 
@@ -139,6 +149,12 @@ impl Redlite {
     #[cfg(feature = "server")]
     pub(super) fn has_to_sync(&self) -> bool {
         lock(&self.engine).store.has_to_sync()
+    }
+
+    /// Who is asked at the points of a server.
+    #[cfg(feature = "server")]
+    pub(super) fn points(&self) -> Points {
+        lock(&self.engine).points.clone()
     }
 
     /// Starts a batch, or goes on with one that was not committed: commands of any of the store's connections that are
@@ -362,6 +378,7 @@ pub(super) struct Engine {
     limits: Limits,
     pub clients: Clients,
     pub journal: Journal,
+    pub points: Points,
 }
 
 impl Engine {
@@ -385,8 +402,17 @@ impl Engine {
         self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
         let outcome = self.dispatch(&mut connection, argv, now_ms);
         self.settle(connection, outcome);
-        self.clients.mark_dirty(&mut self.store);
+        self.tell_watchers(argv.get(0).unwrap_or_default());
         self.serve_ready(now_ms);
+    }
+
+    /// Tells those who watch them of the keys that a command changed.
+    fn tell_watchers(&mut self, command: &[u8]) {
+        if self.points.passes(Point::Touch, command) {
+            self.clients.mark_dirty(&mut self.store);
+        } else {
+            self.store.take_touched();
+        }
     }
 
     /// Finds the command and runs it, queues it or refuses it.
@@ -404,7 +430,7 @@ impl Engine {
             }
             Err(failure) => return Err(commands::reject(connection, &mut self.clients, argv, failure)),
         };
-        if commands::is_queued(connection, command) {
+        if commands::is_queued(connection, command) && self.points.passes(Point::Queue, command.spec.name.as_bytes()) {
             connection.transaction.iter_mut().for_each(|transaction| transaction.queue.push(argv.clone()));
             return Ok(Reply::Simple(b"QUEUED".to_vec()));
         }
@@ -447,10 +473,15 @@ impl Engine {
     fn undo(&mut self, error: &Reply) {
         self.journal.note(|| Entry::Undone);
         self.store.rollback();
-        self.clients.fail_batch(error);
+        if self.points.passes(Point::Fail, b"") {
+            self.clients.fail_batch(error);
+        }
     }
 
     pub(super) fn commit(&mut self) {
+        if !self.points.passes(Point::Commits, b"") {
+            return;
+        }
         match self.store.commit() {
             Ok(()) => {
                 self.journal.note(|| Entry::Committed);
@@ -481,6 +512,9 @@ impl Engine {
                 return;
             }
             for key in ready {
+                if !self.points.passes(Point::Wake, &key.name) {
+                    continue;
+                }
                 if let Err(failure) = self.serve_key(&key, now_ms) {
                     self.fail(failure);
                 }
@@ -493,7 +527,8 @@ impl Engine {
         let is_stream = self.store.find(ready.db, &ready.name)?.is_some_and(|key| key.kind == Type::Stream);
         for _ in 0..self.clients.waits.count(ready.db, &ready.name) {
             let Some(key) = self.store.find(ready.db, &ready.name)? else { break };
-            let Some(first) = self.clients.waits.rotate(ready.db, &ready.name) else { break };
+            let is_fair = self.points.passes(Point::Rotate, &ready.name);
+            let Some(first) = self.clients.waits.next(ready.db, &ready.name, is_fair) else { break };
             self.serve(first, ready, key.kind, now_ms);
         }
         if !is_stream {
@@ -521,7 +556,11 @@ impl Engine {
             connection.wait = Some(wait);
             self.clients.put_back(connection);
         } else {
-            self.clients.waits.remove(slot, &wait);
+            if self.points.passes(Point::Served, &ready.name) {
+                self.clients.waits.remove(slot, &wait);
+            } else {
+                connection.wait = Some(wait);
+            }
             self.settle(connection, outcome);
             self.clients.stir(slot);
         }
@@ -532,11 +571,17 @@ impl Engine {
         if !self.clients.waits.is_empty() {
             self.journal.note(|| Entry::Expired { now_ms });
         }
-        while let Some(slot) = self.clients.waits.first_timed_out(now_ms) {
+        let are_ended = self.points.passes(Point::EndWaits, b"");
+        while let Some(slot) = self.clients.waits.first_timed_out(now_ms).filter(|_| are_ended) {
             let Some(mut connection) = self.clients.take(slot) else { break };
             if let Some(wait) = connection.wait.take() {
                 self.clients.waits.remove(slot, &wait);
-                self.clients.answer(&mut connection, wait.timed_out);
+                self.clients.answer(&mut connection, wait.timed_out.clone());
+                if !self.points.passes(Point::Overdue, b"") {
+                    let wait = Wait { until_ms: None, ..wait };
+                    self.clients.waits.add(slot, &wait);
+                    connection.wait = Some(wait);
+                }
             }
             self.clients.put_back(connection);
             self.clients.stir(slot);

@@ -55,6 +55,7 @@
 //! | `config` | the parameters that CONFIG tells and sets |
 //! | `channels`, `waits` | who is subscribed to what, and who waits for what |
 //! | `journal` | what was done, in its order: for tests with clients that act at the same time |
+//! | `points` | named places at which a tester holds a task, or has a step left out |
 //! | `waiting` | threads and tasks of a program that wait until something arrives for them |
 //! | `redis_client` | a client as a connection of the crate `redis`: only with the feature of that name |
 //! | `commands/` | one file a family: a row and a function for each command |
@@ -83,6 +84,10 @@ mod journal;
 mod long_double;
 mod number;
 mod options;
+#[cfg(feature = "testing")]
+pub mod points;
+#[cfg(not(feature = "testing"))]
+mod points;
 mod qsort;
 #[cfg(feature = "redis")]
 mod redis_client;

@@ -9,6 +9,7 @@ use super::engine::{Batch, Client, Redlite, lock};
 use super::env::Random;
 use super::error::OpenError;
 use super::journal::Entry;
+use super::points::{Observer, Points};
 use super::vfs::Storage;
 
 /// How much of each there is.
@@ -21,6 +22,9 @@ pub struct Holdings {
     pub transactions: usize,
     pub subscribers: usize,
     pub frames: usize,
+    pub queued: usize,
+    pub watching: usize,
+    pub subscriptions: usize,
 }
 
 impl Batch<'_> {
@@ -34,6 +38,14 @@ impl Redlite {
     /// Takes random picks from another sequence from now on.
     pub fn set_random(&self, random: Random) {
         lock(&self.engine).random = random;
+    }
+
+    /// Has this one asked at every point from now on, also of a server that is made then.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        let engine = &mut *lock(&self.engine);
+        engine.points = Points::of(observer);
+        engine.store.points = engine.points.clone();
+        engine.clients.points = engine.points.clone();
     }
 
     /// Writes down from now on what is done; see [`Redlite::take_journal`].
@@ -53,10 +65,17 @@ impl Redlite {
     }
 
     /// What the store remembers of its connections: how many there are, how many of them wait, watch keys, have a
-    /// transaction open or are subscribed to something, and how many frames are to be sent to them.
+    /// transaction open or are subscribed to something, and how many frames are to be sent to them; and what the tables
+    /// say of those who wait, watch and are subscribed, which has to be the same.
     pub fn holdings(&self) -> Holdings {
         let engine = lock(&self.engine);
-        let mut held = Holdings::default();
+        let clients = &engine.clients;
+        let mut held = Holdings {
+            queued: clients.waits.queued(),
+            watching: clients.watching(),
+            subscriptions: clients.channels.count(),
+            ..Holdings::default()
+        };
         for connection in engine.clients.iter() {
             held.connections += 1;
             held.waits += usize::from(connection.wait.is_some());

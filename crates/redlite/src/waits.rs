@@ -92,11 +92,17 @@ impl Waits {
         self.queues.get(&(db, key.to_vec())).map_or(0, VecDeque::len)
     }
 
-    /// Who is the first to be served for a key, and goes to the end of the queue.
-    pub fn rotate(&mut self, db: u32, key: &[u8]) -> Option<Slot> {
+    /// Who is the first to be served for a key, and goes to the end of the queue; where it is not fair, the last.
+    pub fn next(&mut self, db: u32, key: &[u8], is_fair: bool) -> Option<Slot> {
         let queue = self.queues.get_mut(&(db, key.to_vec()))?;
-        queue.rotate_left(1);
+        queue.rotate_left(usize::from(is_fair));
         queue.back().copied()
+    }
+
+    /// In how many queues somebody stands.
+    #[cfg(feature = "testing")]
+    pub fn queued(&self) -> usize {
+        self.queues.values().map(VecDeque::len).sum()
     }
 
     /// Who waits for a key, the first to be served first.

@@ -41,7 +41,7 @@ pub(super) fn lines(story: &Story) -> Vec<String> {
         let entries = life.journal.iter().map(|entry| format!("{entry:?}"));
         entries.chain(life.ended.iter().map(|ended| format!("{ended:?}")))
     });
-    let rest = format!("{:?} {:?} {} ms", story.struck, story.held, story.took_ms);
+    let rest = format!("{:?} {:?} {:?} {} ms", story.struck, story.reached, story.held, story.took_ms);
     events.chain(lives).chain([rest]).collect()
 }
 
@@ -73,7 +73,7 @@ pub fn print(options: &Options, print: Print, out: &mut dyn Write) -> Result<io:
             }
             let (scenario, seed) = options.run_at(at);
             let (header, ops) = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
-            let Some(story) = examine(&header, &ops)?.story else { return Ok(String::new()) };
+            let Some(story) = examine(&header, &ops, options.canary)?.story else { return Ok(String::new()) };
             Ok(match print {
                 Print::Hashes => format!("{} {seed} {:016x}\n", options.scenarios[scenario].name, hash(&lines(&story))),
                 Print::Events => lines(&story).join("\n") + "\n",
@@ -123,7 +123,7 @@ pub(super) fn differ_elsewhere(options: &Options, ran: &[(usize, Seed, u64)]) ->
         let (row, name) = (options.scenarios[scenario], names[scenario]);
         let there = ask(options, Print::Events, name, seed, 1)?;
         let (header, ops) = script::write(row, seed, options.clients, options.turns);
-        let here = examine(&header, &ops)?.story.map(|story| lines(&story)).unwrap_or_default();
+        let here = examine(&header, &ops, options.canary)?.story.map(|story| lines(&story)).unwrap_or_default();
         let first = first_difference(&here, &there.lines().collect::<Vec<_>>());
         let first = first.unwrap_or_else(|| "it is the same when it is run alone".to_owned());
         differing.push(format!("seed {seed} of {name} is not the same in another process: {first}"));

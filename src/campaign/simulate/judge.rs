@@ -39,6 +39,7 @@ pub(super) fn judge(header: &Header, ops: &[Op], story: &Story) -> Result<Option
     let judge = Judge { ops, order: &order, seen: &seen };
     Ok(judge
         .find_lost(story)
+        .or_else(|| judge.find_unserved())
         .or_else(|| judge.find_wrong_reply())
         .or_else(|| judge.find_disorder())
         .or_else(|| judge.find_leak(story)))
@@ -59,7 +60,7 @@ fn gather(ops: &[Op], story: &Story) -> BTreeMap<Place, Seen> {
             What::Network { op } => {
                 seen.is_half_closed |= matches!(&ops[*op].act, Act::Fault(spec) if spec.name == HALF_CLOSE);
             }
-            What::Opened => {}
+            What::Opened | What::Held { .. } => {}
         }
     }
     all
@@ -130,20 +131,27 @@ impl Judge<'_> {
             if missing.is_some() && seen.should_have_all() && !self.order.cut.contains(&place) {
                 return Some(self.diverge(seen, place, missing, "lost", want, Reply::Hung));
             }
-            self.find_unserved(place, seen)
+            None
         })
     }
 
-    /// A request that was sent on a connection that was there to the end, and that the store never ran, though nothing
-    /// before it waits.
-    fn find_unserved(&self, place: Place, seen: &Seen) -> Option<Divergence> {
-        if seen.is_raw || !seen.is_kept || self.order.waiting.contains(&place) {
-            return None;
-        }
-        let &(at, _) = seen.sent.get(self.turns_of(place).count())?;
-        let class = class_of(&self.ops[at], "unserved");
-        let note = "the request was sent, and nothing was done about it".to_owned();
-        Some(Divergence { at, class, want: Reply::ok(), got: Reply::Hung, key: None, note })
+    /// A request that the store never ran: it ran a later one of the connection, or none though nothing before it waits
+    /// and the connection was there to the end.
+    fn find_unserved(&self) -> Option<Divergence> {
+        self.seen.iter().filter(|(_, seen)| !seen.is_raw).find_map(|(place, seen)| {
+            let mut turns = self.turns_of(*place);
+            let may_be_unserved = !seen.is_kept || self.order.waiting.contains(place);
+            let is_unserved = |&(op, _): &(usize, u64)| match turns.next() {
+                Some(turn) => self.ops[op].argv().is_some_and(|argv| *argv != self.order.turns[turn].argv),
+                None => !may_be_unserved,
+            };
+            let nth = seen.sent.iter().position(is_unserved)?;
+            let (at, _) = seen.sent[nth];
+            // What stands before it is likelier to be the reason.
+            let class = class_of(&self.ops[seen.sent[nth.saturating_sub(1)].0], "unserved");
+            let note = "the request was sent, and nothing was done about it".to_owned();
+            Some(Divergence { at, class, want: Reply::ok(), got: Reply::Hung, key: None, note })
+        })
     }
 
     /// The requests of a connection that ran, by their places in the order.

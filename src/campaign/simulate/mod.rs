@@ -7,9 +7,11 @@
 //! | the trace of a seed, in which every decision is | `script` |
 //! | the run | [`crate::targets::simulated`] |
 //! | what was right of it | `judge` |
+//! | what failed, shrunk, filed and told | `describe` |
 //! | what happened, drawn for people | `timeline` |
 //! | whether it is the same again, and in another process | `determinism` |
 
+mod describe;
 mod determinism;
 mod judge;
 mod scenarios;
@@ -23,18 +25,18 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::sessions::in_parallel;
-use super::{CampaignError, CommandLine, Progress, describe_seeds, files};
+use super::{CampaignError, CommandLine, Progress, describe_seeds};
 use crate::corpus::Store;
 use crate::diff::{Class, Divergence};
 use crate::faults::network::event as event_named;
 use crate::report::injections::{self, Injections};
-use crate::report::{Check, Finding, Report, Shrinking, Timing, Totals, Verdict};
+use crate::report::{Check, Report, Timing, Totals, Verdict};
 use crate::seed::Seed;
-use crate::shrink::{self, Found, Limits};
 use crate::targets::faulty::Injected;
-use crate::targets::simulated::{self, Story, What, WorldError};
+use crate::targets::simulated::{self, Canary, Point, Reached, Story, What, WorldError};
 use crate::trace::{Act, Header, Op, Trace};
 
+pub use describe::{FINDING_WIDTH, tell};
 pub use determinism::{Print, print};
 use scenarios::RESTART;
 pub use scenarios::{SCENARIOS, Scenario, scenario};
@@ -56,6 +58,8 @@ pub struct Options<'a> {
     pub jobs: NonZeroUsize,
     /// Runs each seed twice, and once more in another process, and tells the first event that differs.
     pub check_determinism: bool,
+    /// The server has this slip: to see that it is found.
+    pub canary: Option<&'static Canary>,
     /// Where minimal traces are kept.
     pub store: &'a Store,
     /// For lines to paste.
@@ -75,18 +79,27 @@ impl Options<'_> {
         let seed = Seed(self.first_seed.0.saturating_add((at / self.scenarios.len()) as u64));
         (at % self.scenarios.len(), seed)
     }
+
+    /// A run, in words.
+    fn describe_run(&self, at: usize) -> String {
+        let (scenario, seed) = self.run_at(at);
+        format!("seed {seed} of {}", self.scenarios[scenario].name)
+    }
 }
 
 /// What became of one seed of a scenario.
 #[derive(Default)]
 struct Ran {
+    /// Which run it was.
+    at: usize,
     seed: Seed,
     scenario: usize,
     turns: u64,
     virtual_ms: u64,
     happened: Injected,
+    reached: Reached,
     recoveries: u64,
-    found: Option<Finding>,
+    found: Option<Divergence>,
     /// Of every event, where that is asked for.
     hash: Option<u64>,
     /// The first event that a second run had otherwise.
@@ -103,6 +116,7 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
     progress.start("simulating", count);
     let told = Mutex::new(BTreeSet::new());
     let is_new = |class: &Class| told.lock().unwrap_or_else(PoisonError::into_inner).insert(class.clone());
+    let tell = |ran: &Ran, class: &Class| progress.say(format!("found  {class}  {}", options.describe_run(ran.at)));
     let ran = in_parallel(
         options.jobs,
         usize::try_from(count).unwrap_or(usize::MAX),
@@ -113,14 +127,16 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
             }
             let ran = run_seed(options, at)?;
             progress.step(ran.turns, ran.found.is_some());
-            ran.found.iter().filter(|found| is_new(&found.class)).for_each(|found| progress.tell(found));
+            ran.found.iter().filter(|found| is_new(&found.class)).for_each(|found| tell(&ran, &found.class));
             Ok(Some(ran))
         },
     )?;
     let ran: Vec<Ran> = ran.into_iter().flatten().collect();
     let hashes: Vec<_> = ran.iter().filter_map(|ran| Some((ran.scenario, ran.seed, ran.hash?))).collect();
     let elsewhere = determinism::differ_elsewhere(options, &hashes)?;
+    let findings = describe::describe_all(options, &ran, progress)?;
     let mut report = report(options, ran, count, started);
+    report.findings = findings;
     report.failures.extend(elsewhere);
     Ok(report)
 }
@@ -144,7 +160,7 @@ pub fn replay(options: &Options, traces: &[(String, Trace)]) -> Result<Report, C
             break;
         }
         let began = Instant::now();
-        let judged = examine(&trace.header, &trace.ops)?;
+        let judged = examine(&trace.header, &trace.ops, options.canary)?;
         let ops = trace.ops.len() as u64;
         report.totals.ops += ops;
         report.checks.push(Check {
@@ -156,8 +172,9 @@ pub fn replay(options: &Options, traces: &[(String, Trace)]) -> Result<Report, C
             diverged_at: judged.divergence.as_ref().map(|it| it.at),
         });
         if let Some(divergence) = judged.divergence {
-            let lines = tell_run(&trace.header, &trace.ops, judged.story.as_ref(), &divergence);
-            report.findings.push(finding_of(options, name.clone(), lines, &divergence, name));
+            let lines =
+                describe::tell_run(options.canary, &trace.header, &trace.ops, judged.story.as_ref(), &divergence)?;
+            report.findings.push(describe::finding_of(options, name.clone(), lines, &divergence, name));
         }
     }
     report.timing.seconds = started.elapsed().as_secs_f64();
@@ -180,10 +197,11 @@ const REFERENCE: &str = "the same one after the other";
 fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
     let (scenario, seed) = options.run_at(at);
     let (header, ops) = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
-    let mut ran = Ran { seed, scenario, turns: options.turns, ..Ran::default() };
-    let judged = examine(&header, &ops)?;
+    let mut ran = Ran { at, seed, scenario, turns: options.turns, ..Ran::default() };
+    let judged = examine(&header, &ops, options.canary)?;
     if let (Some(story), true) = (&judged.story, options.check_determinism) {
-        let again = examine(&header, &ops)?.story.map(|again| determinism::lines(&again)).unwrap_or_default();
+        let again =
+            examine(&header, &ops, options.canary)?.story.map(|again| determinism::lines(&again)).unwrap_or_default();
         let lines = determinism::lines(story);
         ran.differs = determinism::first_difference(&lines, &again);
         ran.hash = Some(determinism::hash(&lines));
@@ -192,10 +210,9 @@ fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
         ran.virtual_ms = story.took_ms;
         ran.recoveries = story.lives.len() as u64 - 1;
         ran.happened = happened(&ops, &story);
+        ran.reached = story.reached;
     }
-    if let Some(divergence) = judged.divergence {
-        ran.found = Some(describe(options, &ran, &header, &ops, divergence)?);
-    }
+    ran.found = judged.divergence;
     Ok(ran)
 }
 
@@ -203,7 +220,7 @@ fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
 fn happened(ops: &[Op], story: &Story) -> Injected {
     let mut happened = story.struck.clone();
     for event in &story.events {
-        if let What::Network { op } = event.what
+        if let What::Network { op } | What::Held { op } = event.what
             && let Act::Fault(spec) = &ops[op].act
             && let Some(event) = event_named(&spec.name)
         {
@@ -224,8 +241,8 @@ struct Judged {
     divergence: Option<Divergence>,
 }
 
-fn examine(header: &Header, ops: &[Op]) -> Result<Judged, CampaignError> {
-    match simulated::run(header, ops) {
+fn examine(header: &Header, ops: &[Op], canary: Option<&'static Canary>) -> Result<Judged, CampaignError> {
+    match simulated::run_on(header, ops, canary) {
         Ok(story) => {
             let divergence = judge::judge(header, ops, &story)?;
             Ok(Judged { story: Some(story), divergence })
@@ -235,103 +252,14 @@ fn examine(header: &Header, ops: &[Op]) -> Result<Judged, CampaignError> {
     }
 }
 
-/// Shrinks and files what a seed shows.
-fn describe(
-    options: &Options,
-    ran: &Ran,
-    header: &Header,
-    ops: &[Op],
-    divergence: Divergence,
-) -> Result<Finding, CampaignError> {
-    let scenario = options.scenarios[ran.scenario].name;
-    let found_in = format!("seed {} of {scenario}", ran.seed);
-    let class = divergence.class.clone();
-    let shrunk = shrink::shrink(ops, &class, &Limits::default(), &mut |candidate: &[Op]| {
-        if options.stop.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        // Numbers that no event takes are tried as well.
-        let judged = match examine(header, candidate) {
-            Err(CampaignError::Simulation { .. }) => return Ok(None),
-            judged => judged?,
-        };
-        Ok::<_, CampaignError>(judged.divergence.map(|it| Found { class: it.class, at: it.at }))
-    })?;
-    let (ops, shrinking) = match &shrunk {
-        Some(shrunk) => (&shrunk.ops[..], Some(Shrinking::from(shrunk))),
-        None => (ops, None),
-    };
-    let judged = examine(header, ops)?;
-    let divergence = judged.divergence.filter(|it| it.class == class).unwrap_or(divergence);
-    let lines = tell_run(header, ops, judged.story.as_ref(), &divergence);
-    let note = format!("{class}, shrunk from {found_in}");
-    let header = Header { seed: None, generator: 0, note, ..header.clone() };
-    let trace = Trace { header, ops: ops.to_vec(), ..Trace::default() };
-    let path = options.store.add(&class, &trace)?.item().path.display().to_string();
-    let mut finding = finding_of(options, found_in, lines, &divergence, &path);
-    finding.first_seed = Some(ran.seed);
-    finding.shrunk = shrinking;
-    finding.trace = Some(path);
-    Ok(finding)
-}
-
-/// What is wrong with a trace, which is in this file.
-fn finding_of(options: &Options, found_in: String, lines: Vec<String>, divergence: &Divergence, file: &str) -> Finding {
-    let mut finding = Finding::new(found_in, divergence, None);
-    finding.diff = lines.join("\n");
-    finding.diff_coloured.clone_from(&finding.diff);
-    finding.replay = options.command.with(&format!("simulate {}", files::quote(file)));
-    finding
-}
-
-/// How wide a finding is told.
-pub const FINDING_WIDTH: usize = 100;
-/// A run of more lines is not told in a finding.
-const FINDING_LINES_MAX: usize = 40;
-
-/// Runs a trace, and tells what happened and what was wrong with it, in lines of up to `width` characters.
-///
-/// # Errors
-/// Infrastructure, and a trace that is none of a simulation.
-pub fn tell(header: &Header, ops: &[Op], width: usize) -> Result<Vec<String>, CampaignError> {
-    let Judged { story, divergence } = examine(header, ops)?;
-    let mut lines = story.map(|story| timeline::draw(header, ops, &story, width)).unwrap_or_default();
-    lines.extend(divergence.iter().flat_map(|divergence| tell_divergence(ops, divergence)));
-    Ok(lines)
-}
-
-/// What a finding tells: what happened, or what was done where that is too much.
-fn tell_run(header: &Header, ops: &[Op], story: Option<&Story>, divergence: &Divergence) -> Vec<String> {
-    let drawn = story.map(|story| timeline::draw(header, ops, story, FINDING_WIDTH));
-    let mut lines = match drawn {
-        Some(lines) if lines.len() <= FINDING_LINES_MAX => lines,
-        _ => ops.iter().map(crate::trace::text::format_op).collect(),
-    };
-    lines.extend(tell_divergence(ops, divergence));
-    lines
-}
-
-/// What is wrong.
-fn tell_divergence(ops: &[Op], divergence: &Divergence) -> Vec<String> {
-    let Divergence { at, class, want, got, note, .. } = divergence;
-    let mut lines = vec![class.to_string()];
-    lines.extend(ops.get(*at).map(|op| format!("        {}", crate::trace::text::format_op(op))));
-    lines.extend((!note.is_empty()).then(|| format!("        {note}")));
-    if want != got {
-        for (sign, reply) in [("-", want), ("+", got)] {
-            lines.push(format!("  {sign}     {}", crate::trace::text::format_reply(reply)));
-        }
-    }
-    lines
-}
-
 fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Report {
     let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
     let mut totals = Totals { seeds: ran.len() as u64, ..Totals::default() };
-    let (mut findings, mut failures, mut virtual_ms): (Vec<Finding>, Vec<String>, u64) = Default::default();
-    let (mut happened, mut recoveries) = (Injected::new(), 0);
+    let (mut failures, mut virtual_ms): (Vec<String>, u64) = Default::default();
+    let (mut happened, mut reached, mut recoveries) = (Injected::new(), Reached::new(), 0);
     for ran in ran {
         recoveries += ran.recoveries;
+        ran.reached.iter().for_each(|(point, count)| *reached.entry(point).or_default() += count);
         ran.happened.iter().for_each(|(what, count)| *happened.entry(*what).or_default() += count);
         totals.ops += ran.turns;
         totals.divergent += u64::from(ran.found.is_some());
@@ -341,17 +269,16 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
                 format!("seed {} of {} is not the same twice: {differs}", ran.seed, names[ran.scenario])
             }),
         );
-        if let Some(found) = ran.found {
-            merge(&mut findings, found);
-        }
     }
     let interrupted = options.stop.load(Ordering::Relaxed) && totals.seeds < count;
-    let injections =
-        Injections { faults: injections::rows(events_of(options), &happened), recoveries, ..Default::default() };
+    let faults = injections::rows(events_of(options), &happened);
     if options.seeds >= SEEDS_FOR_ALL && !interrupted {
-        let is_there = |name: &&str| injections.faults.iter().any(|row| row.fault == **name);
+        let is_there = |name: &&str| faults.iter().any(|row| row.fault == **name);
         failures.extend(events_of(options).filter(|name| !is_there(name)).map(|name| format!("{name} never happened")));
+        failures.extend(unreached(options, &reached).map(|point| format!("the point {point} was never reached")));
     }
+    let points = reached.into_iter().map(|(point, count)| (point.to_owned(), count)).collect();
+    let injections = Injections { faults, points, recoveries, ..Default::default() };
     let seconds = started.elapsed().as_secs_f64();
     let seeds = describe_seeds(options.first_seed, options.seeds, options.turns);
     Report {
@@ -359,7 +286,6 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
         subject: SUBJECT.to_owned(),
         reference: REFERENCE.to_owned(),
         scope: format!("{}, {seeds}, {} s of virtual time", names.join(", "), virtual_ms / 1000),
-        findings,
         failures,
         injections: Some(injections),
         interrupted,
@@ -369,23 +295,14 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
     }
 }
 
-/// What may happen in the scenarios, each once.
-fn events_of<'a>(options: &Options<'a>) -> impl Iterator<Item = &'a str> {
-    let names: BTreeSet<&str> = options.scenarios.iter().flat_map(|scenario| scenario.events).copied().collect();
-    names.into_iter()
+/// The points of the server that no run came to, where those of all scenarios come to each of them.
+fn unreached<'a>(options: &Options, reached: &'a Reached) -> impl Iterator<Item = &'static str> + 'a {
+    let points = if options.scenarios.len() == SCENARIOS.len() { Point::ALL } else { &[] };
+    points.iter().map(|point| point.name()).filter(|name| !reached.contains_key(name))
 }
 
-/// One finding a class: the shortest trace is told.
-fn merge(findings: &mut Vec<Finding>, found: Finding) {
-    let size = |finding: &Finding| finding.shrunk.as_ref().map_or(usize::MAX, |shrunk| shrunk.after);
-    match findings.iter_mut().find(|known| known.class == found.class) {
-        None => findings.push(found),
-        Some(known) => {
-            let count = known.count + found.count;
-            if size(&found) < size(known) {
-                *known = found;
-            }
-            known.count = count;
-        }
-    }
+/// What may happen in the scenarios, each once.
+fn events_of<'a>(options: &Options<'a>) -> impl Iterator<Item = &'a str> {
+    let names: BTreeSet<&str> = options.scenarios.iter().flat_map(|scenario| scenario.happenings()).collect();
+    names.into_iter()
 }

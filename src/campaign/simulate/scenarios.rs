@@ -1,5 +1,7 @@
 //! The table of scenarios: what clients do at the same time, and what happens to them meanwhile.
 
+use crate::faults::network::HOLDS;
+
 /// A row of the table.
 #[derive(Debug)]
 pub struct Scenario {
@@ -14,6 +16,8 @@ pub struct Scenario {
     pub(super) events: &'static [&'static str],
     /// How often something happens in place of a request, once in so many turns on average; 0 never.
     pub(super) event_mean: u32,
+    /// How often a task of the server is held at a point of its code, once in so many turns; 0 never.
+    pub(super) hold_mean: u32,
     /// How often a client closes its connection, once in so many turns; 0 never.
     pub(super) close_mean: u32,
     /// How often it leaves in the middle of a request, once in so many turns; 0 never.
@@ -39,6 +43,7 @@ pub const SCENARIOS: &[Scenario] = &[
         groups: TOGETHER,
         events: &["latency"],
         event_mean: 40,
+        hold_mean: 20,
         close_mean: 0,
         half_mean: 0,
         gap_ms_max: 20,
@@ -50,6 +55,7 @@ pub const SCENARIOS: &[Scenario] = &[
         groups: &["transactions", "blocking", "strings", "lists", "hashes", "sorted-sets", "streams", "mixed"],
         events: &["kill", "crash_mid_write", "power_loss", RESTART, "latency", "reset"],
         event_mean: 16,
+        hold_mean: 30,
         close_mean: 100,
         half_mean: 0,
         gap_ms_max: 20,
@@ -61,6 +67,7 @@ pub const SCENARIOS: &[Scenario] = &[
         groups: TOGETHER,
         events: &["latency", "reset", "cut", "half_close"],
         event_mean: 12,
+        hold_mean: 20,
         close_mean: 8,
         half_mean: 16,
         gap_ms_max: 8,
@@ -72,6 +79,7 @@ pub const SCENARIOS: &[Scenario] = &[
         groups: &["strings", "lists", "sets", "hashes", "sorted-sets", "streams", "blocking", "transactions"],
         events: &["latency", "reset"],
         event_mean: 40,
+        hold_mean: 20,
         close_mean: 0,
         half_mean: 0,
         gap_ms_max: 4,
@@ -83,6 +91,7 @@ pub const SCENARIOS: &[Scenario] = &[
         groups: TOGETHER,
         events: &["latency", "clog", "heal", "heal"],
         event_mean: 10,
+        hold_mean: 0,
         close_mean: 100,
         half_mean: 0,
         gap_ms_max: 200,
@@ -94,6 +103,7 @@ pub const SCENARIOS: &[Scenario] = &[
         groups: &["pubsub", "pubsub", "lists", "streams"],
         events: &["sleep", "wake", "room", "latency"],
         event_mean: 10,
+        hold_mean: 40,
         close_mean: 60,
         half_mean: 0,
         gap_ms_max: 50,
@@ -102,9 +112,10 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "expiry_under_load",
         about: "virtual hours in which keys expire while all ask for them",
-        groups: &["expiry", "expiry", "blocking", "mixed"],
+        groups: &["expiry", "expiry", "transactions", "blocking", "mixed"],
         events: &["latency"],
         event_mean: 60,
+        hold_mean: 60,
         close_mean: 0,
         half_mean: 0,
         gap_ms_max: 60_000,
@@ -131,12 +142,21 @@ pub const SCENARIOS: &[Scenario] = &[
             RESTART,
         ],
         event_mean: 20,
+        hold_mean: 20,
         close_mean: 30,
         half_mean: 60,
         gap_ms_max: 100,
         has_one_key: false,
     },
 ];
+
+impl Scenario {
+    /// All that may happen, some of it perhaps several times.
+    pub(super) fn happenings(&self) -> impl Iterator<Item = &'static str> {
+        let holds = if self.hold_mean > 0 { HOLDS } else { &[] };
+        self.events.iter().chain(holds).copied()
+    }
+}
 
 /// The scenario of this name.
 pub fn scenario(name: &str) -> Option<&'static Scenario> {

@@ -2,7 +2,7 @@
 
 use super::scenarios::{RESTART, Scenario};
 use crate::faults::fault;
-use crate::faults::network::event;
+use crate::faults::network::{HOLDS, event};
 use crate::generate::{self, Generator, group};
 use crate::seed::{Seed, Stream};
 use crate::trace::{Act, Header, Op};
@@ -26,6 +26,7 @@ struct Writer {
     /// Draws what happens.
     happens: Stream,
     events: Vec<&'static str>,
+    holds: Vec<&'static str>,
     gap_ms_max: u32,
     /// One turn in so many is at another moment than the one before.
     gap_mean: u32,
@@ -51,6 +52,7 @@ impl Writer {
             clients,
             keys,
             events: scenario.events.iter().copied().filter(|_| swarm.chance(2, 3)).collect(),
+            holds: HOLDS.iter().copied().filter(|_| swarm.chance(1, 3)).collect(),
             gap_ms_max: swarm.between(1, scenario.gap_ms_max.max(1)),
             gap_mean: swarm.between(1, 6),
             turns: stream("turns"),
@@ -83,10 +85,14 @@ impl Writer {
     fn take_turn(&mut self, ops: &mut Vec<Op>) {
         let client = self.turns.below(self.clients.len() as u32);
         let conn = client as u16;
-        let Scenario { event_mean, close_mean, half_mean, .. } = *self.scenario;
+        let Scenario { event_mean, hold_mean, close_mean, half_mean, .. } = *self.scenario;
         let mut is_due = |mean: u32| mean > 0 && self.happens.chance(1, mean);
         if is_due(event_mean) && !self.events.is_empty() {
             let name = *self.happens.pick(&self.events);
+            return self.happen(name, conn, ops);
+        }
+        if is_due(hold_mean) && !self.holds.is_empty() {
+            let name = *self.happens.pick(&self.holds);
             return self.happen(name, conn, ops);
         }
         if is_due(close_mean) {
@@ -146,7 +152,7 @@ mod tests {
         for scenario in SCENARIOS {
             scenario.groups.iter().for_each(|name| assert!(group(name).is_some(), "{name} of {}", scenario.name));
             let is_known = |name: &str| name == RESTART || event(name).is_some() || fault(name).is_some();
-            scenario.events.iter().for_each(|name| assert!(is_known(name), "{name} of {}", scenario.name));
+            scenario.happenings().for_each(|name| assert!(is_known(name), "{name} of {}", scenario.name));
         }
     }
 

@@ -27,13 +27,17 @@ struct Row {
     text: String,
 }
 
-/// A run of `ops` as lines of up to `width` characters, 50 at least.
-pub fn draw(header: &Header, ops: &[Op], story: &Story, width: usize) -> Vec<String> {
+/// What stands before two ops, the first of which has to come before the second.
+const MARKS: [&str; 2] = ["❶ ", "❷ "];
+
+/// A run of `ops` as lines of up to `width` characters, 50 at least. `pair` are two ops, by their indexes, that have to be
+/// in this order for what is wrong to show.
+pub fn draw(header: &Header, ops: &[Op], story: &Story, width: usize, pair: Option<(usize, usize)>) -> Vec<String> {
     let is_kept = |event: &&Event| event.what == What::Kept;
     let kept: BTreeSet<(u16, u32)> = story.events.iter().filter(is_kept).map(|event| (event.conn, event.nth)).collect();
     // What was there to the end goes because it is the end.
     let is_told = |event: &&Event| event.what != What::Closed || !kept.contains(&(event.conn, event.nth));
-    let clients = story.events.iter().filter(is_told).filter_map(|event| client_row(ops, event)).collect();
+    let clients = story.events.iter().filter(is_told).filter_map(|event| client_row(ops, event, pair)).collect();
     let rows = merge(clients, server_rows(header, &story.lives));
     let table = Table::of(&rows, width);
     let mut lines = vec![table.head()];
@@ -43,6 +47,7 @@ pub fn draw(header: &Header, ops: &[Op], story: &Story, width: usize) -> Vec<Str
         told_ms = Some(row.at_ms);
         lines.push(table.line(&time, row));
     }
+    lines.extend(pair.map(|_| format!("{}has to come before {}", MARKS[0], MARKS[1]).trim_end().to_owned()));
     lines
 }
 
@@ -94,14 +99,23 @@ impl Table {
 }
 
 /// What happened to a client, where that is worth a line.
-fn client_row(ops: &[Op], event: &Event) -> Option<Row> {
+fn client_row(ops: &[Op], event: &Event, pair: Option<(usize, usize)>) -> Option<Row> {
     let told = |op: usize| format_op(&Op { conn: 0, ..ops[op].clone() });
+    let mark = |op: usize| match pair {
+        Some((first, _)) if first == op => MARKS[0],
+        Some((_, second)) if second == op => MARKS[1],
+        _ => "",
+    };
     let (is_deed, text) = match &event.what {
         What::Opened if event.nth > 0 => (true, "connects again".to_owned()),
         What::Opened | What::Kept => return None,
-        What::Sent { op } => (true, told(*op)),
+        What::Sent { op } => (true, format!("{}{}", mark(*op), told(*op))),
         What::Closed => (true, "closes".to_owned()),
-        What::Network { op } => (true, format!("⚡ {}", told(*op).trim_start_matches("!fault "))),
+        What::Network { op } => (true, format!("{}⚡ {}", mark(*op), told(*op).trim_start_matches("!fault "))),
+        What::Held { op } => {
+            let text = format!("⚡ {}", told(*op).trim_start_matches("!fault "));
+            return Some(Row { at_ms: event.at_us / 1000, conn: None, is_deed: false, text });
+        }
         What::Received(reply) => (false, format!("← {}", format_reply(reply).replace('\n', " "))),
         What::Malformed(error) => (false, format!("← no reply: {error}")),
         What::Ended => (false, "is closed".to_owned()),
@@ -177,10 +191,10 @@ mod tests {
     use crate::trace::Trace;
 
     #[track_caller]
-    fn check(ops: &str, width: usize, expected: &str) {
+    fn check(ops: &str, width: usize, pair: Option<(usize, usize)>, expected: &str) {
         let trace = Trace::parse(ops).expect("a trace");
         let story = run(&trace.header, &trace.ops).expect("a run");
-        let drawn = draw(&trace.header, &trace.ops, &story, width);
+        let drawn = draw(&trace.header, &trace.ops, &story, width, pair);
         assert_eq!(drawn.join("\n"), expected.trim_matches('\n'), "{ops}");
         drawn.iter().for_each(|line| assert!(line.chars().count() <= width, "{line}"));
     }
@@ -190,12 +204,13 @@ mod tests {
         check(
             "BLPOP l 0\n!advance 5ms\n@1 RPUSH l a\n!advance 1ms\n!crash\n@1 LLEN l\n",
             70,
+            Some((0, 2)),
             "
            server              client 0            client 1
-     0 ms                      BLPOP l 0
+     0 ms                      ❶ BLPOP l 0
            @0 BLPOP l 0
            commits
-     5 ms                                          RPUSH l a
+     5 ms                                          ❷ RPUSH l a
            @1 RPUSH l a
            commits
                                                    ← (integer) 1
@@ -208,6 +223,7 @@ mod tests {
            @1 LLEN l
            commits
                                                    ← (integer) 0
+❶ has to come before ❷
 ",
         );
     }
@@ -217,6 +233,7 @@ mod tests {
         check(
             "SET a-long-name a-value\n@1 PING\n@2 !fault reset\n",
             48,
+            None,
             "
            server             others
      0 ms                     @0 SET a-long-na…

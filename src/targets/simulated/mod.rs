@@ -4,18 +4,25 @@
 //! |---|---|
 //! | `network` | connections, as sockets behave |
 //! | `clients` | what a client sends and gets |
+//! | `points` | where the server asks whether to go on: held there, or a step left out |
+//! | `canaries` | deliberately wrong servers, which a campaign must find |
 //! | `process` | the server's process and its disk: how it ends, and starts again |
 //! | `world` | one run: who acts when, and what happened |
 //! | `order` | what the store did, run again one command after the other |
 
+mod canaries;
 mod clients;
 mod network;
 mod order;
+mod points;
 mod process;
 mod world;
 
+pub use canaries::{CANARIES, Canary, canary};
 pub use order::{Expected, Lost, Order, Place, Turn, in_order};
+pub use points::Reached;
 pub use process::{Ended, Life};
 pub use redlite::journal::Entry;
+pub use redlite::points::Point;
 pub use redlite::testing::Holdings;
-pub use world::{Event, Story, What, WorldError, run};
+pub use world::{Event, Story, What, WorldError, run, run_on};

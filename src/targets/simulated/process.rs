@@ -7,7 +7,9 @@ use std::time::Duration;
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::time::sleep;
 
+use super::canaries::Canary;
 use super::network::End;
+use super::points::Tester;
 use super::world::{Timekeeper, WorldError, lock};
 use crate::diff::Keyspace;
 use crate::faults::{Fault, PENDING_LOST, Plan};
@@ -15,9 +17,10 @@ use crate::targets::embedded::read_store;
 use crate::targets::faulty::{Board, Injected, Loss, cut_off, hook};
 use redlite::env::{Clock, Random};
 use redlite::journal::Entry;
+use redlite::points::Observer;
 use redlite::server::{Executor, Settings, serve_connection};
 use redlite::testing::Holdings;
-use redlite::vfs::SimulatedDisk;
+use redlite::vfs::{CallKind, Injection, SimulatedDisk};
 use redlite::{Addresses, Durability, OpenError, Options, Redlite};
 
 /// The store's file.
@@ -61,6 +64,8 @@ pub(super) struct Process {
     disk: SimulatedDisk,
     board: Arc<Mutex<Board>>,
     timekeeper: Timekeeper,
+    tester: Arc<Tester>,
+    canary: Option<&'static Canary>,
     /// None where its store cannot be opened any more.
     running: Option<Running>,
     /// Those that have ended.
@@ -99,10 +104,14 @@ impl Pulse {
 
 impl Process {
     /// The first, with an empty store.
-    pub fn start(timekeeper: Timekeeper) -> Result<Self, WorldError> {
+    pub fn start(
+        timekeeper: Timekeeper,
+        tester: Arc<Tester>,
+        canary: Option<&'static Canary>,
+    ) -> Result<Self, WorldError> {
         let (disk, board) = (SimulatedDisk::default(), Arc::<Mutex<Board>>::default());
         let store = open(&disk, &timekeeper)?;
-        let mut process = Self { disk, board, timekeeper, running: None, lives: Vec::new() };
+        let mut process = Self { disk, board, timekeeper, tester, canary, running: None, lives: Vec::new() };
         process.run(store);
         Ok(process)
     }
@@ -110,19 +119,27 @@ impl Process {
     /// Runs a server of a store, which ends where a fault takes the disk away.
     fn run(&mut self, store: Redlite) {
         store.start_journal();
+        store.observe(Arc::clone(&self.tester) as Arc<dyn Observer>);
         let executor = Arc::new(Executor::new(store.clone(), Settings::default()));
         let node = Handle::current().create_node().name("server").build();
         let (runner, keeper) = (Arc::clone(&executor), self.timekeeper.clone());
         node.spawn(async move { keeper.keep(runner.run(sleep, madsim::task::yield_now)).await });
         let pulse = Pulse::new(store.journal_count());
-        let (board, heart) = (Arc::clone(&self.board), pulse.clone());
+        let (board, heart, canary) = (Arc::clone(&self.board), pulse.clone(), self.canary);
+        let mut writes = 0;
         self.disk.set_hook(move |call, _| {
             let mut board = lock(&board);
             let injection = board.decide(call);
             if board.has_loss() {
                 heart.stop();
             }
-            injection
+            let is_skipped = canary.is_some_and(|canary| (canary.skips)(call, writes));
+            match call.kind {
+                CallKind::Write => writes += 1,
+                CallKind::Sync => writes = 0,
+                _ => {}
+            }
+            if is_skipped && injection == Injection::None { Injection::Lie } else { injection }
         });
         self.running = Some(Running { store, executor, node, pulse });
     }

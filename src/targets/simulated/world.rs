@@ -15,8 +15,10 @@ use std::time::Duration;
 use madsim::runtime::Runtime;
 use madsim::time::{Instant, sleep};
 
+use super::canaries::Canary;
 use super::clients::Client;
 use super::network::{self, Line};
+use super::points::{Reached, Tester};
 use super::process::{Life, Process};
 use crate::faults::network::{Happening, happening};
 use crate::faults::{Fault, FaultError, Plan, fault};
@@ -103,6 +105,11 @@ pub enum What {
         /// Index of the op.
         op: usize,
     },
+    /// A task of the server was held at a point, as this op says.
+    Held {
+        /// Index of the op.
+        op: usize,
+    },
 }
 
 /// What a run came to.
@@ -114,6 +121,8 @@ pub struct Story {
     pub lives: Vec<Life>,
     /// How often which fault struck which kind of call of the files.
     pub struck: Injected,
+    /// How often each point of the server was reached.
+    pub reached: Reached,
     /// What the server held when every client was gone.
     pub held: Holdings,
     /// How long it took, in milliseconds of virtual time.
@@ -125,6 +134,14 @@ pub struct Story {
 /// # Errors
 /// [`WorldError`]
 pub fn run(header: &Header, ops: &[Op]) -> Result<Story, WorldError> {
+    run_on(header, ops, None)
+}
+
+/// As [`run`], on a server with this slip.
+///
+/// # Errors
+/// [`WorldError`]
+pub fn run_on(header: &Header, ops: &[Op], canary: Option<&'static Canary>) -> Result<Story, WorldError> {
     let deeds = check(ops)?;
     let seed = match deeds.get(&0) {
         Some(Deed::Happening(Happening::Schedule { seed })) => *seed,
@@ -132,7 +149,7 @@ pub fn run(header: &Header, ops: &[Op]) -> Result<Story, WorldError> {
     };
     let simulate = || {
         let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
-        runtime.block_on(async { World::open(header)?.play(ops, &deeds).await })
+        runtime.block_on(async { World::open(header, canary)?.play(ops, &deeds).await })
     };
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("simulation".to_owned());
@@ -224,6 +241,7 @@ impl Timekeeper {
 
 struct World {
     process: Process,
+    tester: Arc<Tester>,
     log: Log,
     clients: BTreeMap<u16, Client>,
     /// Of every connection that was ever opened.
@@ -233,12 +251,14 @@ struct World {
 
 impl World {
     /// An empty store, and a server of it.
-    fn open(header: &Header) -> Result<Self, WorldError> {
+    fn open(header: &Header, canary: Option<&'static Canary>) -> Result<Self, WorldError> {
         let started = Instant::now();
         let clock = Clock::manual(header.start_ms);
-        let process = Process::start(Timekeeper { clock, started, start_ms: header.start_ms })?;
         let log = Log { started, events: Arc::default() };
-        Ok(Self { process, log, clients: BTreeMap::new(), lines: Vec::new(), opened: BTreeMap::new() })
+        let tester = Tester::new(log.clone(), canary);
+        let timekeeper = Timekeeper { clock, started, start_ms: header.start_ms };
+        let process = Process::start(timekeeper, Arc::clone(&tester), canary)?;
+        Ok(Self { process, tester, log, clients: BTreeMap::new(), lines: Vec::new(), opened: BTreeMap::new() })
     }
 
     async fn play(mut self, ops: &[Op], deeds: &BTreeMap<usize, Deed>) -> Result<Story, WorldError> {
@@ -267,12 +287,14 @@ impl World {
         let took_ms = u64::try_from(self.log.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let events = std::mem::take(&mut *lock(&self.log.events));
         let (lives, struck, held) = self.process.finish().await;
-        Ok(Story { events, lives, struck, held, took_ms })
+        let reached = self.tester.reached();
+        Ok(Story { events, lives, struck, reached, held, took_ms })
     }
 
     /// Everything heals, each client gets its time, and then all of them go.
     async fn settle(&mut self) {
         self.process.lift_faults();
+        self.tester.lift();
         self.process.revive().await;
         self.lines.iter().for_each(Line::heal);
         self.clients.values().for_each(|client| client.edit(|port| port.is_asleep = false));
@@ -310,8 +332,10 @@ impl World {
     }
 
     fn happen(&mut self, conn: u16, op: usize, happening: Happening) {
-        if let Happening::Schedule { .. } = happening {
-            return;
+        match happening {
+            Happening::Schedule { .. } => return,
+            Happening::Hold { point, nth, ms } => return self.tester.arm(op, conn, point, nth, ms),
+            _ => {}
         }
         let log = self.log.clone();
         let client = self.client(conn);
@@ -328,7 +352,7 @@ impl World {
             Happening::HalfClose => client.edit(|port| port.is_half_closed = true),
             Happening::Sleep => client.edit(|port| port.is_asleep = true),
             Happening::Wake => client.edit(|port| port.is_asleep = false),
-            Happening::Schedule { .. } => {}
+            Happening::Schedule { .. } | Happening::Hold { .. } => {}
         }
         log.note(conn, client.nth, What::Network { op });
     }

@@ -5,6 +5,7 @@
 use super::{Command, Context, Outcome, Row, find};
 use crate::clients::{Clients, Connection, Transaction, Watch};
 use crate::failure::{Failure, refuse};
+use crate::points::Point;
 use resp::{Argv, Reply};
 
 pub(super) const COMMANDS: &[Row] =
@@ -78,15 +79,25 @@ fn exec(context: &mut Context<'_>) -> Outcome {
     let Some(transaction) = context.connection.transaction.take() else {
         return refuse("ERR EXEC without MULTI");
     };
-    let is_dirty = context.connection.is_dirty || is_any_watched_gone(context)?;
-    context.clients.unwatch(context.connection);
+    let points = context.clients.points.clone();
+    let is_dirty = context.connection.is_dirty && points.passes(Point::Dirty, b"")
+        || is_any_watched_gone(context)? && points.passes(Point::Gone, b"");
+    if points.passes(Point::Unwatch, b"EXEC") {
+        context.clients.unwatch(context.connection);
+    }
     if transaction.is_broken {
         return refuse("EXECABORT Transaction discarded because of previous errors.");
     }
     if is_dirty {
         return Ok(context.null_array());
     }
-    let replies = transaction.queue.iter().map(|argv| run_queued(context, argv)).collect::<Result<_, _>>()?;
+    let mut replies = Vec::with_capacity(transaction.queue.len());
+    for argv in &transaction.queue {
+        replies.push(run_queued(context, argv)?);
+        if !points.passes(Point::Whole, &argv[0]) {
+            context.store.commit()?;
+        }
+    }
     Ok(Reply::Array(replies))
 }
 

@@ -5,12 +5,13 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::executor::{Buffers, Executor, Peer};
 use crate::clients::Addresses;
+use crate::points::{Hold, Point};
 
 /// How much may arrive behind a command that waits before no more is read.
 const BLOCKED_INPUT_BYTES_MAX: usize = 1 << 20;
@@ -20,16 +21,18 @@ pub async fn serve_connection<S>(executor: &Executor, mut stream: S, addresses: 
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    executor.points.hold(Point::Join).await;
     let Some(peer) = executor.join(addresses) else {
         // An error says that the client has gone, which is what it was told to do.
         let _ = stream.write_all(b"-ERR max number of clients reached\r\n").await;
         return;
     };
-    let mut link = Link { executor, peer, stream };
+    let mut link = Link { executor, peer, stream, hold: Hold::default(), is_untold: false, may_send: false };
     let end = poll_fn(|context| link.poll(context)).await;
     if end == End::Orderly {
         let _ = link.stream.shutdown().await;
     }
+    executor.points.hold(Point::Leave).await;
 }
 
 /// How a connection ends.
@@ -45,6 +48,12 @@ struct Link<'a, S> {
     executor: &'a Executor,
     peer: Arc<Peer>,
     stream: S,
+    /// What holds it at a point.
+    hold: Hold,
+    /// It was held before the executor was told of what has come.
+    is_untold: bool,
+    /// It was held before it sent what there is.
+    may_send: bool,
 }
 
 impl<S> Drop for Link<'_, S> {
@@ -53,9 +62,16 @@ impl<S> Drop for Link<'_, S> {
     }
 }
 
+/// Pending, and polled again at once.
+fn wait_again<T>(context: &Context<'_>) -> Poll<T> {
+    context.waker().wake_by_ref();
+    Poll::Pending
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<'_, S> {
     /// Sends what can be sent and reads what can be read.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<End> {
+        ready!(self.hold.poll(context));
         let peer = Arc::clone(&self.peer);
         let mut buffers = peer.lock();
         if !buffers.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
@@ -64,8 +80,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<'_, S> {
         if buffers.is_dropped {
             return Poll::Ready(End::Torn);
         }
+        if !(buffers.output.is_empty() || std::mem::replace(&mut self.may_send, true))
+            && self.hold.reach(&self.executor.points, Point::Send)
+        {
+            return wait_again(context);
+        }
         if self.poll_send(&mut buffers, context).is_err() {
             return Poll::Ready(End::Torn);
+        }
+        self.may_send &= !buffers.output.is_empty();
+        if std::mem::take(&mut self.is_untold) {
+            self.tell(&mut buffers);
         }
         if buffers.is_closing {
             return if buffers.output.is_empty() { Poll::Ready(End::Orderly) } else { Poll::Pending };
@@ -74,10 +99,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<'_, S> {
         while !(buffers.is_queued || buffers.is_blocked && buffers.input.len() >= BLOCKED_INPUT_BYTES_MAX) {
             match self.poll_read(&mut buffers, context) {
                 Poll::Ready(Ok(1..)) if buffers.is_blocked => {}
-                Poll::Ready(Ok(1..)) => {
-                    buffers.is_queued = true;
-                    self.executor.enqueue(&self.peer);
+                Poll::Ready(Ok(1..)) if self.hold.reach(&self.executor.points, Point::Read) => {
+                    self.is_untold = true;
+                    return wait_again(context);
                 }
+                Poll::Ready(Ok(1..)) => self.tell(&mut buffers),
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(End::Torn),
                 Poll::Pending if self.executor.is_stopping() && buffers.output.is_empty() => {
                     return Poll::Ready(End::Orderly);
@@ -86,6 +112,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<'_, S> {
             }
         }
         Poll::Pending
+    }
+
+    /// Tells the executor that there is something to run.
+    fn tell(&self, buffers: &mut Buffers) {
+        buffers.is_queued = true;
+        self.executor.enqueue(&self.peer);
     }
 
     fn poll_send(&mut self, buffers: &mut Buffers, context: &mut Context<'_>) -> io::Result<()> {

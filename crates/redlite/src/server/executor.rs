@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use super::request::{RequestError, RequestParser};
 use crate::clients::Addresses;
-use crate::engine::{Batch, Client, Redlite};
+use crate::engine::{Batch, Client, Redlite, State};
+use crate::points::{Point, Points};
 use resp::{Argv, Reply, encode_reply};
 
 /// How much is read at once.
@@ -59,6 +60,7 @@ pub struct Executor {
     queue: Mutex<Queue>,
     /// Whatever is read is first read to here: a connection without input has no buffer of its own.
     scratch: Mutex<Vec<u8>>,
+    pub(super) points: Points,
 }
 
 #[derive(Debug, Default)]
@@ -142,7 +144,8 @@ fn empty(buffer: &mut Vec<u8>) {
 impl Executor {
     /// For the connections to this store.
     pub fn new(store: Redlite, settings: Settings) -> Self {
-        Self { store, settings, queue: Mutex::default(), scratch: Mutex::new(Vec::with_capacity(READ_BYTES)) }
+        let (points, scratch) = (store.points(), Mutex::new(Vec::with_capacity(READ_BYTES)));
+        Self { store, settings, queue: Mutex::default(), scratch, points }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -234,18 +237,23 @@ impl Executor {
                 if tick_is_over { Poll::Ready(()) } else { self.poll_ready(context) }
             })
             .await;
+            self.points.hold(Point::Turn).await;
             let mut ran = self.run_ready();
             for _ in 0..GATHERINGS_MAX {
                 if !self.store.has_to_sync() {
                     break;
                 }
+                self.points.hold(Point::Gather).await;
                 pause().await;
                 if self.lock().ready.is_empty() {
                     break;
                 }
                 ran.append(&mut self.run_ready());
             }
-            self.commit(&ran);
+            self.points.hold(Point::Commit).await;
+            self.store.batch().commit();
+            self.points.hold(Point::Reply).await;
+            self.answer(&ran);
         }
     }
 
@@ -266,16 +274,15 @@ impl Executor {
         let ready = std::mem::take(&mut self.lock().ready);
         let mut batch = self.store.batch();
         batch.expire_waits();
-        ready.iter().for_each(|peer| run_input(&mut batch, peer));
+        ready.iter().for_each(|peer| run_input(&mut batch, peer, &self.points));
         ready
     }
 
-    /// Commits what these have run, and hands the replies to the connections.
-    fn commit(&self, ran: &[Arc<Peer>]) {
+    /// Hands the connections what these have been answered, and what others have been sent by it.
+    fn answer(&self, ran: &[Arc<Peer>]) {
         // Peers outlive the batch: the last handle of a client takes the engine's lock when it goes.
         let mut stirred = Vec::new();
         let mut batch = self.store.batch();
-        batch.commit();
         {
             let mut queue = self.lock();
             stirred.extend(batch.take_stirred().iter().filter_map(|&slot| queue.peers.get(slot).cloned().flatten()));
@@ -294,7 +301,7 @@ impl Executor {
             if buffers.late_since_ms.is_some() && !buffers.is_dropped {
                 self.lock().late.push(Arc::clone(&peer));
             }
-            if is_runnable(&buffers) {
+            if is_runnable(&buffers) && self.points.passes(Point::Requeue, b"") {
                 buffers.is_queued = true;
                 self.enqueue(&peer);
             }
@@ -320,12 +327,13 @@ impl Executor {
 }
 
 /// Runs the requests that are there in full, until one waits or closes the connection.
-fn run_input(batch: &mut Batch<'_>, peer: &Peer) {
+fn run_input(batch: &mut Batch<'_>, peer: &Peer, points: &Points) {
     let mut buffers = peer.lock();
     let Buffers { input, parser, is_dropped, .. } = &mut *buffers;
     let mut at = 0;
     let mut state = batch.state(&peer.client);
-    while !(state.is_blocked || state.is_closing || *is_dropped) {
+    let is_held = |state: State| state.is_blocked && points.passes(Point::Blocked, b"");
+    while !(state.is_closing || *is_dropped || is_held(state)) {
         match parser.next(input, &mut at, state.is_stranger) {
             Ok(false) => break,
             Ok(true) if is_of_the_web(parser.argv()) => *is_dropped = true,
@@ -337,7 +345,7 @@ fn run_input(batch: &mut Batch<'_>, peer: &Peer) {
             }
         }
     }
-    if at == input.len() {
+    if at == input.len() || !points.passes(Point::Keep, b"") {
         empty(input);
     } else {
         input.drain(..at);

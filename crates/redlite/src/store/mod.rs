@@ -31,6 +31,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use super::error::OpenError;
+use super::points::Points;
 #[cfg(feature = "testing")]
 use super::vfs;
 use super::vfs::Vfs;
@@ -68,6 +69,7 @@ pub(super) struct Store {
     rows: rows::Rows,
     /// Whether commits are put off, and what became of what they would have made last.
     deferral: Deferral,
+    pub points: Points,
 }
 
 /// Whether commits are put off.
@@ -110,6 +112,7 @@ impl Store {
             may_hold: [true; keyspace::TYPES_COUNT],
             rows: rows::Rows::default(),
             deferral: Deferral::No,
+            points: Points::default(),
         };
         let loaded = store.load_indexes().map_err(|error| OpenError::from(error).with_cause(store.take_cause()));
         loaded.and_then(|()| store.check_indexes()).map(|()| store)
