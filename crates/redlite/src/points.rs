@@ -107,6 +107,11 @@ impl Points {
         Self { observer: Some(observer) }
     }
 
+    /// True where there is somebody to ask.
+    pub fn is_observed(&self) -> bool {
+        self.observer.is_some()
+    }
+
     /// False where what stands there is to be left out.
     pub fn passes(&self, point: Point, about: &[u8]) -> bool {
         self.observer.as_ref().is_none_or(|observer| !matches!(observer.reach(point, about), Passage::LeaveOut))
@@ -116,7 +121,7 @@ impl Points {
 #[cfg(feature = "testing")]
 impl fmt::Debug for Points {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Points").field("is_observed", &self.observer.is_some()).finish()
+        out.debug_struct("Points").field("is_observed", &self.is_observed()).finish()
     }
 }
 
@@ -129,6 +134,12 @@ impl std::fmt::Debug for Points {
 
 #[cfg(not(feature = "testing"))]
 impl Points {
+    /// False: there is nobody to ask.
+    #[inline(always)]
+    pub fn is_observed(&self) -> bool {
+        false
+    }
+
     /// True: there is nobody to ask.
     #[inline(always)]
     pub fn passes(&self, _: Point, _: &[u8]) -> bool {
