@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
-use super::{Judged, Options, Ran, examine, script, timeline};
+use super::script::{self, Script};
+use super::{Judged, Options, Ran, examine, timeline};
 use crate::campaign::sessions::in_parallel;
 use crate::campaign::{CampaignError, Progress, files};
 use crate::diff::{Class, Divergence};
@@ -69,7 +70,7 @@ struct Shortened {
 
 fn shorten(options: &Options, at: usize, divergence: &Divergence) -> Result<Shortened, CampaignError> {
     let (scenario, seed) = options.run_at(at);
-    let (header, ops) = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
+    let Script { header, ops, .. } = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
     let shrunk = shrink(options, &header, &ops, &divergence.class)?;
     let shrinking = shrunk.as_ref().map(Shrinking::from);
     let ops = shrunk.map_or(ops, |shrunk| shrunk.ops);

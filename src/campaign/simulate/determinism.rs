@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 
-use super::{Options, examine, script};
+use super::script::{self, Script};
+use super::{Options, examine};
 use crate::campaign::CampaignError;
 use crate::campaign::sessions::in_parallel;
 use crate::seed::{FNV_START, Seed, fnv1a};
@@ -72,7 +73,8 @@ pub fn print(options: &Options, print: Print, out: &mut dyn Write) -> Result<io:
                 return Ok(String::new());
             }
             let (scenario, seed) = options.run_at(at);
-            let (header, ops) = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
+            let Script { header, ops, .. } =
+                script::write(options.scenarios[scenario], seed, options.clients, options.turns);
             let Some(story) = examine(&header, &ops, options.canary)?.story else { return Ok(String::new()) };
             Ok(match print {
                 Print::Hashes => format!("{} {seed} {:016x}\n", options.scenarios[scenario].name, hash(&lines(&story))),
@@ -122,7 +124,7 @@ pub(super) fn differ_elsewhere(options: &Options, ran: &[(usize, Seed, u64)]) ->
         }
         let (row, name) = (options.scenarios[scenario], names[scenario]);
         let there = ask(options, Print::Events, name, seed, 1)?;
-        let (header, ops) = script::write(row, seed, options.clients, options.turns);
+        let Script { header, ops, .. } = script::write(row, seed, options.clients, options.turns);
         let here = examine(&header, &ops, options.canary)?.story.map(|story| lines(&story)).unwrap_or_default();
         let first = first_difference(&here, &there.lines().collect::<Vec<_>>());
         let first = first.unwrap_or_else(|| "it is the same when it is run alone".to_owned());

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | what clients do and what happens to them: the table | `scenarios` |
 //! | the trace of a seed, in which every decision is | `script` |
+//! | whose turn it is | `turns` |
 //! | the run | [`crate::targets::simulated`] |
 //! | what was right of it | `judge` |
 //! | what failed, shrunk, filed and told | `describe` |
@@ -17,8 +18,9 @@ mod judge;
 mod scenarios;
 mod script;
 mod timeline;
+mod turns;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -40,6 +42,8 @@ pub use describe::{FINDING_WIDTH, tell};
 pub use determinism::{Print, print};
 use scenarios::RESTART;
 pub use scenarios::{SCENARIOS, Scenario, scenario};
+use script::Script;
+use turns::Sampling;
 
 /// What to run.
 #[derive(Clone, Copy)]
@@ -95,6 +99,7 @@ struct Ran {
     seed: Seed,
     scenario: usize,
     turns: u64,
+    sampling: Option<Sampling>,
     virtual_ms: u64,
     happened: Injected,
     reached: Reached,
@@ -188,6 +193,8 @@ fn describe_count(traces: usize) -> String {
 
 /// With so many seeds of each scenario everything happens that may: what does not fails the run.
 const SEEDS_FOR_ALL: u64 = 100;
+/// With so many every point is reached.
+const SEEDS_FOR_ALL_POINTS: u64 = 1000;
 
 /// What is tested, for people.
 const SUBJECT: &str = "redlite in simulation";
@@ -196,8 +203,9 @@ const REFERENCE: &str = "the same one after the other";
 
 fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
     let (scenario, seed) = options.run_at(at);
-    let (header, ops) = script::write(options.scenarios[scenario], seed, options.clients, options.turns);
-    let mut ran = Ran { at, seed, scenario, turns: options.turns, ..Ran::default() };
+    let Script { header, ops, sampling } =
+        script::write(options.scenarios[scenario], seed, options.clients, options.turns);
+    let mut ran = Ran { at, seed, scenario, turns: options.turns, sampling: Some(sampling), ..Ran::default() };
     let judged = examine(&header, &ops, options.canary)?;
     if let (Some(story), true) = (&judged.story, options.check_determinism) {
         let again =
@@ -256,8 +264,14 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
     let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
     let mut totals = Totals { seeds: ran.len() as u64, ..Totals::default() };
     let (mut failures, mut virtual_ms): (Vec<String>, u64) = Default::default();
+    let mut samplings: BTreeMap<Sampling, (u64, u64)> = BTreeMap::new();
     let (mut happened, mut reached, mut recoveries) = (Injected::new(), Reached::new(), 0);
     for ran in ran {
+        if let Some(sampling) = ran.sampling {
+            let (runs, found) = samplings.entry(sampling).or_default();
+            *runs += 1;
+            *found += u64::from(ran.found.is_some());
+        }
         recoveries += ran.recoveries;
         ran.reached.iter().for_each(|(point, count)| *reached.entry(point).or_default() += count);
         ran.happened.iter().for_each(|(what, count)| *happened.entry(*what).or_default() += count);
@@ -275,10 +289,17 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
     if options.seeds >= SEEDS_FOR_ALL && !interrupted {
         let is_there = |name: &&str| faults.iter().any(|row| row.fault == **name);
         failures.extend(events_of(options).filter(|name| !is_there(name)).map(|name| format!("{name} never happened")));
+    }
+    if options.seeds >= SEEDS_FOR_ALL_POINTS && !interrupted {
         failures.extend(unreached(options, &reached).map(|point| format!("the point {point} was never reached")));
     }
     let points = reached.into_iter().map(|(point, count)| (point.to_owned(), count)).collect();
-    let injections = Injections { faults, points, recoveries, ..Default::default() };
+    let tell = |(sampling, (runs, found)): (Sampling, (u64, u64))| {
+        let failed = if found > 0 { format!(", {found} of them wrong") } else { String::new() };
+        format!("{runs} runs with {}{failed}", sampling.name())
+    };
+    let notes = samplings.into_iter().map(tell).collect();
+    let injections = Injections { faults, points, recoveries, notes, ..Default::default() };
     let seconds = started.elapsed().as_secs_f64();
     let seeds = describe_seeds(options.first_seed, options.seeds, options.turns);
     Report {

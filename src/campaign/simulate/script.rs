@@ -1,6 +1,7 @@
 //! The trace of a seed: what each client asks and when, and what happens meanwhile. Everything that a run decides is in it.
 
 use super::scenarios::{RESTART, Scenario};
+use super::turns::{Sampling, Turns};
 use crate::faults::fault;
 use crate::faults::network::{HOLDS, event};
 use crate::generate::{self, Generator, group};
@@ -11,16 +12,24 @@ use resp::Argv;
 /// As many clients as there may be without being asked for.
 const CLIENTS_MAX: u32 = 8;
 
+/// The trace of a seed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Script {
+    pub header: Header,
+    pub ops: Vec<Op>,
+    /// How it was drawn whose turn it is.
+    pub sampling: Sampling,
+}
+
 /// Writes the trace of a seed, of about so many turns. `clients` of `None` draws how many.
-pub fn write(scenario: &'static Scenario, seed: Seed, clients: Option<u16>, turns: u64) -> (Header, Vec<Op>) {
-    Writer::new(scenario, seed, clients).write(turns)
+pub(super) fn write(scenario: &'static Scenario, seed: Seed, clients: Option<u16>, turns: u64) -> Script {
+    Writer::new(scenario, seed, clients, turns).write(turns)
 }
 
 struct Writer {
     scenario: &'static Scenario,
     seed: Seed,
-    /// Draws whose turn it is, and what it does.
-    turns: Stream,
+    turns: Turns,
     /// Draws how much time goes by.
     gaps: Stream,
     /// Draws what happens.
@@ -36,7 +45,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(scenario: &'static Scenario, seed: Seed, clients: Option<u16>) -> Self {
+    fn new(scenario: &'static Scenario, seed: Seed, clients: Option<u16>, turns: u64) -> Self {
         let stream = |name: &str| seed.stream_in(scenario.name, name);
         let mut swarm = stream("swarm");
         let count = clients.unwrap_or_else(|| swarm.between(2, CLIENTS_MAX) as u16);
@@ -55,7 +64,7 @@ impl Writer {
             holds: HOLDS.iter().copied().filter(|_| swarm.chance(1, 3)).collect(),
             gap_ms_max: swarm.between(1, scenario.gap_ms_max.max(1)),
             gap_mean: swarm.between(1, 6),
-            turns: stream("turns"),
+            turns: Turns::new(stream("turns"), &mut swarm, u32::from(count), turns),
             gaps: stream("gaps"),
             happens: stream("events"),
             scenario,
@@ -63,7 +72,7 @@ impl Writer {
         }
     }
 
-    fn write(mut self, turns: u64) -> (Header, Vec<Op>) {
+    fn write(mut self, turns: u64) -> Script {
         let header = Header {
             seed: Some(self.seed),
             generator: generate::GENERATOR,
@@ -79,12 +88,11 @@ impl Writer {
             }
             self.take_turn(&mut ops);
         }
-        (header, ops)
+        Script { header, ops, sampling: self.turns.sampling() }
     }
 
     fn take_turn(&mut self, ops: &mut Vec<Op>) {
-        let client = self.turns.below(self.clients.len() as u32);
-        let conn = client as u16;
+        let conn = self.turns.next() as u16;
         let Scenario { event_mean, hold_mean, close_mean, half_mean, .. } = *self.scenario;
         let mut is_due = |mean: u32| mean > 0 && self.happens.chance(1, mean);
         if is_due(event_mean) && !self.events.is_empty() {
@@ -173,9 +181,10 @@ mod tests {
     fn a_seed_is_a_trace() {
         for scenario in SCENARIOS {
             let write = |seed| write(scenario, Seed(seed), None, 200);
-            let (header, ops) = write(1);
-            assert_eq!((header, ops.clone()), write(1));
-            assert_ne!(ops, write(2).1);
+            let script = write(1);
+            assert_eq!(script, write(1));
+            assert_ne!(script.ops, write(2).ops);
+            let ops = script.ops;
             assert!(ops.len() >= 200, "{} has {} ops", scenario.name, ops.len());
             for op in &ops {
                 if let Act::Fault(spec) = &op.act
