@@ -104,6 +104,8 @@ struct Ran {
     happened: Injected,
     reached: Reached,
     recoveries: u64,
+    /// The largest files that a process has left behind, in bytes.
+    stored_bytes: u64,
     found: Option<Divergence>,
     /// Of every event, where that is asked for.
     hash: Option<u64>,
@@ -219,6 +221,8 @@ fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
         ran.recoveries = story.lives.len() as u64 - 1;
         ran.happened = happened(&ops, &story);
         ran.reached = story.reached;
+        let ended = story.lives.iter().filter_map(|life| life.ended.as_ref());
+        ran.stored_bytes = ended.map(|ended| ended.stored_bytes).max().unwrap_or(0);
     }
     ran.found = judged.divergence;
     Ok(ran)
@@ -265,7 +269,7 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
     let mut totals = Totals { seeds: ran.len() as u64, ..Totals::default() };
     let (mut failures, mut virtual_ms): (Vec<String>, u64) = Default::default();
     let mut samplings: BTreeMap<Sampling, (u64, u64)> = BTreeMap::new();
-    let (mut happened, mut reached, mut recoveries) = (Injected::new(), Reached::new(), 0);
+    let (mut happened, mut reached, mut recoveries, mut stored_bytes) = (Injected::new(), Reached::new(), 0, 0);
     for ran in ran {
         if let Some(sampling) = ran.sampling {
             let (runs, found) = samplings.entry(sampling).or_default();
@@ -273,6 +277,7 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
             *found += u64::from(ran.found.is_some());
         }
         recoveries += ran.recoveries;
+        stored_bytes = stored_bytes.max(ran.stored_bytes);
         ran.reached.iter().for_each(|(point, count)| *reached.entry(point).or_default() += count);
         ran.happened.iter().for_each(|(what, count)| *happened.entry(*what).or_default() += count);
         totals.ops += ran.turns;
@@ -298,7 +303,8 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
         let failed = if found > 0 { format!(", {found} of them wrong") } else { String::new() };
         format!("{runs} runs with {}{failed}", sampling.name())
     };
-    let notes = samplings.into_iter().map(tell).collect();
+    let files = (stored_bytes > 0).then(|| format!("files of up to {} kB", stored_bytes / 1000));
+    let notes = samplings.into_iter().map(tell).chain(files).collect();
     let injections = Injections { faults, points, recoveries, notes, ..Default::default() };
     let seconds = started.elapsed().as_secs_f64();
     let seeds = describe_seeds(options.first_seed, options.seeds, options.turns);

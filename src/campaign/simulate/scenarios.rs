@@ -26,7 +26,12 @@ pub struct Scenario {
     pub(super) gap_ms_max: u32,
     /// True where all clients of a group use one key.
     pub(super) has_one_key: bool,
+    /// How long it takes in virtual time, where its turns are spread over that, in milliseconds.
+    pub(super) duration_ms: Option<u64>,
 }
+
+/// The server is restarted each time that so much of such a duration is over, in milliseconds.
+pub(super) const RESTART_MS: u64 = 3_600_000;
 
 /// The process is stopped in its order, and started again.
 pub(super) const RESTART: &str = "restart";
@@ -48,6 +53,7 @@ pub const SCENARIOS: &[Scenario] = &[
         half_mean: 0,
         gap_ms_max: 20,
         has_one_key: false,
+        duration_ms: None,
     },
     Scenario {
         name: "crash_recovery",
@@ -60,6 +66,7 @@ pub const SCENARIOS: &[Scenario] = &[
         half_mean: 0,
         gap_ms_max: 20,
         has_one_key: false,
+        duration_ms: None,
     },
     Scenario {
         name: "connection_storm",
@@ -72,6 +79,7 @@ pub const SCENARIOS: &[Scenario] = &[
         half_mean: 16,
         gap_ms_max: 8,
         has_one_key: false,
+        duration_ms: None,
     },
     Scenario {
         name: "write_contention",
@@ -84,6 +92,7 @@ pub const SCENARIOS: &[Scenario] = &[
         half_mean: 0,
         gap_ms_max: 4,
         has_one_key: true,
+        duration_ms: None,
     },
     Scenario {
         name: "partition",
@@ -96,6 +105,7 @@ pub const SCENARIOS: &[Scenario] = &[
         half_mean: 0,
         gap_ms_max: 200,
         has_one_key: false,
+        duration_ms: None,
     },
     Scenario {
         name: "slow_consumer",
@@ -108,6 +118,7 @@ pub const SCENARIOS: &[Scenario] = &[
         half_mean: 0,
         gap_ms_max: 50,
         has_one_key: false,
+        duration_ms: None,
     },
     Scenario {
         name: "expiry_under_load",
@@ -120,6 +131,20 @@ pub const SCENARIOS: &[Scenario] = &[
         half_mean: 0,
         gap_ms_max: 60_000,
         has_one_key: false,
+        duration_ms: None,
+    },
+    Scenario {
+        name: "virtual_day",
+        about: "24 virtual hours of all types, and the server is restarted each hour",
+        groups: &["strings", "lists", "sets", "hashes", "sorted-sets", "streams", "expiry", "blocking", "mixed"],
+        events: &["latency"],
+        event_mean: 100,
+        hold_mean: 100,
+        close_mean: 200,
+        half_mean: 0,
+        gap_ms_max: 0,
+        has_one_key: false,
+        duration_ms: Some(24 * RESTART_MS),
     },
     Scenario {
         name: "mixed",
@@ -147,6 +172,7 @@ pub const SCENARIOS: &[Scenario] = &[
         half_mean: 60,
         gap_ms_max: 100,
         has_one_key: false,
+        duration_ms: None,
     },
 ];
 

@@ -1,6 +1,6 @@
 //! The trace of a seed: what each client asks and when, and what happens meanwhile. Everything that a run decides is in it.
 
-use super::scenarios::{RESTART, Scenario};
+use super::scenarios::{RESTART, RESTART_MS, Scenario};
 use super::turns::{Sampling, Turns};
 use crate::faults::fault;
 use crate::faults::network::{HOLDS, event};
@@ -81,14 +81,31 @@ impl Writer {
         };
         let mut ops = Vec::new();
         self.happen("schedule", 0, &mut ops);
-        for _ in 0..turns {
-            if self.gaps.chance(1, self.gap_mean) {
-                let ms = u64::from(self.gaps.below(self.gap_ms_max + 1));
-                ops.push(Op { conn: 0, act: Act::Advance { ms } });
+        for turn in 0..turns {
+            match self.scenario.duration_ms {
+                Some(duration_ms) => self.spread(duration_ms, turn, turns, &mut ops),
+                None if self.gaps.chance(1, self.gap_mean) => {
+                    let ms = u64::from(self.gaps.below(self.gap_ms_max + 1));
+                    ops.push(Op { conn: 0, act: Act::Advance { ms } });
+                }
+                None => {}
             }
             self.take_turn(&mut ops);
         }
         Script { header, ops, sampling: self.turns.sampling() }
+    }
+
+    /// Goes on to the time of a turn, of those that are spread over a duration, past the restarts before it.
+    fn spread(&self, duration_ms: u64, turn: u64, turns: u64, ops: &mut Vec<Op>) {
+        let at_ms = |turn: u64| duration_ms / turns * turn;
+        let (mut now_ms, until_ms) = (at_ms(turn), at_ms(turn + 1));
+        let advance = |ms| Op { conn: 0, act: Act::Advance { ms } };
+        while now_ms / RESTART_MS < until_ms / RESTART_MS {
+            let next_ms = (now_ms / RESTART_MS + 1) * RESTART_MS;
+            ops.extend([advance(next_ms - now_ms), Op { conn: 0, act: Act::Restart }]);
+            now_ms = next_ms;
+        }
+        ops.push(advance(until_ms - now_ms));
     }
 
     fn take_turn(&mut self, ops: &mut Vec<Op>) {

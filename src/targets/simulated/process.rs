@@ -55,6 +55,8 @@ pub struct Ended {
     pub at_us: u64,
     /// When the next one looked at what is stored, in milliseconds since 1970.
     pub now_ms: i64,
+    /// How large the files were then, in bytes.
+    pub stored_bytes: u64,
     /// What it found; or why the store cannot be opened any more.
     pub found: Result<Keyspace, String>,
 }
@@ -218,7 +220,8 @@ impl Process {
         self.timekeeper.tick();
         let now_ms = self.timekeeper.clock.now_ms();
         let found = opened.as_ref().map(look).map_err(ToString::to_string);
-        self.lives.push(Life { journal, ended: Some(Ended { how, is_restart: loss.is_none(), at_us, now_ms, found }) });
+        let (is_restart, stored_bytes) = (loss.is_none(), self.disk.edit(|image| image.size()));
+        self.lives.push(Life { journal, ended: Some(Ended { how, is_restart, at_us, now_ms, stored_bytes, found }) });
         opened.into_iter().for_each(|store| self.run(store));
     }
 
