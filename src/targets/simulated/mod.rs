@@ -6,16 +6,21 @@
 //! | `clients` | what a client sends and gets |
 //! | `process` | the server's process and its disk: how it ends, and starts again |
 //! | `world` | one run: who acts when, and what happened |
+//! | `replay` | a trace op by op, each answered before the next is sent |
+//! | `session` | the target `sim`: such replays, each on a thread of its own |
 //! | `order` | what the store did, run again one command after the other |
 
 mod clients;
 mod network;
 mod order;
 mod process;
+mod replay;
+mod session;
 mod world;
 
 pub use order::{Expected, Lost, Order, Place, Turn, in_order};
 pub use process::{Ended, Life};
 pub use redlite::journal::Entry;
 pub use redlite::testing::Holdings;
+pub use session::by_seed;
 pub use world::{Event, Story, What, WorldError, run};

@@ -33,6 +33,8 @@ struct Direction {
     latency: Duration,
     /// Nothing that is sent later arrives before this.
     last_arrival: Instant,
+    /// When something was last sent or read.
+    moved_at: Instant,
     /// When the end arrives, where the sender has sent all.
     end: Option<Instant>,
     /// True while nothing arrives.
@@ -56,6 +58,7 @@ impl Direction {
             room: ROOM_BYTES,
             latency: Duration::ZERO,
             last_arrival: Instant::now(),
+            moved_at: Instant::now(),
             end: None,
             is_clogged: false,
             is_reset: false,
@@ -77,6 +80,7 @@ impl Direction {
     }
 
     fn reset(&mut self) {
+        self.moved_at = Instant::now();
         self.is_reset = true;
         self.pieces.clear();
         self.wake();
@@ -99,6 +103,7 @@ impl Direction {
             _ => {}
         }
         self.held += count;
+        self.moved_at = Instant::now();
         if let Some(left) = &mut self.cut_after {
             *left -= count;
             if *left == 0 {
@@ -138,6 +143,7 @@ impl Direction {
         let count = buffer.filled().len() - before;
         if count > 0 {
             self.held -= count;
+            self.moved_at = now;
             self.writer.take().into_iter().for_each(Waker::wake);
             return Ok(Poll::Ready(Ok(())));
         }
@@ -152,6 +158,7 @@ impl Direction {
 
     fn finish(&mut self) {
         let arrival = self.arrival();
+        self.moved_at = Instant::now();
         self.end.get_or_insert(arrival);
         self.reader.take().into_iter().for_each(Waker::wake);
     }
@@ -238,6 +245,11 @@ impl Line {
         self.set_latency(Duration::ZERO, Duration::ZERO);
         self.set_reply_room(ROOM_BYTES);
         lock(&self.requests).cut_after = None;
+    }
+
+    /// True where neither side has sent or read anything for so long.
+    pub fn is_quiet_for(&self, time: Duration) -> bool {
+        [&self.requests, &self.replies].iter().all(|direction| lock(direction).moved_at.elapsed() >= time)
     }
 
     /// No more replies are taken than so many bytes.

@@ -132,6 +132,11 @@ impl Process {
         self.running.is_some()
     }
 
+    /// The store of the one that runs.
+    pub fn store(&self) -> Option<&Redlite> {
+        self.running.as_ref().map(|running| &running.store)
+    }
+
     /// Serves a connection.
     pub fn serve(&self, mut end: End, peer: String) {
         let Some(Running { executor, node, pulse, .. }) = &self.running else { return };

@@ -1,0 +1,269 @@
+//! `sim` and `sim:SEED`: Redlite's server in simulation, as a subject. Each trace is a simulation of its own, on a thread
+//! of its own: one seed and one trace are the same replies, whatever was replayed before.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use madsim::runtime::Runtime;
+
+use super::replay::{Played, Replay, Request};
+use super::world::{WorldError, describe_panic};
+use crate::diff::Keyspace;
+use crate::seed::Seed;
+use crate::targets::blame::Blame;
+use crate::targets::embedded::iterate;
+use crate::targets::{Session, Target, TargetError};
+use crate::trace::{Header, Op, TargetInfo};
+use redlite::env::Clock;
+use resp::{Argv, Reply};
+
+/// How many notes a session keeps.
+const NOTES_MAX: usize = 100;
+
+/// See the module.
+struct Simulated {
+    seed: Seed,
+}
+
+/// The target of this seed; of 0 where `text` is empty.
+pub fn by_seed(text: &str) -> Result<Box<dyn Target>, TargetError> {
+    let seed = if text.is_empty() { Ok(Seed::default()) } else { text.parse() };
+    let seed = seed.map_err(|_| TargetError::BadSeed { text: text.to_owned() })?;
+    Ok(Box::new(Simulated { seed }))
+}
+
+impl Target for Simulated {
+    fn info(&self) -> TargetInfo {
+        TargetInfo { name: "redlite".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+
+    fn open(&self, header: &Header) -> Result<Box<dyn Session>, TargetError> {
+        Ok(Box::new(SimulatedSession::open(self.seed, Simulation::start, header)?))
+    }
+
+    fn has_all_commands(&self) -> bool {
+        true
+    }
+}
+
+/// Starts a simulation of this seed, with an empty store at this clock.
+type Start = fn(Seed, Clock) -> io::Result<Simulation>;
+
+/// A simulation on its thread, which ends when nothing more can be asked.
+struct Simulation {
+    requests: Option<Sender<Request>>,
+    thread: Option<JoinHandle<Result<(), WorldError>>>,
+}
+
+impl Simulation {
+    fn start(seed: Seed, clock: Clock) -> io::Result<Self> {
+        Self::spawn(move |requests| {
+            let runtime = Runtime::with_seed_and_config(seed.0, madsim::Config::default());
+            runtime.block_on(async {
+                Replay::open(seed, clock)?.serve(requests).await;
+                Ok(())
+            })
+        })
+    }
+
+    fn spawn(run: impl FnOnce(Receiver<Request>) -> Result<(), WorldError> + Send + 'static) -> io::Result<Self> {
+        let (requests, received) = channel();
+        let thread = thread::Builder::new().name("simulation".to_owned()).spawn(move || run(received))?;
+        Ok(Self { requests: Some(requests), thread: Some(thread) })
+    }
+
+    /// Asks and waits for the answer; `None` where the thread has ended.
+    fn ask<T>(&self, request: impl FnOnce(Sender<T>) -> Request) -> Option<T> {
+        let (answer, answered) = channel();
+        self.requests.as_ref()?.send(request(answer)).ok()?;
+        answered.recv().ok()
+    }
+
+    /// Why it has ended before it was to; with the text of its panic where it panicked.
+    fn end(&mut self) -> Result<String, TargetError> {
+        self.requests = None;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(panic)) => Ok(describe_panic(&*panic)),
+            Some(Ok(Err(error))) => Err(TargetError::Simulation(error.to_string())),
+            _ => Err(TargetError::Simulation("its thread is gone".to_owned())),
+        }
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        // What it has come to is told by [`Simulation::end`]; nobody has asked.
+        let _ = self.end();
+    }
+}
+
+/// A replay in progress.
+struct SimulatedSession {
+    seed: Seed,
+    start: Start,
+    simulation: Simulation,
+    clock: Clock,
+    start_ms: i64,
+    blame: Blame,
+    /// True where something has been asked of the simulation.
+    is_used: bool,
+    /// True from a panic on, until the next trace: ops are asked for one by one, so that it is known which one panics.
+    is_in_step: bool,
+    notes: Vec<String>,
+}
+
+impl SimulatedSession {
+    fn open(seed: Seed, start: Start, header: &Header) -> Result<Self, TargetError> {
+        let clock = Clock::manual(header.start_ms);
+        Ok(Self {
+            seed,
+            start,
+            simulation: begin(start, seed, &clock)?,
+            clock,
+            start_ms: header.start_ms,
+            blame: Blame::default(),
+            is_used: false,
+            is_in_step: false,
+            notes: Vec::new(),
+        })
+    }
+
+    /// An empty store at this clock, and no connection.
+    fn begin(&mut self, now_ms: i64) -> Result<(), TargetError> {
+        self.clock = Clock::manual(now_ms);
+        self.simulation = begin(self.start, self.seed, &self.clock)?;
+        Ok(())
+    }
+
+    /// Asks for something; `None` where the simulation panicked: then it begins anew, as a server does that dst started.
+    fn ask<T>(&mut self, request: impl FnOnce(Sender<T>) -> Request) -> Result<Option<T>, TargetError> {
+        self.is_used = true;
+        let answer = self.simulation.ask(request);
+        if answer.is_none() {
+            let panic = self.simulation.end()?;
+            self.note(format!("Redlite panicked, and begins anew with an empty store: {panic}"));
+            self.begin(self.clock.now_ms())?;
+        }
+        Ok(answer)
+    }
+
+    fn note(&mut self, note: String) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(note);
+        }
+    }
+
+    /// Runs `ops`; false where it panicked. Then those of the last request have no replies.
+    fn play(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<bool, TargetError> {
+        let mut left = ops;
+        while !left.is_empty() {
+            let Some(mut played) = self.ask_to_play(left)? else { return Ok(false) };
+            let (ran, rest) = left.split_at(played.len().min(left.len()));
+            left = rest;
+            let (Some(op), Some(last)) = (ran.last(), played.pop()) else { return Err(no_reply()) };
+            replies.append(&mut played);
+            let Some(reply) = self.iterate_on(op, last)? else { return Ok(false) };
+            replies.push(reply);
+        }
+        Ok(true)
+    }
+
+    fn ask_to_play(&mut self, ops: &[Op]) -> Result<Option<Vec<Reply>>, TargetError> {
+        let ops = ops.to_vec();
+        let Some(played) = self.ask(|answer| Request::Play { ops, answer })? else { return Ok(None) };
+        let Played { replies, notes } = played?;
+        notes.into_iter().for_each(|note| self.note(note));
+        Ok(Some(replies))
+    }
+
+    /// Drives an iteration to its end where `op` has started one. `None` where it panicked.
+    fn iterate_on(&mut self, op: &Op, first: Reply) -> Result<Option<Reply>, TargetError> {
+        let started = op.argv().and_then(|argv| Some((argv, spec::start_of_iteration(argv)?)));
+        let Some((argv, cursor_at)) = started else { return Ok(Some(first)) };
+        let step = |next: &Argv| match self.ask_to_play(&[Op::call(op.conn, next.clone())]) {
+            Ok(Some(replies)) => replies.into_iter().next().ok_or_else(|| Some(no_reply())),
+            Ok(None) => Err(None),
+            Err(error) => Err(Some(error)),
+        };
+        match iterate(argv, cursor_at, first, step) {
+            Ok(reply) => Ok(Some(reply)),
+            Err(None) => Ok(None),
+            Err(Some(error)) => Err(error),
+        }
+    }
+
+    /// Runs `ops` one by one, through every panic.
+    fn play_in_step(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        for op in ops {
+            let before = replies.len();
+            if !self.play(std::slice::from_ref(op), replies)? {
+                replies.truncate(before);
+                replies.push(Reply::Closed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `ops`, which panicked when they went out together, so that the op is known that does: all since the store was
+    /// empty again, one by one. Where that is too much, the panic is laid to the first op without a reply.
+    fn play_again(&mut self, ops: &[Op], first: usize, replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        self.is_in_step = true;
+        if self.blame.can_repeat(ops) {
+            replies.truncate(first);
+            self.begin(self.start_ms)?;
+            let before = self.blame.before().to_vec();
+            self.play_in_step(&before, &mut Vec::new())?;
+        } else {
+            replies.push(Reply::Closed);
+        }
+        self.play_in_step(&ops[replies.len() - first..], replies)
+    }
+}
+
+fn begin(start: Start, seed: Seed, clock: &Clock) -> Result<Simulation, TargetError> {
+    start(seed, clock.clone()).map_err(TargetError::io("no thread for the simulation"))
+}
+
+fn no_reply() -> TargetError {
+    TargetError::Simulation("an op was not answered".to_owned())
+}
+
+impl Session for SimulatedSession {
+    fn replay(&mut self, ops: &[Op], replies: &mut Vec<Reply>) -> Result<(), TargetError> {
+        let first = replies.len();
+        if self.is_in_step {
+            self.play_in_step(ops, replies)?;
+        } else if !self.play(ops, replies)? {
+            self.play_again(ops, first, replies)?;
+        }
+        self.blame.add(ops);
+        Ok(())
+    }
+
+    fn keyspace(&mut self) -> Result<Option<Keyspace>, TargetError> {
+        let read = self.ask(|answer| Request::Read { answer })?;
+        Ok(Some(read.flatten().unwrap_or_else(|| Keyspace::unreadable(Reply::Closed))))
+    }
+
+    fn out_of_step(&mut self) -> Result<Option<Reply>, TargetError> {
+        let instead = self.ask(|answer| Request::AskForNonce { answer })?;
+        Ok(instead.unwrap_or(Some(Reply::Closed)))
+    }
+
+    /// A new simulation. What is there for that already is kept.
+    fn reset(&mut self, header: &Header) -> Result<(), TargetError> {
+        self.blame.begin();
+        self.is_in_step = false;
+        if self.is_used || self.start_ms != header.start_ms {
+            self.is_used = false;
+            self.start_ms = header.start_ms;
+            self.begin(header.start_ms)?;
+        }
+        Ok(())
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+}
