@@ -231,8 +231,8 @@ pub fn rows() -> &'static [Row] {
         Row { prefix: "redlite:", form: "redlite:FILE", about: "embedded Redlite on a file", make: embedded::on_file },
         Row { prefix: "canary:", form: "canary:NAME", about: "embedded Redlite with a slip that dst must find", make: canary::by_name },
         Row { prefix: "faulty", form: "faulty", about: "embedded Redlite on a simulated disk, which injects the faults of a trace", make: faulty::faulty },
-        Row { prefix: "sim", form: "sim", about: "Redlite's server on a simulated network and disk, in virtual time", make: in_simulation },
-        Row { prefix: "sim:", form: "sim:SEED", about: "the same, in the order of tasks and with the network that the seed draws", make: in_simulation },
+        Row { prefix: "sim", form: "sim", about: "Redlite's server on a simulated network and disk, in virtual time", make: |_, _| in_simulation("0") },
+        Row { prefix: "sim:", form: "sim:SEED", about: "the same, in the order of tasks and with the network that the seed draws", make: |seed, _| in_simulation(seed) },
         Row { prefix: "redis", form: "redis", about: "a Redis that dst finds, starts and ends", make: spawned::redis },
         Row { prefix: "redis:", form: "redis:PATH", about: "this redis-server, or a version by its name on PATH (redis:7.0)", make: spawned::redis_named },
         Row { prefix: "valkey", form: "valkey", about: "a Valkey that dst finds, starts and ends", make: spawned::valkey },
@@ -262,13 +262,13 @@ pub fn parse(spec: &str, options: &TargetOptions) -> Result<Box<dyn Target>, Tar
 
 /// `sim` and `sim:SEED`
 #[cfg(madsim)]
-fn in_simulation(seed: &str, _: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
+fn in_simulation(seed: &str) -> Result<Box<dyn Target>, TargetError> {
     simulated::by_seed(seed)
 }
 
 /// The same where there is no simulator.
 #[cfg(not(madsim))]
-fn in_simulation(_: &str, _: &TargetOptions) -> Result<Box<dyn Target>, TargetError> {
+fn in_simulation(_: &str) -> Result<Box<dyn Target>, TargetError> {
     Err(TargetError::NoSimulator)
 }
 

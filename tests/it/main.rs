@@ -24,6 +24,7 @@ mod proxy;
 mod reference;
 mod search;
 mod serve;
+mod simulated_subject;
 mod simulator;
 mod spec;
 mod targets;

@@ -399,3 +399,34 @@ impl Replay {
         instead
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use madsim::runtime::Runtime;
+    use redlite::journal::Entry;
+
+    /// In how many batches a pipeline of requests runs with this seed, by how many are in each.
+    fn batches(seed: u64) -> Vec<usize> {
+        let run = move || {
+            let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
+            runtime.block_on(async {
+                let mut replay = Replay::open(Seed(seed), Clock::manual(0)).expect("an empty store");
+                let ops: Vec<Op> = (0..64).map(|nth| Op::call(0, ["SET", &format!("k{nth}"), "v"])).collect();
+                let played = replay.play(&ops).await.expect("they run");
+                assert_eq!(played.replies, vec![Reply::ok(); ops.len()], "seed {seed}");
+                let journal = replay.process.store().expect("it runs").take_journal();
+                let batches = journal.split(|entry| *entry == Entry::Committed);
+                batches.map(|batch| batch.iter().filter(|entry| matches!(entry, Entry::Ran { .. })).count()).collect()
+            })
+        };
+        std::thread::spawn(run).join().expect("the simulation ends")
+    }
+
+    #[test]
+    fn a_seed_says_what_is_taken_together() {
+        assert_eq!(batches(1), batches(1));
+        let all: std::collections::BTreeSet<Vec<usize>> = (0..8).map(batches).collect();
+        assert!(all.len() > 4, "eight seeds and only these batches: {all:?}");
+    }
+}

@@ -26,10 +26,12 @@ struct Simulated {
     seed: Seed,
 }
 
-/// The target of this seed; of 0 where `text` is empty.
+/// The target of this seed.
+///
+/// # Errors
+/// Where `text` is none.
 pub fn by_seed(text: &str) -> Result<Box<dyn Target>, TargetError> {
-    let seed = if text.is_empty() { Ok(Seed::default()) } else { text.parse() };
-    let seed = seed.map_err(|_| TargetError::BadSeed { text: text.to_owned() })?;
+    let seed = text.parse().map_err(|_| TargetError::BadSeed { text: text.to_owned() })?;
     Ok(Box::new(Simulated { seed }))
 }
 
@@ -265,5 +267,50 @@ impl Session for SimulatedSession {
 
     fn take_notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Replays on what answers each request by its name, and panics at `DIE`, in one request or op by op; the notes are of
+    /// the panics.
+    #[track_caller]
+    fn check(ops: &[&[&str]], expected: &[&str], panics: usize) {
+        let start: Start = |_, _| {
+            Simulation::spawn(|requests| {
+                while let Ok(Request::Play { ops, answer }) = requests.recv() {
+                    let name = |op: &Op| op.argv().map(|argv| String::from_utf8_lossy(&argv[0]).into_owned());
+                    let names: Vec<String> = ops.iter().filter_map(name).collect();
+                    assert!(!names.iter().any(|name| name == "DIE"), "DIE is among {names:?}");
+                    let replies = names.into_iter().map(|name| Reply::Simple(name.into_bytes())).collect();
+                    let _ = answer.send(Ok(Played { replies, notes: Vec::new() }));
+                }
+                Ok(())
+            })
+        };
+        let mut session = SimulatedSession::open(Seed(0), start, &Header::default()).expect("a thread");
+        let mut replies = Vec::new();
+        for ops in ops {
+            let ops: Vec<Op> = ops.iter().map(|name| Op::call(0, [*name])).collect();
+            session.replay(&ops, &mut replies).expect("a replay");
+        }
+        let told = |reply: &Reply| match reply {
+            Reply::Simple(name) => String::from_utf8_lossy(name).into_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(replies.iter().map(told).collect::<Vec<_>>(), expected, "{ops:?}");
+        let notes = session.take_notes();
+        assert_eq!(notes.iter().filter(|note| note.contains("DIE is among")).count(), panics, "{ops:?}: {notes:?}");
+    }
+
+    #[test]
+    fn a_panic_is_laid_to_its_op_and_the_replay_goes_on() {
+        check(&[&["A", "B"], &["C"]], &["A", "B", "C"], 0);
+        check(&[&["A"], &["B", "DIE", "C"]], &["A", "B", "Closed", "C"], 2);
+        check(&[&["DIE", "A", "DIE"], &["DIE", "B"]], &["Closed", "A", "Closed", "Closed", "B"], 4);
+        // What pops at random is not run again.
+        check(&[&["SPOP"], &["B", "DIE", "C"]], &["SPOP", "Closed", "Closed", "C"], 2);
     }
 }
