@@ -100,7 +100,12 @@ impl Pulse {
 impl Process {
     /// The first, with an empty store.
     pub fn start(timekeeper: Timekeeper) -> Result<Self, WorldError> {
-        let (disk, board) = (SimulatedDisk::default(), Arc::<Mutex<Board>>::default());
+        Self::start_on(SimulatedDisk::default(), timekeeper)
+    }
+
+    /// The first, with what is on this disk.
+    pub fn start_on(disk: SimulatedDisk, timekeeper: Timekeeper) -> Result<Self, WorldError> {
+        let board = Arc::<Mutex<Board>>::default();
         let store = open(&disk, &timekeeper)?;
         let mut process = Self { disk, board, timekeeper, running: None, lives: Vec::new() };
         process.run(store);

@@ -21,6 +21,7 @@ use crate::targets::link::{Need, need_of};
 use crate::targets::settings::is_locked_out;
 use crate::trace::{Act, Op};
 use redlite::env::Clock;
+use redlite::vfs::SimulatedDisk;
 use resp::{Argv, Reply};
 
 /// How long what is sent takes, at most, in milliseconds.
@@ -119,10 +120,10 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// On an empty store with this clock.
-    pub fn open(seed: Seed, clock: Clock) -> Result<Self, WorldError> {
+    /// Of the store on this disk, with this clock.
+    pub fn open(seed: Seed, disk: SimulatedDisk, clock: Clock) -> Result<Self, WorldError> {
         Ok(Self {
-            process: Process::start(Timekeeper::of_standing(clock.clone()))?,
+            process: Process::start_on(disk, Timekeeper::of_standing(clock.clone()))?,
             clock,
             log: Log::new(Instant::now()),
             links: BTreeMap::new(),
@@ -411,7 +412,8 @@ mod tests {
         let run = move || {
             let runtime = Runtime::with_seed_and_config(seed, madsim::Config::default());
             runtime.block_on(async {
-                let mut replay = Replay::open(Seed(seed), Clock::manual(0)).expect("an empty store");
+                let mut replay =
+                    Replay::open(Seed(seed), SimulatedDisk::default(), Clock::manual(0)).expect("an empty store");
                 let ops: Vec<Op> = (0..64).map(|nth| Op::call(0, ["SET", &format!("k{nth}"), "v"])).collect();
                 let played = replay.play(&ops).await.expect("they run");
                 assert_eq!(played.replies, vec![Reply::ok(); ops.len()], "seed {seed}");

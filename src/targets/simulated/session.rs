@@ -1,7 +1,6 @@
 //! `sim` and `sim:SEED`: Redlite's server in simulation, as a subject. Each trace is a simulation of its own, on a thread
 //! of its own: one seed and one trace are the same replies, whatever was replayed before.
 
-use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
@@ -13,9 +12,11 @@ use crate::diff::Keyspace;
 use crate::seed::Seed;
 use crate::targets::blame::Blame;
 use crate::targets::embedded::iterate;
+use crate::targets::faulty::{PAGE_BYTES, empty_image};
 use crate::targets::{Session, Target, TargetError};
 use crate::trace::{Header, Op, TargetInfo};
 use redlite::env::Clock;
+use redlite::vfs::SimulatedDisk;
 use resp::{Argv, Reply};
 
 /// How many notes a session keeps.
@@ -50,7 +51,7 @@ impl Target for Simulated {
 }
 
 /// Starts a simulation of this seed, with an empty store at this clock.
-type Start = fn(Seed, Clock) -> io::Result<Simulation>;
+type Start = fn(Seed, Clock) -> Result<Simulation, TargetError>;
 
 /// A simulation on its thread, which ends when nothing more can be asked.
 struct Simulation {
@@ -59,19 +60,24 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn start(seed: Seed, clock: Clock) -> io::Result<Self> {
+    fn start(seed: Seed, clock: Clock) -> Result<Self, TargetError> {
+        // Made outside, as whoever makes the image draws more than whoever finds it.
+        let disk = SimulatedDisk::from(empty_image(PAGE_BYTES)?);
         Self::spawn(move |requests| {
             let runtime = Runtime::with_seed_and_config(seed.0, madsim::Config::default());
             runtime.block_on(async {
-                Replay::open(seed, clock)?.serve(requests).await;
+                Replay::open(seed, disk, clock)?.serve(requests).await;
                 Ok(())
             })
         })
     }
 
-    fn spawn(run: impl FnOnce(Receiver<Request>) -> Result<(), WorldError> + Send + 'static) -> io::Result<Self> {
+    fn spawn(
+        run: impl FnOnce(Receiver<Request>) -> Result<(), WorldError> + Send + 'static,
+    ) -> Result<Self, TargetError> {
         let (requests, received) = channel();
-        let thread = thread::Builder::new().name("simulation".to_owned()).spawn(move || run(received))?;
+        let thread = thread::Builder::new().name("simulation".to_owned()).spawn(move || run(received));
+        let thread = thread.map_err(TargetError::io("no thread for the simulation"))?;
         Ok(Self { requests: Some(requests), thread: Some(thread) })
     }
 
@@ -121,7 +127,7 @@ impl SimulatedSession {
         Ok(Self {
             seed,
             start,
-            simulation: begin(start, seed, &clock)?,
+            simulation: start(seed, clock.clone())?,
             clock,
             start_ms: header.start_ms,
             blame: Blame::default(),
@@ -134,7 +140,7 @@ impl SimulatedSession {
     /// An empty store at this clock, and no connection.
     fn begin(&mut self, now_ms: i64) -> Result<(), TargetError> {
         self.clock = Clock::manual(now_ms);
-        self.simulation = begin(self.start, self.seed, &self.clock)?;
+        self.simulation = (self.start)(self.seed, self.clock.clone())?;
         Ok(())
     }
 
@@ -221,10 +227,6 @@ impl SimulatedSession {
         }
         self.play_in_step(&ops[replies.len() - first..], replies)
     }
-}
-
-fn begin(start: Start, seed: Seed, clock: &Clock) -> Result<Simulation, TargetError> {
-    start(seed, clock.clone()).map_err(TargetError::io("no thread for the simulation"))
 }
 
 fn no_reply() -> TargetError {
