@@ -8,6 +8,7 @@
 //! | `mod.rs` | the table of targets: [`rows`] |
 //! | [`faulty`] | Redlite on a simulated disk: the one that injects faults |
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
+//! | `simulated` | Redlite's server on a simulated network and disk, in virtual time |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | [`spared`] | a reference beside one that injects faults: it has none |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |

@@ -20,6 +20,7 @@ use crate::targets::embedded::read_store;
 use crate::targets::link::{Need, need_of};
 use crate::targets::settings::is_locked_out;
 use crate::trace::{Act, Op};
+use redlite::Redlite;
 use redlite::env::Clock;
 use redlite::vfs::SimulatedDisk;
 use resp::{Argv, Reply};
@@ -150,6 +151,8 @@ impl Replay {
     }
 
     async fn play(&mut self, ops: &[Op]) -> Result<Played, TargetError> {
+        // Nobody reads what the store writes down: it does not grow with the trace.
+        self.process.store().map(Redlite::take_journal);
         let mut replies = Vec::with_capacity(ops.len());
         while let Some(op) = ops.get(replies.len()) {
             let run = self.ops_at_start(&ops[replies.len()..]);
