@@ -49,7 +49,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
 
 #[cfg(not(madsim))]
 fn draw(_: &Input) -> anyhow::Result<Outcome> {
-    anyhow::bail!("{}", super::simulate::NO_SIMULATOR)
+    anyhow::bail!("{}", crate::targets::NO_SIMULATOR)
 }
 
 #[cfg(madsim)]

@@ -54,13 +54,8 @@ pub(super) struct Args {
 
 #[cfg(not(madsim))]
 pub(super) fn run(_: Args) -> anyhow::Result<Outcome> {
-    anyhow::bail!("{NO_SIMULATOR}")
+    anyhow::bail!("{}", crate::targets::NO_SIMULATOR)
 }
-
-/// What is wrong with such a build.
-#[cfg(not(madsim))]
-pub(super) const NO_SIMULATOR: &str = "this build has no simulator: it was built without --cfg madsim, as RUSTFLAGS in \
-    the environment replace those of .cargo/config.toml; unset it and build again";
 
 #[cfg(madsim)]
 pub(super) use with_simulator::run;

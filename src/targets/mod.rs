@@ -8,6 +8,7 @@
 //! | `mod.rs` | the table of targets: [`rows`] |
 //! | [`faulty`] | Redlite on a simulated disk: the one that injects faults |
 //! | `embedded`, `spawned`, `exec`, `remote`, [`recorded`] | one kind of target each: how its store is had |
+//! | `simulated` | Redlite's server on a simulated network and disk, in virtual time |
 //! | [`canary`] | deliberately wrong Redlites, which dst must find |
 //! | [`spared`] | a reference beside one that injects faults: it has none |
 //! | `wire`, `connection` | replay over a socket: pipelines, deadlines, what happens after a failure |
@@ -231,6 +232,8 @@ pub fn rows() -> &'static [Row] {
         Row { prefix: "redlite:", form: "redlite:FILE", about: "embedded Redlite on a file", make: embedded::on_file },
         Row { prefix: "canary:", form: "canary:NAME", about: "embedded Redlite with a slip that dst must find", make: canary::by_name },
         Row { prefix: "faulty", form: "faulty", about: "embedded Redlite on a simulated disk, which injects the faults of a trace", make: faulty::faulty },
+        Row { prefix: "sim", form: "sim", about: "Redlite's server on a simulated network and disk, in virtual time", make: |_, _| in_simulation("0") },
+        Row { prefix: "sim:", form: "sim:SEED", about: "the same, in the order of tasks and with the network that the seed draws", make: |seed, _| in_simulation(seed) },
         Row { prefix: "redis", form: "redis", about: "a Redis that dst finds, starts and ends", make: spawned::redis },
         Row { prefix: "redis:", form: "redis:PATH", about: "this redis-server, or a version by its name on PATH (redis:7.0)", make: spawned::redis_named },
         Row { prefix: "valkey", form: "valkey", about: "a Valkey that dst finds, starts and ends", make: spawned::valkey },
@@ -257,6 +260,23 @@ pub fn parse(spec: &str, options: &TargetOptions) -> Result<Box<dyn Target>, Tar
     };
     (row.make)(&spec[row.prefix.len()..], options)
 }
+
+/// `sim` and `sim:SEED`
+#[cfg(madsim)]
+fn in_simulation(seed: &str) -> Result<Box<dyn Target>, TargetError> {
+    simulated::by_seed(seed)
+}
+
+/// The same where there is no simulator.
+#[cfg(not(madsim))]
+fn in_simulation(_: &str) -> Result<Box<dyn Target>, TargetError> {
+    Err(TargetError::NoSimulator)
+}
+
+/// What is wrong with a build that has no simulator.
+#[cfg(not(madsim))]
+pub const NO_SIMULATOR: &str = "this build has no simulator: it was built without --cfg madsim, as RUSTFLAGS in the \
+    environment replace those of .cargo/config.toml; unset it and build again";
 
 /// A number of keys for people.
 fn describe_count(keys: Option<u64>) -> String {
@@ -424,6 +444,21 @@ pub enum TargetError {
         /// The fault's name.
         fault: String,
     },
+    /// `sim:` and what is no seed.
+    #[cfg(madsim)]
+    #[error("sim:{text}: no seed: a number from 0 to 2^64 - 1, as in sim:7")]
+    BadSeed {
+        /// What stands in its place.
+        text: String,
+    },
+    /// The simulation did not come up, or cannot go on.
+    #[cfg(madsim)]
+    #[error("the simulation: {0}")]
+    Simulation(String),
+    /// A build without the simulator.
+    #[cfg(not(madsim))]
+    #[error("{NO_SIMULATOR}")]
+    NoSimulator,
     /// A fault that is none.
     #[error(transparent)]
     BadFault {

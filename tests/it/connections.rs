@@ -1,4 +1,4 @@
-//! Connections with more than one reply a request, or none: on a server, and embedded.
+//! Connections with more than one reply a request, or none: on a server, embedded, and in simulation.
 
 use redlite_dst::targets::{self, Session, TargetOptions};
 use resp::Reply;
@@ -6,16 +6,16 @@ use resp::Reply;
 use crate::cli::Place;
 use crate::targets::{Foreign, check, header, op, open, options};
 
-/// What has more than one reply at once, or none, on a server and embedded alike.
-fn check_on_both(lines: &[&str]) {
-    for spec in ["redis", "redlite"] {
+/// What has more than one reply at once, or none: on a server, embedded, and in simulation alike.
+fn check_on_each(lines: &[&str]) {
+    for spec in ["redis", "redlite", "sim", "sim:7"] {
         check(&mut *open(spec), lines);
     }
 }
 
 #[test]
 fn a_subscriber_takes_all_that_came_until_its_own_reply() {
-    check_on_both(&[
+    check_on_each(&[
         "1> SUBSCRIBE a b => [\"subscribe\" \"a\" 1] + [\"subscribe\" \"b\" 2]",
         "PUBLISH a x => 1",
         "PUBLISH b y => 1",
@@ -31,7 +31,7 @@ fn a_subscriber_takes_all_that_came_until_its_own_reply() {
 
 #[test]
 fn messages_reach_a_subscriber_in_a_transaction() {
-    check_on_both(&[
+    check_on_each(&[
         "1> HELLO 3 SETNAME a => Map",
         "1> SUBSCRIBE a => >[\"subscribe\" \"a\" 1]",
         "1> MULTI => +OK",
@@ -45,7 +45,7 @@ fn messages_reach_a_subscriber_in_a_transaction() {
 
 #[test]
 fn a_blocked_client_is_pending_until_it_is_served_or_its_time_is_over() {
-    check_on_both(&[
+    check_on_each(&[
         "1> BLPOP l 0 => Pending",
         "1> await => Pending",
         "1> GET k => Pending",
@@ -71,7 +71,7 @@ fn a_blocked_client_is_pending_until_it_is_served_or_its_time_is_over() {
 
 #[test]
 fn a_client_that_is_gone_takes_nothing_in_the_next_trace() {
-    for spec in ["redis", "redlite"] {
+    for spec in ["redis", "redlite", "sim", "sim:7"] {
         let mut session = open(spec);
         for _ in 0..20 {
             check(
@@ -87,7 +87,7 @@ fn a_client_that_is_gone_takes_nothing_in_the_next_trace() {
 
 #[test]
 fn a_password_is_demanded_until_the_trace_is_over() {
-    for spec in ["redis", "redlite"] {
+    for spec in ["redis", "redlite", "sim", "sim:7"] {
         let mut session = open(spec);
         for _ in 0..2 {
             check(
@@ -156,7 +156,7 @@ fn a_password_does_on_redlite_what_it_does_on_redis() {
 
 #[test]
 fn what_a_trace_sets_is_as_it_was_for_the_next() {
-    for spec in ["redis", "redlite"] {
+    for spec in ["redis", "redlite", "sim", "sim:7"] {
         let mut session = open(spec);
         for _ in 0..2 {
             check(
@@ -224,7 +224,7 @@ fn the_settings_of_a_server_that_was_given_over_are_put_back_or_it_says_which_ar
 
 #[test]
 fn raw_bytes_are_answered_by_all_that_they_bring() {
-    check_on_both(&[
+    check_on_each(&[
         "raw PING\\r\\nPING\\r\\n => +PONG + +PONG",
         "raw PI => ",
         "raw NG\\r\\n => +PONG",

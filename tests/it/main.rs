@@ -26,6 +26,7 @@ mod search;
 mod serve;
 #[cfg(madsim)]
 mod simulated_canaries;
+mod simulated_subject;
 mod simulator;
 mod spec;
 mod targets;

@@ -87,6 +87,12 @@ impl Redlite {
         held
     }
 
+    /// True where the last command of the connection with this peer waits; see [`super::Addresses`].
+    pub fn waits(&self, peer: &str) -> bool {
+        let engine = lock(&self.engine);
+        engine.clients.iter().any(|connection| connection.wait.is_some() && connection.addresses.peer == peer)
+    }
+
     /// Forgets every connection, and what CONFIG has set, the password too, as a restart does. The [`Client`]s must be
     /// dropped before.
     pub fn forget_clients(&self) {

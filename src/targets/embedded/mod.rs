@@ -549,12 +549,12 @@ impl Requests for Admin {
 }
 
 /// Drives an iteration to its end; what else came with its first step stays before it.
-fn iterate(
+pub(super) fn iterate<E>(
     argv: &Argv,
     cursor_at: usize,
     first: Reply,
-    run: impl FnMut(&Argv) -> Result<Reply, Failure>,
-) -> Result<Reply, Failure> {
+    run: impl FnMut(&Argv) -> Result<Reply, E>,
+) -> Result<Reply, E> {
     let Reply::Frames(mut frames) = first else { return cursor::iterate(argv, cursor_at, first, run) };
     if let Some(first) = frames.pop() {
         frames.push(cursor::iterate(argv, cursor_at, first, run)?);

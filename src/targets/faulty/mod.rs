@@ -42,7 +42,7 @@ use resp::Reply;
 const FILE: &str = "store.db";
 
 /// Bytes of a page of a store where a trace does not say something else.
-const PAGE_BYTES: u32 = 4096;
+pub(super) const PAGE_BYTES: u32 = 4096;
 
 /// How often a store is opened while faults strike that; then they are lifted.
 const REOPENS_MAX: usize = 16;
@@ -619,7 +619,7 @@ fn first_page_bytes(ops: &[Op]) -> Option<u32> {
 }
 
 /// A disk with an empty store and nothing pending: made once, as that takes longer than opening it.
-fn empty_image(page_bytes: u32) -> Result<Image, TargetError> {
+pub(super) fn empty_image(page_bytes: u32) -> Result<Image, TargetError> {
     static MADE: Mutex<BTreeMap<u32, Image>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(image) = made.get(&page_bytes) {

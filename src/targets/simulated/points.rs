@@ -28,7 +28,8 @@ struct Armed {
 /// See the module.
 pub(super) struct Tester {
     log: Log,
-    canary: Option<&'static Canary>,
+    /// What the server does not do.
+    pub canary: Option<&'static Canary>,
     state: Mutex<State>,
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use madsim::runtime::{Handle, NodeHandle};
 use madsim::time::sleep;
 
-use super::canaries::Canary;
 use super::network::End;
 use super::points::Tester;
 use super::world::{Timekeeper, WorldError, lock};
@@ -67,7 +66,6 @@ pub(super) struct Process {
     board: Arc<Mutex<Board>>,
     timekeeper: Timekeeper,
     tester: Arc<Tester>,
-    canary: Option<&'static Canary>,
     /// None where its store cannot be opened any more.
     running: Option<Running>,
     /// Those that have ended.
@@ -106,14 +104,15 @@ impl Pulse {
 
 impl Process {
     /// The first, with an empty store.
-    pub fn start(
-        timekeeper: Timekeeper,
-        tester: Arc<Tester>,
-        canary: Option<&'static Canary>,
-    ) -> Result<Self, WorldError> {
-        let (disk, board) = (SimulatedDisk::default(), Arc::<Mutex<Board>>::default());
+    pub fn start(timekeeper: Timekeeper, tester: Arc<Tester>) -> Result<Self, WorldError> {
+        Self::start_on(SimulatedDisk::default(), timekeeper, tester)
+    }
+
+    /// The first, with what is on this disk.
+    pub fn start_on(disk: SimulatedDisk, timekeeper: Timekeeper, tester: Arc<Tester>) -> Result<Self, WorldError> {
+        let board = Arc::<Mutex<Board>>::default();
         let store = open(&disk, &timekeeper)?;
-        let mut process = Self { disk, board, timekeeper, tester, canary, running: None, lives: Vec::new() };
+        let mut process = Self { disk, board, timekeeper, tester, running: None, lives: Vec::new() };
         process.run(store);
         Ok(process)
     }
@@ -127,7 +126,7 @@ impl Process {
         let (runner, keeper) = (Arc::clone(&executor), self.timekeeper.clone());
         node.spawn(async move { keeper.keep(runner.run(sleep, madsim::task::yield_now)).await });
         let pulse = Pulse::new(store.journal_count());
-        let (board, heart, canary) = (Arc::clone(&self.board), pulse.clone(), self.canary);
+        let (board, heart, canary) = (Arc::clone(&self.board), pulse.clone(), self.tester.canary);
         let mut writes = 0;
         self.disk.set_hook(move |call, _| {
             let mut board = lock(&board);
@@ -149,6 +148,11 @@ impl Process {
     /// True until the store cannot be opened any more.
     pub fn runs(&self) -> bool {
         self.running.is_some()
+    }
+
+    /// The store of the one that runs.
+    pub fn store(&self) -> Option<&Redlite> {
+        self.running.as_ref().map(|running| &running.store)
     }
 
     /// Serves a connection.

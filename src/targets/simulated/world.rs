@@ -158,7 +158,7 @@ pub fn run_on(header: &Header, ops: &[Op], canary: Option<&'static Canary>) -> R
     })
 }
 
-fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn describe_panic(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
     text.unwrap_or("no text").to_owned()
 }
@@ -197,6 +197,16 @@ pub(super) struct Log {
 }
 
 impl Log {
+    /// None yet.
+    pub fn new(started: Instant) -> Self {
+        Self { started, events: Arc::default() }
+    }
+
+    /// The events since they were last taken.
+    pub fn take(&self) -> Vec<Event> {
+        std::mem::take(&mut *lock(&self.events))
+    }
+
     /// Notes what happens now.
     pub fn note(&self, conn: u16, nth: u32, what: What) {
         let at_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -208,15 +218,21 @@ pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The store's clock, which follows the virtual time: it is set whenever the server goes on.
+/// The store's clock: where it follows the virtual time, it is set whenever the server goes on.
 #[derive(Clone)]
 pub(super) struct Timekeeper {
     pub clock: Clock,
     started: Instant,
-    start_ms: i64,
+    /// What it shows at the start of the simulation; `None` where it stands until somebody moves it.
+    start_ms: Option<i64>,
 }
 
 impl Timekeeper {
+    /// Of a clock that stands until somebody moves it.
+    pub fn of_standing(clock: Clock) -> Self {
+        Self { clock, started: Instant::now(), start_ms: None }
+    }
+
     /// How long the simulation runs, in microseconds of virtual time.
     pub fn now_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
@@ -224,8 +240,9 @@ impl Timekeeper {
 
     /// Sets the clock.
     pub fn tick(&self) {
+        let Some(start_ms) = self.start_ms else { return };
         let gone_ms = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
-        self.clock.set(self.start_ms.saturating_add(gone_ms));
+        self.clock.set(start_ms.saturating_add(gone_ms));
     }
 
     /// Polls `future` with the clock set.
@@ -254,10 +271,10 @@ impl World {
     fn open(header: &Header, canary: Option<&'static Canary>) -> Result<Self, WorldError> {
         let started = Instant::now();
         let clock = Clock::manual(header.start_ms);
-        let log = Log { started, events: Arc::default() };
+        let log = Log::new(started);
         let tester = Tester::new(log.clone(), canary);
-        let timekeeper = Timekeeper { clock, started, start_ms: header.start_ms };
-        let process = Process::start(timekeeper, Arc::clone(&tester), canary)?;
+        let timekeeper = Timekeeper { clock, started, start_ms: Some(header.start_ms) };
+        let process = Process::start(timekeeper, Arc::clone(&tester))?;
         Ok(Self { process, tester, log, clients: BTreeMap::new(), lines: Vec::new(), opened: BTreeMap::new() })
     }
 
@@ -285,7 +302,7 @@ impl World {
         }
         self.settle().await;
         let took_ms = u64::try_from(self.log.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let events = std::mem::take(&mut *lock(&self.log.events));
+        let events = self.log.take();
         let (lives, struck, held) = self.process.finish().await;
         let reached = self.tester.reached();
         Ok(Story { events, lives, struck, reached, held, took_ms })
@@ -359,7 +376,7 @@ impl World {
 }
 
 /// Opens a connection: a task for the client, on a node of its own, and one for the server.
-fn connect(conn: u16, nth: u32, log: &Log, process: &Process) -> Client {
+pub(super) fn connect(conn: u16, nth: u32, log: &Log, process: &Process) -> Client {
     let (near, far, line) = network::connect();
     process.serve(far, name_peer(conn, nth));
     log.note(conn, nth, What::Opened);
