@@ -9,9 +9,11 @@
 //! | what was right of it | `judge` |
 //! | what happened, drawn for people | `timeline` |
 //! | whether it is the same again, and in another process | `determinism` |
+//! | a real server in place of all this, which has no commit order | [`real`] |
 
 mod determinism;
 mod judge;
+pub mod real;
 mod scenarios;
 mod script;
 mod timeline;
