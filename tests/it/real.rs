@@ -21,7 +21,7 @@ fn check(subject: &str, code: i32, words: &[&str]) -> Place {
 
 #[test]
 fn redis_has_an_order() {
-    let place = check("exec:redis-server --port {port}", 0, &["every invariant held", "redis-server", "8 seeds"]);
+    let place = check("exec:redis-server --port {port}", 0, &["all agree", "redis-server", "8 seeds"]);
     assert!(!place.path().join("corpus").exists(), "nothing is kept of what is right");
 }
 
@@ -33,4 +33,10 @@ fn an_increment_that_loses_updates_is_found() {
     let file = kept[0].path();
     // It is the same when it is judged again, without any server.
     place.run(&format!("dst simulate --real {}", file.display())).check(1, &["linearizable no-order"]);
+}
+
+#[test]
+fn a_stale_cache_is_found() {
+    check(&racing("cache"), 1, &["GET linearizable no-order", "no-order"]);
+    check(&racing("none"), 0, &["all agree"]);
 }

@@ -24,6 +24,8 @@ pub enum Verdict {
     Violation {
         /// The fewest that were found, in their order.
         calls: Vec<usize>,
+        /// The one with whose answer there was none any more.
+        last: usize,
         /// What is wrong with them.
         why: String,
     },
@@ -52,7 +54,8 @@ pub(super) fn judge(history: &History, model: &mut Model, tries_max: usize) -> R
         Err(why) => return Ok(Verdict::Unknown { why }),
     };
     if let Some(fault) = split.faults.into_iter().next() {
-        return Ok(Verdict::Violation { calls: fault.calls, why: fault.why });
+        let last = fault.calls.last().copied().unwrap_or_default();
+        return Ok(Verdict::Violation { calls: fault.calls, last, why: fault.why });
     }
     let mut unknown = None;
     for units in partitions(split.units) {
@@ -112,9 +115,11 @@ fn violation(units: Vec<Unit>, model: &mut Model, tries_max: usize) -> Result<Ve
             kept.insert(at, unit);
         }
     }
+    let is_last = |unit: &&Unit| unit.answered_us == Some(moments[high]);
+    let last = kept.iter().find(is_last).and_then(|unit| unit.calls.last()).copied().unwrap_or_default();
     let calls: BTreeSet<usize> = kept.iter().flat_map(|unit| unit.calls.iter().copied()).collect();
     let why = "no order of these calls gives these replies".to_owned();
-    Ok(Verdict::Violation { calls: calls.into_iter().collect(), why })
+    Ok(Verdict::Violation { calls: calls.into_iter().collect(), last, why })
 }
 
 /// What had been sent by then, and answered by then.

@@ -140,6 +140,8 @@ pub fn run(
             server.start_empty()?;
         }
     }
+    // A server that saves what it holds when it ends leaves nothing of this behind.
+    renew(&mut server).or_else(|error| if report.interrupted { Ok(()) } else { Err(error) })?;
     report.timing = Timing { seconds: started.elapsed().as_secs_f64(), ..Timing::default() };
     report.timing.comparing_seconds = report.timing.seconds;
     Ok(report)
@@ -241,7 +243,7 @@ fn tell(
     model: &mut Model,
 ) -> Result<bool, CampaignError> {
     report.totals.ops += history.calls().len() as u64;
-    let (calls, why) = match judge(history, model, TRIES_MAX)? {
+    let (calls, last, why) = match judge(history, model, TRIES_MAX)? {
         Verdict::Linearizable => return Ok(false),
         Verdict::Unknown { why } => {
             let file =
@@ -249,11 +251,11 @@ fn tell(
             report.unchecked.push(format!("{name}: {why}{file}"));
             return Ok(false);
         }
-        Verdict::Violation { calls, why } => (calls, why),
+        Verdict::Violation { calls, last, why } => (calls, last, why),
     };
     report.totals.divergent += 1;
     let file = if seed.is_some() { keep(options, history)? } else { name.to_owned() };
-    let mut finding = describe(history, &calls, &why, name);
+    let mut finding = describe(history, &calls, last, &why, name);
     finding.first_seed = seed;
     finding.replay = options.command.with(&format!("simulate --real {}", files::quote(&file)));
     finding.trace = Some(file);
@@ -265,9 +267,7 @@ fn tell(
 }
 
 /// What is wrong, drawn as its calls.
-fn describe(history: &History, calls: &[usize], why: &str, found_in: &str) -> Finding {
-    // The last answer is the one for which there is no order any more.
-    let last = calls.iter().copied().max_by_key(|&at| history.calls()[at].answered_us()).unwrap_or_default();
+fn describe(history: &History, calls: &[usize], last: usize, why: &str, found_in: &str) -> Finding {
     let call = &history.calls()[last];
     let command = String::from_utf8_lossy(call.argv.get(0).unwrap_or_default()).to_ascii_uppercase();
     let divergence = Divergence {
