@@ -38,7 +38,7 @@ const SEED_OPS_MAX: u64 = 1_000_000;
 /// The variable that stands for `--redis`.
 const REDIS_URL: &str = "REDIS_URL";
 /// How long a reply may take unless the user says otherwise.
-const DEFAULT_TIMEOUT_SECONDS: &str = "5";
+pub(super) const DEFAULT_TIMEOUT_SECONDS: &str = "5";
 
 /// How targets are reached.
 #[derive(Debug, clap::Args)]
@@ -411,7 +411,7 @@ fn format_parser() -> impl TypedValueParser<Value = &'static dyn Format> {
         .try_map(|name| report::format(&name).ok_or_else(|| format!("there is no format {name}")))
 }
 
-fn parse_seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(timeout) if !timeout.is_zero() => Ok(timeout),

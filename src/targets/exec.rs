@@ -29,6 +29,18 @@ pub(super) fn frozen(text: &str, options: &TargetOptions) -> Result<Box<dyn Targ
     Ok(Box::new(Exec::new(text, true, options)?))
 }
 
+/// Programs that write to their working directory, which may be the user's, unless they are told another.
+const WRITE_WHERE_THEY_ARE: &[&str] = &["redis-server", "valkey-server"];
+
+/// Tells such a program to keep its files in the directory that dst makes for it, where nothing else is said.
+fn keep_files_in_dir(program: &str, args: &mut Vec<String>) {
+    let name = Path::new(program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_told = args.iter().any(|arg| arg == "--dir" || arg.contains("{dir}") || arg.ends_with(".conf"));
+    if WRITE_WHERE_THEY_ARE.contains(&name) && !is_told {
+        args.extend(["--dir".to_owned(), "{dir}".to_owned()]);
+    }
+}
+
 impl Exec {
     /// Splits the command as a shell does; no shell runs it.
     fn new(text: &str, is_frozen: bool, options: &TargetOptions) -> Result<Self, TargetError> {
@@ -42,6 +54,7 @@ impl Exec {
             return Err(bad("it must hold {port} or {socket}, where the server shall listen"));
         }
         // A program that is not there is named in the error only where it is run directly.
+        keep_files_in_dir(&program, &mut words);
         let setpriv = find_program(&program, options).and_then(|_| find_program("setpriv", options));
         let launch = Launch { program: program.into(), args: words, setpriv, clean_up: None, env: Vec::new() };
         Ok(Self { launch, is_frozen, options: options.clone() })
@@ -97,6 +110,18 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let outcome = command(text, &TargetOptions::default()).map(|target| target.info().name);
         assert_eq!(outcome.unwrap_or_else(|error| error.to_string()), expected, "{text}");
+    }
+
+    #[test]
+    fn a_redis_writes_where_dst_says() {
+        let check = |text: &str, expected: &str| {
+            let exec = Exec::new(text, false, &TargetOptions::default()).expect("a command");
+            assert_eq!(exec.launch.args.join(" "), expected, "{text}");
+        };
+        check("/opt/bin/redis-server --port {port}", "--port {port} --dir {dir}");
+        check("valkey-server --port {port} --dir /data", "--port {port} --dir /data");
+        check("redis-server my.conf --port {port}", "my.conf --port {port}");
+        check("my-server {port}", "{port}");
     }
 
     #[test]

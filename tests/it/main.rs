@@ -21,6 +21,8 @@ mod house;
 mod older_store;
 mod panel;
 mod proxy;
+#[cfg(madsim)]
+mod real;
 mod reference;
 mod search;
 mod serve;

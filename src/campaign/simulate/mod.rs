@@ -11,10 +11,12 @@
 //! | what failed, shrunk, filed and told | `describe` |
 //! | what happened, drawn for people | `timeline` |
 //! | whether it is the same again, and in another process | `determinism` |
+//! | a real server in place of all this, which has no commit order | [`real`] |
 
 mod describe;
 mod determinism;
 mod judge;
+pub mod real;
 mod scenarios;
 mod script;
 mod timeline;
