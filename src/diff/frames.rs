@@ -64,6 +64,11 @@ pub(super) fn event(frame: &Reply) -> Option<&[Reply]> {
     (parts.len() >= 3 && KINDS.contains(&kind)).then_some(parts)
 }
 
+/// True for a message of a channel.
+pub(super) fn is_message(frame: &Reply) -> bool {
+    event(frame).and_then(|parts| parts[0].as_bytes()).is_some_and(|kind| kind.ends_with(b"message"))
+}
+
 fn by_name(one: &Reply, other: &Reply) -> Ordering {
     let name = |frame: &Reply| event(frame).and_then(|parts| parts[1].as_bytes().map(<[u8]>::to_vec));
     name(one).cmp(&name(other))
