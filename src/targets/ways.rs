@@ -168,6 +168,7 @@ const QUESTIONS: &[&[&str]] = &[
     &["TYPE", KEY],
     &["TYPE", ABSENT],
     &["EXISTS", KEY],
+    &["EXISTS", ABSENT],
     &["KEYS", "*"],
     &["SCAN", "0", "COUNT", "1000"],
     &["PEXPIRETIME", KEY],
@@ -305,7 +306,7 @@ impl Ways {
             info: is_set && count.is_some_and(|counts| matches!(counts[..], [(_, 1)])),
             dbsize: is_set && heard.is(&["DBSIZE"], &Reply::Int(1)),
             types: is_set && !absent.is_empty() && heard.is(&["TYPE", KEY], &Reply::Simple(b"string".to_vec())),
-            exists: is_set && heard.is(&["EXISTS", KEY], &Reply::Int(1)),
+            exists: is_set && heard.is(&["EXISTS", KEY], &Reply::Int(1)) && is_absent(&["EXISTS", ABSENT]),
             scan,
             barrier: first_of(
                 [
@@ -597,8 +598,9 @@ mod tests {
         answer(&["INFO", "keyspace"], Some(Reply::bulk("# Keyspace\r\n")));
         answer(&["ECHO", TEXT], None);
         answer(&["FLUSHALL"], None);
+        answer(&["EXISTS", ABSENT], Some(Reply::Int(1)));
         let ways = Ways::judge(&Answers { requests: &requests, answers: &answers });
-        let found = (ways.listing, ways.info, ways.echo, ways.emptying);
-        assert_eq!(found, (Listing::Scan, false, Echo::Ping, Emptying::ByName));
+        let found = (ways.listing, ways.info, ways.echo, ways.emptying, ways.exists);
+        assert_eq!(found, (Listing::Scan, false, Echo::Ping, Emptying::ByName, false));
     }
 }
