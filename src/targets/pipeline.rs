@@ -201,7 +201,7 @@ impl<'a> Run<'a> {
             return count;
         }
         let moved = match &mut self.time {
-            Time::Real(clock) => clock.move_request(argv),
+            Time::Real(clock) => clock.move_request(argv, self.in_multi),
             Time::Frozen(_) => None,
         };
         match moved {

@@ -209,8 +209,9 @@ impl RealTime {
         })
     }
 
-    /// The request in the server's time, or `None` where it goes out as it is.
-    pub fn move_request(&mut self, argv: &Argv) -> Option<Moved> {
+    /// The request in the server's time, or `None` where it goes out as it is. One that `is_queued` for EXEC is answered
+    /// there: a time that it asks for stays the server's.
+    pub fn move_request(&mut self, argv: &Argv, is_queued: bool) -> Option<Moved> {
         let name = argv.get(0)?;
         if name.eq_ignore_ascii_case(b"XADD") {
             return Some(Moved { argv: name_entry(self.trace_ms, argv)?, reply: None });
@@ -226,6 +227,9 @@ impl RealTime {
             return Some(Moved { argv, reply: None });
         }
         let row = ROWS.iter().find(|row| name.eq_ignore_ascii_case(row.name.as_bytes()))?;
+        if is_queued && row.place.is_none() {
+            return None;
+        }
         let (moved, end) = move_by(self.trace_ms, now_ms, row, argv)?;
         end.into_iter().for_each(|end| self.lives.ask(key, end));
         Some(moved)
@@ -402,6 +406,14 @@ mod tests {
         check("RESTORE k 100 payload", "");
         check("EXPIRETIME", "");
         check("GET k", "");
+    }
+
+    #[test]
+    fn a_time_that_exec_answers_stays_the_servers() {
+        let mut clock = RealTime::new(0);
+        let argv = Argv::from(["EXPIRETIME", "k"]);
+        assert_eq!(clock.move_request(&argv, true), None);
+        assert!(clock.move_request(&argv, false).is_some());
     }
 
     #[test]

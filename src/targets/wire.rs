@@ -323,9 +323,10 @@ impl WireSession {
     /// Runs one call on a connection where it may have more than one reply at once, or none.
     fn call_with_care(&mut self, conn: u16, argv: &Argv) -> Result<Reply, Stop> {
         self.link(conn)?;
+        let is_queued = self.links.get(&conn).is_some_and(|link| link.in_multi);
         let moved = match &mut self.clock {
             Clock::Frozen(_) => None,
-            Clock::Real(clock) => clock.move_request(argv),
+            Clock::Real(clock) => clock.move_request(argv, is_queued),
         };
         let Some(moved) = moved else {
             let is_real = matches!(self.clock, Clock::Real(_));

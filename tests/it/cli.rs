@@ -421,3 +421,13 @@ fn commands_that_a_server_lacks_are_one_finding_and_the_others_are_still_compare
     assert!(unsupported[0]["also"].as_array().is_some_and(|also| also.len() > 10), "{report:#}");
     assert_eq!(report["flaky"], serde_json::json!([]), "{report:#}");
 }
+
+/// Both clocks are real, and are asked for times within a transaction.
+#[test]
+fn a_real_redis_agrees_with_another_on_times_that_exec_answers() {
+    let place = Place::new();
+    place.write("times.txt", "MULTI\nSETEX k 1 v\nEXPIRETIME k\nPEXPIRETIME k\nEXEC\nSET j v EX 100\nEXPIRETIME j\n");
+    place
+        .run("dst replay times.txt --against redis --subject 'exec:redis-server --port {port}'")
+        .check(0, &["all agree"]);
+}
