@@ -70,6 +70,23 @@ fn a_run_is_a_trace() {
     check("SET k v\n!fault io_error 0 1 0\n", 2, &["op 1: no io_error in a simulation"]);
 }
 
+/// Who has said QUIT gets the replies that were due, and no message that comes later.
+#[cfg(madsim)]
+#[test]
+fn who_quits_gets_no_message_any_more() {
+    check(
+        "@1 PSUBSCRIBE c*\n!advance 2ms\n@1 QUIT\n@2 PUBLISH c: v\n!advance 0ms\n@3 PUBLISH c: v\n",
+        0,
+        &["all agree"],
+    );
+    check(
+        "@3 PSUBSCRIBE c*\n!fault hold_turn 0 0\nCLIENT\n!advance 2ms\n@3 QUIT\n@2 PUBLISH c: v3\n@1 HELLO\n!advance 0ms\n\
+         @1 PUBLISH c: v3\n",
+        0,
+        &["all agree"],
+    );
+}
+
 /// A server that dies and comes back: what it had answered is there, and what it had not is there whole or not at all.
 #[cfg(madsim)]
 #[test]

@@ -265,12 +265,12 @@ impl Clients {
         self.slots.iter().filter_map(Option::as_deref)
     }
 
-    /// Sends a message to another connection.
+    /// Sends a message to another connection, unless that is closed once it has its replies: Redis sends it nothing more.
     pub fn send(&mut self, slot: Slot, items: Vec<Reply>) {
         if !self.points.passes(Point::Publish, b"") {
             return;
         }
-        let Some(connection) = self.get_mut(slot) else { return };
+        let Some(connection) = self.get_mut(slot).filter(|connection| !connection.is_closing) else { return };
         let frame = connection.push_form(items);
         connection.outbox.push_back(frame);
         self.stir(slot);
