@@ -65,14 +65,14 @@ pub fn compare(settings: &Settings, op: &Op, queue: &[Argv], want: &Reply, got: 
             return rules::compare(settings, op, want, got);
         };
         at += count;
+        let inner = Op { conn: op.conn, act: Act::Call(argv.clone()) };
         let differs = |own: &[Reply], others: &[Reply]| {
-            own.iter().zip(others).find_map(|(want, got)| compare_one(settings, op, argv, want, got))
+            own.iter().zip(others).find_map(|(want, got)| compare_one(settings, op, &inner, want, got))
         };
         // A command alone has one reply. What it sends besides may have no order.
         let found = if count == 1 {
             differs(own, others)
         } else {
-            let inner = Op { conn: op.conn, act: Act::Call(argv.clone()) };
             differs(&frames::in_order(&inner, own), &frames::in_order(&inner, others))
         };
         if found.is_some() {
@@ -82,13 +82,17 @@ pub fn compare(settings: &Settings, op: &Op, queue: &[Argv], want: &Reply, got: 
     None
 }
 
-/// Compares the replies to one command of the queue.
-fn compare_one(settings: &Settings, op: &Op, argv: &Argv, want: &Reply, got: &Reply) -> Option<Class> {
+/// Compares the replies to one command of the queue, which is `inner`.
+fn compare_one(settings: &Settings, op: &Op, inner: &Op, want: &Reply, got: &Reply) -> Option<Class> {
     // Nobody goes on with such an iteration, and how far a step of it gets depends on the server's hash seed.
-    if spec::start_of_iteration(argv).is_some() && is_step(want) && is_step(got) && (!ends(want) || !ends(got)) {
+    if inner.argv().and_then(spec::start_of_iteration).is_some()
+        && is_step(want)
+        && is_step(got)
+        && (!ends(want) || !ends(got))
+    {
         return None;
     }
-    let inner = rules::compare(settings, &Op { conn: op.conn, act: Act::Call(argv.clone()) }, want, got)?;
+    let inner = rules::compare(settings, inner, want, got)?;
     let kind = format!("{}:{}", inner.command, inner.kind);
     Some(Class { command: rules::command_name(op, want), rule: inner.rule, kind })
 }

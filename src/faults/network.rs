@@ -158,9 +158,13 @@ fn size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX).max(1)
 }
 
+/// What the names of events begin with that hold a task of the server.
+const HOLD: &str = "hold_";
+
 /// The events that hold a task of the server.
-pub const HOLDS: &[&str] =
-    &["hold_join", "hold_read", "hold_turn", "hold_gather", "hold_commit", "hold_reply", "hold_send", "hold_leave"];
+pub fn holds() -> impl Iterator<Item = &'static str> {
+    EVENTS.iter().map(|event| event.name).filter(|name| name.starts_with(HOLD))
+}
 
 /// The event of this name.
 pub fn event(name: &str) -> Option<&'static Event> {

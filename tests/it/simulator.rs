@@ -74,17 +74,10 @@ fn a_run_is_a_trace() {
 #[cfg(madsim)]
 #[test]
 fn who_quits_gets_no_message_any_more() {
-    check(
-        "@1 PSUBSCRIBE c*\n!advance 2ms\n@1 QUIT\n@2 PUBLISH c: v\n!advance 0ms\n@3 PUBLISH c: v\n",
-        0,
-        &["all agree"],
-    );
-    check(
-        "@3 PSUBSCRIBE c*\n!fault hold_turn 0 0\nCLIENT\n!advance 2ms\n@3 QUIT\n@2 PUBLISH c: v3\n@1 HELLO\n!advance 0ms\n\
-         @1 PUBLISH c: v3\n",
-        0,
-        &["all agree"],
-    );
+    let ops = "PUBSUB\n@1 PUBLISH\n!advance 0ms\n@2 !fault hold_turn 2 0\n@1 PUBLISH\n@2 PUBSUB\n@3 PSUBSCRIBE c*\n\
+               !fault hold_turn 0 0\n@2 !close\nCLIENT\n!advance 2ms\n@3 QUIT\n@3 CLIENT\n@2 PUBLISH c: v3\n@1 HELLO\n\
+               !advance 0ms\n@1 PUBLISH c: v3\n";
+    check(ops, 0, &["all agree"]);
 }
 
 /// A server that dies and comes back: what it had answered is there, and what it had not is there whole or not at all.

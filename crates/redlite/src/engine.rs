@@ -12,7 +12,7 @@ use super::error::{Error, OpenError};
 use super::failure::{self, Failure};
 use super::journal::{Entry, Journal};
 use super::options::{Limits, Options};
-use super::points::{Point, Points};
+use super::points::Point;
 use super::store::{Ready, Store, Type};
 use super::waiting::Alarm;
 use super::waits::Wait;
@@ -60,15 +60,7 @@ impl Redlite {
         clients.config.set_password(password);
         let random = random.unwrap_or_else(Random::from_system);
         Self {
-            engine: Arc::new(Mutex::new(Engine {
-                store,
-                clock,
-                random,
-                limits,
-                clients,
-                journal: Journal::default(),
-                points: Points::default(),
-            })),
+            engine: Arc::new(Mutex::new(Engine { store, clock, random, limits, clients, journal: Journal::default() })),
         }
     }
 
@@ -153,8 +145,8 @@ impl Redlite {
 
     /// Who is asked at the points of a server.
     #[cfg(feature = "server")]
-    pub(super) fn points(&self) -> Points {
-        lock(&self.engine).points.clone()
+    pub(super) fn points(&self) -> super::points::Points {
+        lock(&self.engine).clients.points.clone()
     }
 
     /// Starts a batch, or goes on with one that was not committed: commands of any of the store's connections that are
@@ -378,7 +370,6 @@ pub(super) struct Engine {
     limits: Limits,
     pub clients: Clients,
     pub journal: Journal,
-    pub points: Points,
 }
 
 impl Engine {
@@ -408,7 +399,7 @@ impl Engine {
 
     /// Tells those who watch them of the keys that a command changed.
     fn tell_watchers(&mut self, command: &[u8]) {
-        if self.points.passes(Point::Touch, command) {
+        if self.clients.points.passes(Point::Touch, command) {
             self.clients.mark_dirty(&mut self.store);
         } else {
             self.store.take_touched();
@@ -430,7 +421,9 @@ impl Engine {
             }
             Err(failure) => return Err(commands::reject(connection, &mut self.clients, argv, failure)),
         };
-        if commands::is_queued(connection, command) && self.points.passes(Point::Queue, command.spec.name.as_bytes()) {
+        if commands::is_queued(connection, command)
+            && self.clients.points.passes(Point::Queue, command.spec.name.as_bytes())
+        {
             connection.transaction.iter_mut().for_each(|transaction| transaction.queue.push(argv.clone()));
             return Ok(Reply::Simple(b"QUEUED".to_vec()));
         }
@@ -473,13 +466,13 @@ impl Engine {
     fn undo(&mut self, error: &Reply) {
         self.journal.note(|| Entry::Undone);
         self.store.rollback();
-        if self.points.passes(Point::Fail, b"") {
+        if self.clients.points.passes(Point::Fail, b"") {
             self.clients.fail_batch(error);
         }
     }
 
     pub(super) fn commit(&mut self) {
-        if !self.points.passes(Point::Commits, b"") {
+        if !self.clients.points.passes(Point::Commits, b"") {
             return;
         }
         match self.store.commit() {
@@ -512,7 +505,7 @@ impl Engine {
                 return;
             }
             for key in ready {
-                if !self.points.passes(Point::Wake, &key.name) {
+                if !self.clients.points.passes(Point::Wake, &key.name) {
                     continue;
                 }
                 if let Err(failure) = self.serve_key(&key, now_ms) {
@@ -527,7 +520,7 @@ impl Engine {
         let is_stream = self.store.find(ready.db, &ready.name)?.is_some_and(|key| key.kind == Type::Stream);
         for _ in 0..self.clients.waits.count(ready.db, &ready.name) {
             let Some(key) = self.store.find(ready.db, &ready.name)? else { break };
-            let is_fair = self.points.passes(Point::Rotate, &ready.name);
+            let is_fair = self.clients.points.passes(Point::Rotate, &ready.name);
             let Some(first) = self.clients.waits.next(ready.db, &ready.name, is_fair) else { break };
             self.serve(first, ready, key.kind, now_ms);
         }
@@ -556,7 +549,7 @@ impl Engine {
             connection.wait = Some(wait);
             self.clients.put_back(connection);
         } else {
-            if self.points.passes(Point::Served, &ready.name) {
+            if self.clients.points.passes(Point::Served, &ready.name) {
                 self.clients.waits.remove(slot, &wait);
             } else {
                 connection.wait = Some(wait);
@@ -571,13 +564,13 @@ impl Engine {
         if !self.clients.waits.is_empty() {
             self.journal.note(|| Entry::Expired { now_ms });
         }
-        let are_ended = self.points.passes(Point::EndWaits, b"");
+        let are_ended = self.clients.points.passes(Point::EndWaits, b"");
         while let Some(slot) = self.clients.waits.first_timed_out(now_ms).filter(|_| are_ended) {
             let Some(mut connection) = self.clients.take(slot) else { break };
             if let Some(wait) = connection.wait.take() {
                 self.clients.waits.remove(slot, &wait);
                 self.clients.answer(&mut connection, wait.timed_out.clone());
-                if !self.points.passes(Point::Overdue, b"") {
+                if !self.clients.points.passes(Point::Overdue, b"") {
                     let wait = Wait { until_ms: None, ..wait };
                     self.clients.waits.add(slot, &wait);
                     connection.wait = Some(wait);

@@ -57,7 +57,7 @@ points! {
     Touch, "touch", LeaveOut, "those who watch what a command changed are told";
     Dirty, "dirty", LeaveOut, "EXEC heeds that a watched key has changed";
     Gone, "gone", LeaveOut, "EXEC heeds that a watched key's time is over";
-    Unwatch, "unwatch", LeaveOut, "EXEC, DISCARD and UNWATCH end what WATCH began";
+    Unwatch, "unwatch", LeaveOut, "EXEC ends what WATCH began";
     Queue, "queue", LeaveOut, "what is sent behind MULTI waits for EXEC";
     Wake, "wake", LeaveOut, "those who wait for keys that have become ready are served";
     Rotate, "rotate", LeaveOut, "of those who wait for a key the first is served first";

@@ -43,9 +43,8 @@ impl Redlite {
     /// Has this one asked at every point from now on, also of a server that is made then.
     pub fn observe(&self, observer: Arc<dyn Observer>) {
         let engine = &mut *lock(&self.engine);
-        engine.points = Points::of(observer);
-        engine.store.points = engine.points.clone();
-        engine.clients.points = engine.points.clone();
+        engine.clients.points = Points::of(observer);
+        engine.store.points = engine.clients.points.clone();
     }
 
     /// Writes down from now on what is done; see [`Redlite::take_journal`].

@@ -109,7 +109,7 @@ fn ask(
 ///
 /// # Errors
 /// Where no other process can be started.
-pub(super) fn differ_elsewhere(options: &Options, ran: &[(usize, Seed, u64)]) -> Result<Vec<String>, CampaignError> {
+pub(super) fn differ_elsewhere(options: &Options, ran: &[(usize, u64)]) -> Result<Vec<String>, CampaignError> {
     let mut differing = Vec::new();
     if ran.is_empty() || options.stop.load(Ordering::Relaxed) {
         return Ok(differing);
@@ -117,18 +117,22 @@ pub(super) fn differ_elsewhere(options: &Options, ran: &[(usize, Seed, u64)]) ->
     let names: Vec<&str> = options.scenarios.iter().map(|scenario| scenario.name).collect();
     let printed = ask(options, Print::Hashes, &names.join(","), options.first_seed, options.seeds)?;
     let there: BTreeMap<(&str, u64), u64> = printed.lines().filter_map(parse).collect();
-    let differ = ran.iter().filter(|(scenario, seed, hash)| there.get(&(names[*scenario], seed.0)) != Some(hash));
-    for &(scenario, seed, _) in differ {
+    let differ = ran.iter().filter(|(at, hash)| {
+        let (scenario, seed) = options.run_at(*at);
+        there.get(&(names[scenario], seed.0)) != Some(hash)
+    });
+    for &(at, _) in differ {
         if differing.len() == TOLD_MAX || options.stop.load(Ordering::Relaxed) {
             break;
         }
+        let (scenario, seed) = options.run_at(at);
         let (row, name) = (options.scenarios[scenario], names[scenario]);
         let there = ask(options, Print::Events, name, seed, 1)?;
         let Script { header, ops, .. } = script::write(row, seed, options.clients, options.turns);
         let here = examine(&header, &ops, options.canary)?.story.map(|story| lines(&story)).unwrap_or_default();
         let first = first_difference(&here, &there.lines().collect::<Vec<_>>());
         let first = first.unwrap_or_else(|| "it is the same when it is run alone".to_owned());
-        differing.push(format!("seed {seed} of {name} is not the same in another process: {first}"));
+        differing.push(format!("{} is not the same in another process: {first}", options.describe_run(at)));
     }
     Ok(differing)
 }

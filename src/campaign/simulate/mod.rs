@@ -98,10 +98,7 @@ impl Options<'_> {
 struct Ran {
     /// Which run it was.
     at: usize,
-    seed: Seed,
-    scenario: usize,
-    turns: u64,
-    sampling: Option<Sampling>,
+    sampling: Sampling,
     virtual_ms: u64,
     happened: Injected,
     reached: Reached,
@@ -135,13 +132,13 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, CampaignErr
                 return Ok(None);
             }
             let ran = run_seed(options, at)?;
-            progress.step(ran.turns, ran.found.is_some());
+            progress.step(options.turns, ran.found.is_some());
             ran.found.iter().filter(|found| is_new(&found.class)).for_each(|found| tell(&ran, &found.class));
             Ok(Some(ran))
         },
     )?;
     let ran: Vec<Ran> = ran.into_iter().flatten().collect();
-    let hashes: Vec<_> = ran.iter().filter_map(|ran| Some((ran.scenario, ran.seed, ran.hash?))).collect();
+    let hashes: Vec<_> = ran.iter().filter_map(|ran| Some((ran.at, ran.hash?))).collect();
     let elsewhere = determinism::differ_elsewhere(options, &hashes)?;
     let findings = describe::describe_all(options, &ran, progress)?;
     let mut report = report(options, ran, count, started);
@@ -209,7 +206,7 @@ fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
     let (scenario, seed) = options.run_at(at);
     let Script { header, ops, sampling } =
         script::write(options.scenarios[scenario], seed, options.clients, options.turns);
-    let mut ran = Ran { at, seed, scenario, turns: options.turns, sampling: Some(sampling), ..Ran::default() };
+    let mut ran = Ran { at, sampling, ..Ran::default() };
     let judged = examine(&header, &ops, options.canary)?;
     if let (Some(story), true) = (&judged.story, options.check_determinism) {
         let again =
@@ -273,23 +270,18 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
     let mut samplings: BTreeMap<Sampling, (u64, u64)> = BTreeMap::new();
     let (mut happened, mut reached, mut recoveries, mut stored_bytes) = (Injected::new(), Reached::new(), 0, 0);
     for ran in ran {
-        if let Some(sampling) = ran.sampling {
-            let (runs, found) = samplings.entry(sampling).or_default();
-            *runs += 1;
-            *found += u64::from(ran.found.is_some());
-        }
+        let (runs, found) = samplings.entry(ran.sampling).or_default();
+        *runs += 1;
+        *found += u64::from(ran.found.is_some());
         recoveries += ran.recoveries;
         stored_bytes = stored_bytes.max(ran.stored_bytes);
         ran.reached.iter().for_each(|(point, count)| *reached.entry(point).or_default() += count);
         ran.happened.iter().for_each(|(what, count)| *happened.entry(*what).or_default() += count);
-        totals.ops += ran.turns;
+        totals.ops += options.turns;
         totals.divergent += u64::from(ran.found.is_some());
         virtual_ms += ran.virtual_ms;
-        failures.extend(
-            ran.differs.map(|differs| {
-                format!("seed {} of {} is not the same twice: {differs}", ran.seed, names[ran.scenario])
-            }),
-        );
+        let run = options.describe_run(ran.at);
+        failures.extend(ran.differs.map(|differs| format!("{run} is not the same twice: {differs}")));
     }
     let interrupted = options.stop.load(Ordering::Relaxed) && totals.seeds < count;
     let faults = injections::rows(events_of(options), &happened);

@@ -1,6 +1,6 @@
 //! The table of scenarios: what clients do at the same time, and what happens to them meanwhile.
 
-use crate::faults::network::HOLDS;
+use crate::faults::network::holds;
 
 /// A row of the table.
 #[derive(Debug)]
@@ -179,8 +179,7 @@ pub const SCENARIOS: &[Scenario] = &[
 impl Scenario {
     /// All that may happen, some of it perhaps several times.
     pub(super) fn happenings(&self) -> impl Iterator<Item = &'static str> {
-        let holds = if self.hold_mean > 0 { HOLDS } else { &[] };
-        self.events.iter().chain(holds).copied()
+        self.events.iter().copied().chain(holds().filter(|_| self.hold_mean > 0))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::scenarios::{RESTART, RESTART_MS, Scenario};
 use super::turns::{Sampling, Turns};
 use crate::faults::fault;
-use crate::faults::network::{HOLDS, event};
+use crate::faults::network::{event, holds};
 use crate::generate::{self, Generator, group};
 use crate::seed::{Seed, Stream};
 use crate::trace::{Act, Header, Op};
@@ -61,7 +61,7 @@ impl Writer {
             clients,
             keys,
             events: scenario.events.iter().copied().filter(|_| swarm.chance(2, 3)).collect(),
-            holds: HOLDS.iter().copied().filter(|_| swarm.chance(1, 3)).collect(),
+            holds: holds().filter(|_| swarm.chance(1, 3)).collect(),
             gap_ms_max: swarm.between(1, scenario.gap_ms_max.max(1)),
             gap_mean: swarm.between(1, 6),
             turns: Turns::new(stream("turns"), &mut swarm, u32::from(count), turns),

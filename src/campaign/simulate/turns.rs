@@ -8,9 +8,10 @@
 use crate::seed::Stream;
 
 /// How turns are drawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sampling {
     /// Each client as likely as any.
+    #[default]
     Uniform,
     /// By priorities.
     Priority,

@@ -85,3 +85,25 @@ impl Observer for Tester {
         Passage::Hold(Box::pin(sleep(Duration::from_millis(ms))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::network::{Happening, event, happening, holds};
+    use crate::seed::Seed;
+
+    #[test]
+    fn every_hold_is_at_a_point_that_can_be_held_and_every_such_point_has_one() {
+        let mut stream = Seed(1).stream("test");
+        let mut point_of = |name: &str| {
+            let spec = event(name).expect("an event of the table").draw(&mut stream);
+            match happening(&spec) {
+                Ok(Happening::Hold { point, .. }) => point,
+                other => panic!("{name} is {other:?}"),
+            }
+        };
+        let held: Vec<&str> = holds().map(&mut point_of).collect();
+        let can_be_held = Point::ALL.iter().filter(|point| point.ask() == Ask::Hold).map(|point| point.name());
+        assert_eq!(held, can_be_held.collect::<Vec<_>>());
+    }
+}

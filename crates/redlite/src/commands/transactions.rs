@@ -82,7 +82,7 @@ fn exec(context: &mut Context<'_>) -> Outcome {
     let points = context.clients.points.clone();
     let is_dirty = context.connection.is_dirty && points.passes(Point::Dirty, b"")
         || is_any_watched_gone(context)? && points.passes(Point::Gone, b"");
-    if points.passes(Point::Unwatch, b"EXEC") {
+    if points.passes(Point::Unwatch, b"") {
         context.clients.unwatch(context.connection);
     }
     if transaction.is_broken {
