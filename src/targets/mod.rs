@@ -180,6 +180,12 @@ pub trait Session: Send {
     fn take_notes(&mut self) -> Vec<String> {
         Vec::new()
     }
+
+    /// How the server ended and what it said last, each time that it did so since this was asked last and dst had not ended
+    /// it. What it was asked may have made it end.
+    fn take_ends(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What holds for every target.

@@ -22,6 +22,8 @@ const UNASKED_WITHIN: Duration = Duration::from_millis(2);
 
 /// How long a server that ends by itself may take from its last connection on.
 const ENDS_WITHIN: Duration = Duration::from_secs(2);
+/// How many ends of a server are kept until they are asked for.
+const ENDS_MAX: usize = 16;
 
 /// A running server.
 pub(super) struct Server {
@@ -43,6 +45,7 @@ pub(super) struct Server {
     ways: Ways,
     /// What has happened to it, for people.
     notes: Vec<String>,
+    ends: Vec<String>,
     /// True from a start without files until something is sent to it.
     is_fresh: bool,
     owner: Owner,
@@ -119,6 +122,7 @@ impl Server {
             pace: Arc::default(),
             ways: Ways::all(),
             notes: Vec::new(),
+            ends: Vec::new(),
             is_fresh: false,
             owner,
         }
@@ -234,6 +238,11 @@ impl Server {
     /// What has happened since this was asked last, for people.
     pub fn take_notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
+    }
+
+    /// See [`super::Session::take_ends`].
+    pub fn take_ends(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.ends)
     }
 
     /// Asks each of these, and gives the replies that came: none for a request that was answered more than once. One that
@@ -353,6 +362,10 @@ impl Server {
     /// Kills the server and starts it again with no files. Does nothing to a server that dst did not start.
     pub fn restart_empty(&mut self) -> Result<(), TargetError> {
         self.admin = None;
+        let words = self.last_words();
+        if !words.is_empty() && self.ends.len() < ENDS_MAX {
+            self.ends.push(words);
+        }
         if let Owner::Dst { process, launch, dir } = &mut self.owner {
             *process = None;
             dir.clear_data()?;

@@ -97,4 +97,8 @@ impl Session for SparedSession {
     fn take_notes(&mut self) -> Vec<String> {
         self.inner.take_notes()
     }
+
+    fn take_ends(&mut self) -> Vec<String> {
+        self.inner.take_ends()
+    }
 }

@@ -574,6 +574,10 @@ impl Session for WireSession {
         notes.append(&mut self.notes);
         notes
     }
+
+    fn take_ends(&mut self) -> Vec<String> {
+        self.server.take_ends()
+    }
 }
 
 /// What arrived for an op before the connection failed, and that it did.

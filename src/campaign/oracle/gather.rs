@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use super::ends::Ends;
 use super::judge::Judgement;
 use super::schedule::Case;
 use crate::campaign::coverage::Coverage;
@@ -111,6 +112,7 @@ pub(super) struct Tally {
     pub(super) drift: BTreeMap<(Class, String), Occurrences>,
     pub(super) coverage: Option<Coverage>,
     pub(super) flaky: Vec<(Option<Case>, Class)>,
+    pub(super) ends: Ends,
     /// Why cases could not be run.
     pub(super) failures: Vec<String>,
 }
@@ -158,6 +160,7 @@ impl Tally {
         self.totals.merge(&other.totals);
         self.flaky.extend(other.flaky);
         self.failures.extend(other.failures);
+        self.ends.merge(other.ends);
         for (bucket, seen) in other.buckets {
             count(&mut self.buckets, bucket, seen);
         }

@@ -8,6 +8,7 @@
 //! | which cases there are, and in which order | `schedule` |
 //! | one case: fast, then op by op past every divergence | `judge` |
 //! | what the cases showed, by suspected bug | `gather` |
+//! | how often the subject ended by itself | `ends` |
 //! | which of these are shrunk next | `select` |
 //! | with a budget of time: a seed or a shrink, job by job | `spending` |
 //! | one of them: shown again, shrunk, filed | `describe` |
@@ -17,6 +18,7 @@
 //! time, what is reported does not depend on the number of jobs.
 
 mod describe;
+mod ends;
 mod fold;
 mod gather;
 mod judge;
@@ -228,13 +230,19 @@ impl Campaign<'_> {
         for _ in 0..ATTEMPTS_MAX {
             let judged = sessions.get().and_then(|sessions| {
                 sessions.subject.set_haste(true);
+                tally.ends.add_shrinks(case, sessions.subject.take_ends());
                 let coverage = &mut tally.coverage;
-                Ok(judge::judge(case, &header, &ops, sessions, &settings, coverage)?)
+                let judgement = judge::judge(case, &header, &ops, sessions, &settings, coverage)?;
+                Ok((judgement, sessions.subject.take_ends()))
             });
             match judged {
-                Ok(judgement) => {
+                Ok((judgement, ends)) => {
                     let is_clean = judgement.found.is_empty() && judgement.outcome.unsupported.is_empty();
                     self.progress.step(judgement.outcome.ops, !is_clean);
+                    // One that was cut short was not looked through for what made it end.
+                    if !settings.is_over() {
+                        tally.ends.add(case, &judgement, ends);
+                    }
                     tally.add(case, &ops, judgement);
                     return Ok(true);
                 }
@@ -328,6 +336,7 @@ impl Campaign<'_> {
         let is_cut = options.is_stopped() && (compared < options.cases() || !tally.buckets.is_empty());
         let (mut findings, shrunk_flaky) = selection.into_findings(options, &tally.buckets);
         findings.splice(0..0, lacking);
+        findings.extend(tally.ends.tell(options));
         let found = findings.len();
         findings.retain(|finding| !options.baseline.matches(&finding.class, &finding.shape));
         let accepted = (found - findings.len()) as u64;

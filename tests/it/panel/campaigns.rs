@@ -18,7 +18,7 @@ use redlite_dst::trace::{Limits, Trace};
 
 use super::DEADLINE;
 use super::bugs;
-use super::score::{Bench, score};
+use super::score::{Bench, ENDED, score};
 use super::server::spec;
 use crate::is_full;
 
@@ -30,12 +30,17 @@ enum Until {
 
 /// `dst oracle --seeds N --group GROUPS --subject PANEL`, or with `--budget`, and the traces that it files.
 fn hunt(planted: &str, groups: &[&'static Group], until: Until) -> (Report, Vec<(String, Trace)>) {
+    let exe = env::current_exe().expect("the test knows its file");
+    hunt_on(&spec("frozen", &exe, planted, None), groups, until)
+}
+
+/// The same on a subject.
+fn hunt_on(subject: &str, groups: &[&'static Group], until: Until) -> (Report, Vec<(String, Trace)>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Store::new(folder.path());
     let target_options = TargetOptions { reply_deadline: DEADLINE, ..TargetOptions::default() };
     let target = |spec: &str| targets::parse(spec, &target_options).unwrap_or_else(|why| panic!("{spec}: {why}"));
-    let exe = env::current_exe().expect("the test knows its file");
-    let (reference, subject) = (target("redis"), target(&spec("frozen", &exe, planted, None)));
+    let (reference, target) = (target("redis"), target(subject));
     let options = Options {
         first_seed: Seed(0),
         seeds: if let Until::Seeds(seeds) = until { seeds } else { u64::MAX },
@@ -54,8 +59,8 @@ fn hunt(planted: &str, groups: &[&'static Group], until: Until) -> (Report, Vec<
         command: &CommandLine::default(),
         stop: &AtomicBool::new(false),
     };
-    let pair = Pair::new(reference.as_ref(), subject.as_ref());
-    let report = oracle::run(&options, pair, &Progress::default()).unwrap_or_else(|why| panic!("{planted}: {why}"));
+    let pair = Pair::new(reference.as_ref(), target.as_ref());
+    let report = oracle::run(&options, pair, &Progress::default()).unwrap_or_else(|why| panic!("{subject}: {why}"));
     let items = store.list().expect("the corpus can be listed");
     let load = |item| store.load(item, Limits::default()).expect("a filed trace can be read");
     (report, items.iter().map(|item| (item.class.clone(), load(item))).collect())
@@ -95,6 +100,23 @@ fn bugs_of_a_panel_are_found_and_nothing_else() {
 
 /// How many of 40 bugs are found in a minute at least, by an unoptimized build on a machine that does other things.
 const BUGS_SHOWN_MIN: usize = 20;
+
+/// A server that ends by itself is told once, and nothing that it was asked; one that a command ends is not told so.
+#[test]
+fn a_server_that_ends_by_itself_is_a_finding() {
+    let exe = env::current_exe().expect("the test knows its file");
+    let strings = generate::group("strings").expect("a row of the table");
+    let check = |bugs: &str, expected: &[&str]| {
+        let mortal = spec("frozen", &exe, bugs, None).replacen("env ", "env DST_PANEL_LIFETIME_S=1 ", 1);
+        let (report, _) = hunt_on(&mortal, &[strings], Until::Spent(Duration::from_secs(4)));
+        let told: Vec<String> = report.findings.iter().map(|it| it.class.to_string()).collect();
+        assert_eq!(told, expected, "{bugs}: {:?}", report.flaky);
+        let words = report.findings.iter().flat_map(|finding| &finding.notes).next();
+        assert!(words.is_some_and(|words| words.contains("exit status: 9")), "{words:?}");
+    };
+    check("dies-once-a-minute", &[ENDED]);
+    check("crash@request=GETRANGE", &["GETRANGE exact closed"]);
+}
 
 #[test]
 fn what_else_is_wrong_shows_although_connections_end_behind_errors() {

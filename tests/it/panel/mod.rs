@@ -29,13 +29,14 @@ mod transactions;
 mod turn;
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use redlite_dst::corpus::Store;
 use redlite_dst::trace::{Header, Limits};
 
-use score::{Bench, score};
+use score::{Bench, ENDED, score};
 
 /// How long a reply may take before it is taken for none: less than dst gives by default, as some bugs hang.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -51,7 +52,7 @@ fn serve() {
 }
 
 /// Does nothing, but where `DST_PANEL_FOUND=FOLDER` names a corpus that was filled with `DST_PANEL_BUGS=BUGS` planted: then
-/// it prints what was found of them.
+/// it prints what was found of them. `DST_PANEL_REPORT=FILE` is the report.
 #[test]
 fn score_of_a_corpus() {
     let (Ok(folder), Ok(text)) = (env::var("DST_PANEL_FOUND"), env::var("DST_PANEL_BUGS")) else { return };
@@ -62,7 +63,12 @@ fn score_of_a_corpus() {
     let load = |item| store.load(item, Limits::default()).expect("a filed trace can be read");
     let findings: Vec<_> = items.iter().map(load).collect();
     let mut bench = Bench::start(DEADLINE).expect("both servers start");
-    let score = score(&mut bench, &findings, &planted).expect("both servers run");
+    let mut score = score(&mut bench, &findings, &planted).expect("both servers run");
+    let report =
+        env::var("DST_PANEL_REPORT").map(|path| fs::read_to_string(path).expect("a report")).unwrap_or_default();
+    if report.lines().any(|line| line.starts_with(ENDED)) {
+        score.tell_ended(&planted);
+    }
     println!("\n{}", score.describe(&planted, &names));
 }
 

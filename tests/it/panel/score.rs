@@ -200,7 +200,18 @@ fn distance(finding: &Trace, bug: &Bug) -> usize {
     finding.ops.iter().rev().position(is_its).unwrap_or(FAR)
 }
 
+/// What a report says of a server that ended by itself: no trace can show that.
+pub const ENDED: &str = "SERVER process ended";
+
 impl Score {
+    /// Takes in that the report tells so.
+    pub fn tell_ended(&mut self, bugs: &[Bug]) {
+        let ends = bugs.iter().position(|bug| bug.id() == "dies-once-a-minute");
+        if let Some(shown) = ends.map(|at| &mut self.shown[at]) {
+            *shown = Some(Shown { finding: 0, ops: 0 });
+        }
+    }
+
     /// How many of the bugs are shown.
     pub fn count_shown(&self) -> usize {
         self.shown.iter().flatten().count()

@@ -1,6 +1,7 @@
 //! The panel's process: a redis-server of its own, and a port where wrong answers are to be had.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -16,8 +17,8 @@ use super::exchange::Exchange;
 
 /// How long the real server may take to listen.
 const READY_WITHIN: Duration = Duration::from_secs(10);
-/// When a server that kills itself once a minute does so for the first time: it has to be seen in a short run.
-const LIFETIME: Duration = Duration::from_secs(60);
+/// How long a server lives that kills itself once a minute, unless `DST_PANEL_LIFETIME_S` says it.
+const LIFETIME_S: u64 = 60;
 
 /// How the process ends where it crashes.
 pub const CRASHED: i32 = 9;
@@ -98,8 +99,9 @@ pub fn serve(port: u16, text: &str, control: Option<PathBuf>) -> io::Result<()> 
     let socket = start_redis(dir.path())?;
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     if panel.bugs().iter().any(|bug| bug.name() == "dies-once-a-minute") {
-        thread::spawn(|| {
-            thread::sleep(LIFETIME);
+        let lifetime_s = env::var("DST_PANEL_LIFETIME_S").ok().and_then(|text| text.parse().ok()).unwrap_or(LIFETIME_S);
+        thread::spawn(move || {
+            thread::sleep(Duration::from_secs(lifetime_s));
             process::exit(CRASHED)
         });
     }
