@@ -125,7 +125,8 @@ fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
     for ((finding, name), count) in findings.iter().zip(&names).zip(&counts) {
         write!(out, "{STRONG}{name:name_width$}{STRONG:#}  {count:>count_width$}×")?;
         match finding.first_seed {
-            Some(seed) => write!(out, "  first seed {seed}")?,
+            Some(seed) if finding.trace.is_some() => write!(out, "  first seed {seed}")?,
+            Some(_) => write!(out, "  first {}", finding.found_in)?,
             None => write!(out, "  {}", finding.found_in)?,
         }
         if let Some(shrunk) = &finding.shrunk {
@@ -133,8 +134,13 @@ fn write_classes(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
             write!(out, "  {} → {}, {minimal}", shrunk.before, counted(shrunk.after as u64, "op"))?;
         }
         writeln!(out)?;
-        if let Some(trace) = &finding.trace {
-            writeln!(out, "    {FAINT}{trace}{FAINT:#}")?;
+        match &finding.trace {
+            Some(trace) => writeln!(out, "    {FAINT}{trace}{FAINT:#}")?,
+            None => {
+                let mut told =
+                    [finding.note.as_str(), finding.replay.as_str()].into_iter().filter(|line| !line.is_empty());
+                told.try_for_each(|line| writeln!(out, "    {FAINT}{line}{FAINT:#}"))?;
+            }
         }
         if finding.unshrunk > 0 {
             let seeds = counted(finding.unshrunk, "seed");

@@ -52,7 +52,8 @@ impl Ends {
         let in_shrinks = if self.is_made { 0 } else { self.in_shrinks };
         let (case, words) = self.first.filter(|_| self.count + in_shrinks > 0)?;
         let class = Class { command: "SERVER".into(), rule: "process".into(), kind: "ended".into() };
-        let note = "the server ended by itself: no command made it end again".to_owned();
+        let how = words.lines().next().unwrap_or_default();
+        let note = format!("it ended by itself ({how}), and no command made it do so again");
         let divergence = Divergence { at: 0, class, want: Reply::ok(), got: Reply::Closed, key: None, note };
         let mut finding = Finding::new(options.describe_case(Some(case)), &divergence, None);
         finding.first_seed = Some(case.seed);
