@@ -5,6 +5,10 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::{TcpListener, TcpStream};
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+#[cfg(target_os = "linux")]
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -328,8 +332,13 @@ fn fill_in(arg: &str, dir: &ServerDir, endpoint: &Endpoint) -> String {
     arg.replace("{dir}", &dir.data().display().to_string()).replace("{socket}", &socket).replace("{port}", &port)
 }
 
-/// A port on 127.0.0.1 for one server: no other session of this process is given it before it is dropped.
-struct Port(u16);
+/// A port on 127.0.0.1 for one server: no other session is given it before it is dropped, and on Linux none of another dst
+/// either. A server that is late to bind it would find that of another there, and dst take that one for its own.
+struct Port {
+    number: u16,
+    #[cfg(target_os = "linux")]
+    _claim: UnixListener,
+}
 
 impl Port {
     /// A port on which nothing listens.
@@ -338,14 +347,30 @@ impl Port {
         let choose = || -> io::Result<Option<Self>> {
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
             let is_free = TcpStream::connect(("127.0.0.1", port)).is_err() && Self::taken().insert(port);
-            Ok(is_free.then(|| Self(port)))
+            Ok(if is_free { Self::claim(port) } else { None })
         };
         let found = (0..PORT_CHOICES).find_map(|_| choose().transpose());
         found.unwrap_or_else(|| Err(io::ErrorKind::AddrInUse.into())).map_err(failed)
     }
 
     fn endpoint(&self) -> Endpoint {
-        Endpoint::Tcp("127.0.0.1".to_owned(), self.0)
+        Endpoint::Tcp("127.0.0.1".to_owned(), self.number)
+    }
+
+    /// Claims a port by a name of the machine's, which goes with the process that has it. `None` where another has.
+    #[cfg(target_os = "linux")]
+    fn claim(number: u16) -> Option<Self> {
+        let name = SocketAddr::from_abstract_name(format!("redlite-dst/port/{number}"));
+        let claim = name.and_then(|name| UnixListener::bind_addr(&name));
+        if claim.is_err() {
+            Self::taken().remove(&number);
+        }
+        claim.ok().map(|_claim| Self { number, _claim })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn claim(number: u16) -> Option<Self> {
+        Some(Self { number })
     }
 
     fn taken() -> MutexGuard<'static, BTreeSet<u16>> {
@@ -357,7 +382,7 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        Self::taken().remove(&self.0);
+        Self::taken().remove(&self.number);
     }
 }
 
@@ -393,12 +418,15 @@ mod tests {
     #[test]
     fn no_port_is_given_to_two_servers() {
         let ports: Vec<Port> = (0..300).map(|_| Port::take().expect("a free port")).collect();
-        let distinct: BTreeSet<u16> = ports.iter().map(|port| port.0).collect();
+        let distinct: BTreeSet<u16> = ports.iter().map(|port| port.number).collect();
         assert_eq!(distinct.len(), ports.len());
-        let first = ports[0].0;
+        let first = ports[0].number;
         assert!(Port::taken().contains(&first));
+        #[cfg(target_os = "linux")]
+        assert!(Port::claim(first).is_none(), "no other process can have it");
         drop(ports);
         assert!(!Port::taken().contains(&first), "a dropped port is free again");
+        assert!(Port::claim(first).is_some(), "for others, too");
     }
 
     #[test]
