@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<'_, S> {
                 }
                 Poll::Ready(Ok(1..)) => self.tell(&mut buffers),
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(End::Torn),
-                Poll::Pending if self.executor.is_stopping() && buffers.output.is_empty() => {
+                Poll::Pending if self.executor.lets_go() && buffers.output.is_empty() => {
                     return Poll::Ready(End::Orderly);
                 }
                 Poll::Pending => return Poll::Pending,

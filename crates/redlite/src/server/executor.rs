@@ -77,6 +77,8 @@ struct Queue {
     /// Of the task that waits until no connection is left.
     closed_waker: Option<Waker>,
     is_stopping: bool,
+    /// True from where a batch begins until all have what it answers them.
+    is_in_batch: bool,
 }
 
 /// A connection, as its task and the executor share it.
@@ -202,17 +204,20 @@ impl Executor {
         }
     }
 
-    /// True from [`Executor::stop`] on.
-    pub(super) fn is_stopping(&self) -> bool {
-        self.lock().is_stopping
+    /// True from [`Executor::stop`] on, but for the middle of a batch: it may have something for those who wait.
+    pub(super) fn lets_go(&self) -> bool {
+        let queue = self.lock();
+        queue.is_stopping && !queue.is_in_batch
     }
 
     /// Has every connection closed as soon as it is answered what has arrived.
     pub fn stop(&self) {
-        let mut queue = self.lock();
-        queue.is_stopping = true;
-        let peers: Vec<Arc<Peer>> = queue.peers.iter().flatten().cloned().collect();
-        drop(queue);
+        self.lock().is_stopping = true;
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        let peers: Vec<Arc<Peer>> = self.lock().peers.iter().flatten().cloned().collect();
         peers.iter().for_each(|peer| peer.lock().wake());
     }
 
@@ -254,6 +259,19 @@ impl Executor {
             self.store.batch().commit();
             self.points.hold(Point::Reply).await;
             self.answer(&ran);
+            self.end_batch();
+        }
+    }
+
+    /// Has those closed whom the batch has kept from it.
+    fn end_batch(&self) {
+        let is_stopping = {
+            let mut queue = self.lock();
+            queue.is_in_batch = false;
+            queue.is_stopping
+        };
+        if is_stopping {
+            self.wake_all();
         }
     }
 
@@ -271,7 +289,11 @@ impl Executor {
 
     /// Runs what is there; whose it was.
     fn run_ready(&self) -> Vec<Arc<Peer>> {
-        let ready = std::mem::take(&mut self.lock().ready);
+        let ready = {
+            let mut queue = self.lock();
+            queue.is_in_batch = true;
+            std::mem::take(&mut queue.ready)
+        };
         let mut batch = self.store.batch();
         batch.expire_waits();
         ready.iter().for_each(|peer| run_input(&mut batch, peer, &self.points));
