@@ -9,6 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Outcome, interrupt};
 use crate::report::style::{FAINT, STRONG, WARN};
+#[cfg(madsim)]
+use crate::targets::simulated::Slips;
 use redlite::server::{Executor, ListenError, Listener, Settings, allow_clients, serve};
 use redlite::{OpenError, Redlite};
 
@@ -43,6 +45,11 @@ pub(super) struct Args {
     #[arg(long)]
     unprotected: bool,
 
+    /// Serve with one slip of concurrency, to try what finds it: see dst simulate --canary help
+    #[cfg(madsim)]
+    #[arg(long, value_name = "NAME")]
+    canary: Option<String>,
+
     /// How many clients may be connected at once
     #[arg(long, value_name = "N", default_value_t = Settings::default().clients_max)]
     maxclients: usize,
@@ -53,6 +60,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<Outcome> {
     let runtime = runtime.context("cannot start the server")?;
     outlive_file_limit(&runtime).context("cannot start the server")?;
     let store = open(&args)?;
+    #[cfg(madsim)]
+    if let Some(name) = &args.canary {
+        let slips = Slips::of(super::simulate::named(name)?);
+        store.observe(Arc::new(
+            slips.with_context(|| format!("{name} is a slip of the simulated disk: dst simulate --canary {name}"))?,
+        ));
+    }
     let password = args.password.as_ref().filter(|password| !password.is_empty());
     store.set_password(password.map(|password| password.clone().into_bytes()));
     let clients_max = allow_clients(args.maxclients);

@@ -30,7 +30,8 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["scenario", "check_determinism", "print"])]
     pub real: bool,
 
-    /// The server for --real, which dst starts: exec:COMMAND with {port} in it, redis, redis:PATH, valkey or valkey:PATH
+    /// The server for --real, which dst starts: exec:COMMAND with {port} in it, redis, redis:PATH, valkey or valkey:PATH;
+    /// or sim, Redlite in simulation, of which no more is known than of a real one
     #[arg(long, value_name = "SUBJECT", requires = "real", conflicts_with = "traces")]
     pub subject: Option<String>,
 
@@ -56,7 +57,7 @@ pub(super) struct Args {
     pub print: Option<String>,
 
     /// Runs a server that is wrong on purpose, to see how that is found; `help` lists them
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["check_determinism", "real"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "check_determinism")]
     pub canary: Option<String>,
 
     #[command(flatten)]
@@ -75,7 +76,7 @@ pub(super) fn run(_: Args) -> anyhow::Result<Outcome> {
 }
 
 #[cfg(madsim)]
-pub(super) use with_simulator::run;
+pub(super) use with_simulator::{named, run};
 
 #[cfg(madsim)]
 mod with_simulator {
@@ -104,6 +105,9 @@ mod with_simulator {
     const DEFAULT_REAL_SEEDS: u64 = 100;
 
     pub(in crate::cli) fn run(args: Args) -> anyhow::Result<Outcome> {
+        if args.canary.as_deref() == Some("help") {
+            return list(CANARIES.iter().map(|Canary { name, slip, .. }| (*name, *slip)).collect());
+        }
         if args.real {
             return run_real(&args);
         }
@@ -111,12 +115,6 @@ mod with_simulator {
             let rows = SCENARIOS.iter().map(|Scenario { name, about, .. }| (*name, *about));
             return list(rows.collect());
         }
-        if args.canary.as_deref() == Some("help") {
-            return list(CANARIES.iter().map(|Canary { name, slip, .. }| (*name, *slip)).collect());
-        }
-        let named = |name: &String| {
-            canary(name).with_context(|| format!("there is no canary {name:?}: see dst simulate --canary help"))
-        };
         let scenarios = scenarios_named(&args.scenario)?;
         let flags = args.canary.as_ref().map(|name| format!("--canary {name}")).unwrap_or_default();
         let options = simulate::Options {
@@ -127,7 +125,7 @@ mod with_simulator {
             scenarios: &scenarios,
             jobs: args.seeds.jobs(),
             check_determinism: args.check_determinism,
-            canary: args.canary.as_ref().map(named).transpose()?,
+            canary: args.canary.as_deref().map(named).transpose()?,
             // They are run by this campaign alone, and those of a wrong server by nobody else.
             store: &Store::new(args.corpus.corpus.join(if args.canary.is_some() { "canaries" } else { "simulate" })),
             command: &CommandLine { program: program(), flags },
@@ -153,6 +151,11 @@ mod with_simulator {
         finish(&args, &report, out.as_mut())
     }
 
+    /// The canary of this name.
+    pub(in crate::cli) fn named(name: &str) -> anyhow::Result<&'static Canary> {
+        canary(name).with_context(|| format!("there is no canary {name:?}: see dst simulate --canary help"))
+    }
+
     /// A real server, or what was written down of one.
     fn run_real(args: &Args) -> anyhow::Result<Outcome> {
         let seeds = args.seeds.seeds.is_none().then_some(DEFAULT_REAL_SEEDS);
@@ -162,6 +165,7 @@ mod with_simulator {
             clients: args.clients.unwrap_or(real::CLIENTS),
             ops: args.seeds.ops.unwrap_or(real::OPS),
             corpus: &args.corpus.corpus.join("simulate").join("real"),
+            canary: args.canary.as_deref().map(named).transpose()?,
             command: &CommandLine { program: program(), flags: String::new() },
             stop: interrupt::flag(),
         };
@@ -174,11 +178,14 @@ mod with_simulator {
             }
             None => real::judge_files(&options, &args.traces)?,
             Some(subject) => {
-                let command = real::command_of(subject).map_err(anyhow::Error::msg)?;
+                let subject = real::Subject::parse(subject).map_err(anyhow::Error::msg)?;
+                if args.canary.is_some() && subject != real::Subject::Simulation {
+                    bail!("--canary is for --subject sim: dst serve --canary NAME is a server that has it");
+                }
                 let targets = TargetOptions { reply_deadline: args.timeout, ..TargetOptions::default() };
                 let progress = Arc::new(Progress::default());
                 let bar = Bar::follow(Arc::clone(&progress), "seeds");
-                let report = real::run(&options, &command, &targets, &progress);
+                let report = real::run(&options, &subject, &targets, &progress);
                 drop(bar);
                 report?
             }

@@ -216,6 +216,11 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// True where calls of the files fail and are told so, and nothing else goes wrong.
+    pub fn fails_calls(self) -> bool {
+        matches!(self, Plan::Calls { effect: Effect::Io | Effect::Full, .. })
+    }
+
     /// True where what it strikes is the last call of its process.
     pub fn ends_process(self) -> bool {
         let Plan::Calls { effect, .. } = self else { return false };

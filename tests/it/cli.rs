@@ -18,7 +18,7 @@ pub struct Place {
 /// What a run came to.
 pub struct Run {
     line: String,
-    code: Option<i32>,
+    pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }

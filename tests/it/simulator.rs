@@ -67,7 +67,7 @@ fn a_run_is_a_trace() {
     );
     check("!fault room 1\nSET k v\nGET k\n!fault clog\nGET k\n!close\n@1 GET k\n", 0, &["all agree"]);
     check("SET k v\n!fault rain\n", 2, &["op 1: there is no fault \"rain\""]);
-    check("SET k v\n!fault io_error 0 1 0\n", 2, &["op 1: no io_error in a simulation"]);
+    check("SET k v\n!fault corrupt_read 0 1 0 0\n", 2, &["op 1: no corrupt_read in a simulation"]);
 }
 
 /// Who has said QUIT gets the replies that were due, and no message that comes later.
@@ -94,6 +94,27 @@ fn what_a_server_has_committed_outlasts_it() {
         check(&ops, 0, &["all agree"]);
     }
     check("SET k v\n@1 SUBSCRIBE c\n!restart\nGET k\n@1 GET k\n!crash\nINCR n\n", 0, &["all agree"]);
+}
+
+/// A server that stops in the middle of a batch gives those who wait what the batch has for them.
+#[cfg(madsim)]
+#[test]
+fn who_waits_is_answered_before_the_server_stops() {
+    let ops =
+        "BLPOP k 0\n@1 !advance 3ms\n@1 !fault hold_reply 0 0\n@1 RPUSH k v\n@1 !advance 0ms\n@1 HELLO\n@1 !restart\n";
+    check(ops, 0, &["all agree"]);
+    let ops = "BZPOPMIN k 0.001\n@1 !advance 3ms\n@1 !fault hold_reply 0 0\n@1 MULTI\n@1 !advance 0ms\n@1 HELLO\n@1 !restart\n";
+    check(ops, 0, &["all agree"]);
+}
+
+/// A disk that fails: nothing is kept of what was answered so, also where it fails again as that is taken back.
+#[cfg(madsim)]
+#[test]
+fn what_the_disk_refused_does_not_come_back() {
+    check("!fault io_error 0 1 5\nSET k v\n!advance 5ms\nGET k\n!crash\nGET k\n", 0, &["all agree"]);
+    check("!fault io_error 0 1 5\n!fault power_loss 3 1 0 4\nSETRANGE k 0 v\n!advance 0ms\n", 0, &["all agree"]);
+    check("!fault schedule 1590092378\n!advance 0ms\nSADD k 0\n!fault io_error 4 4 0\n!restart\n", 0, &["all agree"]);
+    check("!fault disk_full 0 1\nMULTI\nSET k v\nSET l w\nEXEC\n!advance 5ms\nMGET k l\n", 0, &["all agree"]);
 }
 
 #[cfg(madsim)]

@@ -10,7 +10,7 @@ use super::commands::{self, Command, Context};
 use super::env::{Clock, Random};
 use super::error::{Error, OpenError};
 use super::failure::{self, Failure};
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, Stage};
 use super::options::{Limits, Options};
 use super::points::Point;
 use super::store::{Ready, Store, Type};
@@ -318,7 +318,8 @@ impl Drop for Client {
 pub(super) fn lock(engine: &Mutex<Engine>) -> Locked<'_> {
     let guard = engine.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
         let mut guard = poisoned.into_inner();
-        guard.undo(&Reply::Error(b"ERR a command of the same batch was cut short: nothing of it is kept".to_vec()));
+        let error = Reply::Error(b"ERR a command of the same batch was cut short: nothing of it is kept".to_vec());
+        guard.undo(&error, Stage::Command);
         engine.clear_poison();
         guard
     });
@@ -392,7 +393,7 @@ impl Engine {
         self.store.set_now(now_ms);
         self.store.set_listeners(self.clients.is_watching(), !self.clients.waits.is_empty());
         let outcome = self.dispatch(&mut connection, argv, now_ms);
-        self.settle(connection, outcome);
+        self.settle(connection, outcome, Stage::Command);
         self.tell_watchers(argv.get(0).unwrap_or_default());
         self.serve_ready(now_ms);
     }
@@ -445,7 +446,7 @@ impl Engine {
     }
 
     /// Answers a command of `connection`, or lets the connection wait; undoes the batch where the storage failed.
-    fn settle(&mut self, mut connection: Box<Connection>, outcome: Result<Reply, Failure>) {
+    fn settle(&mut self, mut connection: Box<Connection>, outcome: Result<Reply, Failure>, stage: Stage) {
         match outcome {
             Ok(reply) => self.clients.answer(&mut connection, reply),
             Err(Failure::Blocked(wait)) => {
@@ -457,15 +458,18 @@ impl Engine {
                 let error = self.explain(failure);
                 self.clients.answer(&mut connection, error.clone());
                 self.clients.put_back(connection);
-                return self.undo(&error);
+                return self.undo(&error, stage);
             }
         }
         self.clients.put_back(connection);
     }
 
-    fn undo(&mut self, error: &Reply) {
-        self.journal.note(|| Entry::Undone);
+    fn undo(&mut self, error: &Reply, stage: Stage) {
         self.store.rollback();
+        // Nobody is told of it where the process ends before that.
+        if let Some(seed) = self.journal.note_undone(error, stage) {
+            self.random = Random::seeded(seed);
+        }
         if self.clients.points.passes(Point::Fail, b"") {
             self.clients.fail_batch(error);
         }
@@ -480,14 +484,40 @@ impl Engine {
                 self.journal.note(|| Entry::Committed);
                 self.clients.note_commit();
             }
-            Err(error) => self.fail(Failure::Storage(error)),
+            Err(error) => self.fail(Failure::Storage(error), Stage::Commit),
         }
     }
 
     /// Undoes the batch, as this stopped it.
-    fn fail(&mut self, failure: Failure) {
+    fn fail(&mut self, failure: Failure, stage: Stage) {
         let error = self.explain(failure);
-        self.undo(&error);
+        self.undo(&error, stage);
+    }
+
+    /// Does to a connection, and to the batch, what a command does that the storage stopped.
+    #[cfg(feature = "testing")]
+    pub(super) fn run_stopped(&mut self, slot: Slot, argv: &Argv, error: &Reply) {
+        let Some(mut connection) = self.clients.take(slot) else { return };
+        let now_ms = self.clock.now_ms();
+        self.store.set_now(now_ms);
+        self.clients.commands_run += 1;
+        connection.active_ms = now_ms;
+        // What it is refused with is known.
+        let _ = commands::reject(&mut connection, &mut self.clients, argv, Failure::Refused(Vec::new()));
+        self.clients.answer(&mut connection, error.clone());
+        self.clients.put_back(connection);
+        self.undo(error, Stage::Command);
+        self.tell_watchers(argv.get(0).unwrap_or_default());
+        self.serve_ready(now_ms);
+    }
+
+    /// Undoes the batch as where its commit failed; where it `returns`, its changes stay all the same.
+    #[cfg(feature = "testing")]
+    pub(super) fn undo_commit(&mut self, error: &Reply, returns: bool) {
+        match returns && self.store.commit().is_ok() {
+            true => self.clients.fail_batch(error),
+            false => self.undo(error, Stage::Commit),
+        }
     }
 
     fn explain(&self, failure: Failure) -> Reply {
@@ -509,7 +539,7 @@ impl Engine {
                     continue;
                 }
                 if let Err(failure) = self.serve_key(&key, now_ms) {
-                    self.fail(failure);
+                    self.fail(failure, Stage::Waiters);
                 }
                 self.clients.mark_dirty(&mut self.store);
             }
@@ -554,7 +584,7 @@ impl Engine {
             } else {
                 connection.wait = Some(wait);
             }
-            self.settle(connection, outcome);
+            self.settle(connection, outcome, Stage::Waiters);
             self.clients.stir(slot);
         }
     }
@@ -580,7 +610,7 @@ impl Engine {
             self.clients.stir(slot);
         }
         if let Err(failure) = self.expire_awaited(now_ms) {
-            self.fail(failure);
+            self.fail(failure, Stage::Waiters);
         }
     }
 

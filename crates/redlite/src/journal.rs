@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[cfg(feature = "testing")]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use resp::Argv;
+use resp::{Argv, Reply};
 
 /// One thing that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +46,16 @@ pub enum Entry {
     },
     /// What was done since the last of these, or since [`Entry::Undone`], is kept.
     Committed,
-    /// What was done since the last commit is not kept.
-    Undone,
+    /// What was done since the last commit is not kept, as the storage failed.
+    Undone {
+        /// What all of it is answered.
+        error: Reply,
+        /// What the storage stopped.
+        stage: Stage,
+        /// How often that was so before: random picks are taken from the sequence of this seed from then on, as nobody
+        /// knows how many were taken.
+        nth: u64,
+    },
     /// A connection is gone.
     Left {
         /// Its number.
@@ -55,11 +63,25 @@ pub enum Entry {
     },
 }
 
+/// What the storage stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The command that ran last, somewhere in it.
+    Command,
+    /// The serving of those who wait, somewhere in it.
+    Waiters,
+    /// The commit.
+    Commit,
+}
+
 /// Where it is written down, where it is.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     #[cfg(feature = "testing")]
     entries: Option<Vec<Entry>>,
+    /// How often something was undone.
+    #[cfg(feature = "testing")]
+    undone: u64,
     /// How many there are.
     #[cfg(feature = "testing")]
     pub count: Arc<AtomicUsize>,
@@ -78,6 +100,15 @@ impl Journal {
         self.entries.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Writes down that all was undone. The seed of the random picks from now on, where anything is written down.
+    pub fn note_undone(&mut self, error: &Reply, stage: Stage) -> Option<u64> {
+        self.entries.as_ref()?;
+        let nth = self.undone;
+        self.undone += 1;
+        self.note(|| Entry::Undone { error: error.clone(), stage, nth });
+        Some(nth)
+    }
+
     /// Writes an entry down.
     pub fn note(&mut self, entry: impl FnOnce() -> Entry) {
         if let Some(entries) = &mut self.entries {
@@ -92,4 +123,10 @@ impl Journal {
     /// Writes nothing down.
     #[inline(always)]
     pub fn note(&mut self, _: impl FnOnce() -> Entry) {}
+
+    /// Writes nothing down.
+    #[inline(always)]
+    pub fn note_undone(&mut self, _: &Reply, _: Stage) -> Option<u64> {
+        None
+    }
 }

@@ -58,6 +58,9 @@ points! {
     Dirty, "dirty", LeaveOut, "EXEC heeds that a watched key has changed";
     Gone, "gone", LeaveOut, "EXEC heeds that a watched key's time is over";
     Unwatch, "unwatch", LeaveOut, "EXEC ends what WATCH began";
+    Release, "release", LeaveOut, "UNWATCH ends what WATCH began";
+    Discard, "discard", LeaveOut, "DISCARD ends the transaction";
+    Broken, "broken", LeaveOut, "EXEC heeds that a request before it was refused";
     Queue, "queue", LeaveOut, "what is sent behind MULTI waits for EXEC";
     Wake, "wake", LeaveOut, "those who wait for keys that have become ready are served";
     Rotate, "rotate", LeaveOut, "of those who wait for a key the first is served first";

@@ -11,6 +11,7 @@ use super::error::OpenError;
 use super::journal::Entry;
 use super::points::{Observer, Points};
 use super::vfs::Storage;
+use resp::{Argv, Reply};
 
 /// How much of each there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,17 @@ pub struct Holdings {
 }
 
 impl Batch<'_> {
+    /// Does what a command comes to that the storage stopped with this error.
+    pub fn run_stopped(&mut self, client: &Client, argv: &Argv, error: &Reply) {
+        self.engine.run_stopped(client.slot, argv, error);
+    }
+
+    /// Does what a commit comes to that the storage stopped with this error. Where it `returns`, it could not be taken back
+    /// from the log, and was there when that was read again.
+    pub fn undo(&mut self, error: &Reply, returns: bool) {
+        self.engine.undo_commit(error, returns);
+    }
+
     /// How many frames are to be sent to a connection.
     pub fn waiting_frames(&self, client: &Client) -> usize {
         self.engine.clients.get(client.slot).map_or(0, |connection| connection.outbox.len())
@@ -84,6 +96,12 @@ impl Redlite {
             held.frames += connection.outbox.len();
         }
         held
+    }
+
+    /// True where a commit that failed could not be taken back from the log so far: it may be there when the file is opened
+    /// again.
+    pub fn owes_retraction(&self) -> bool {
+        lock(&self.engine).store.owes_retraction()
     }
 
     /// True where the last command of the connection with this peer waits; see [`super::Addresses`].

@@ -129,7 +129,7 @@ pub(super) fn finding_of(
 /// # Errors
 /// Infrastructure, and a trace that is none of a simulation.
 pub fn tell(header: &Header, ops: &[Op], width: usize) -> Result<Vec<String>, CampaignError> {
-    let Judged { story, divergence } = examine(header, ops, None)?;
+    let Judged { story, divergence, .. } = examine(header, ops, None)?;
     let pair = divergence.as_ref().map(|found| find_pair(None, header, ops, found)).transpose()?.flatten();
     let mut lines = story.map(|story| timeline::draw(header, ops, &story, width, pair)).unwrap_or_default();
     lines.extend(divergence.iter().flat_map(|divergence| tell_divergence(ops, divergence)));

@@ -31,18 +31,30 @@ struct Seen {
     ending: Option<What>,
 }
 
+/// What a run came to.
+pub(super) enum Verdict {
+    Right,
+    Wrong(Box<Divergence>),
+    /// It cannot be told: see [`Order::is_unknown`].
+    Unknown,
+}
+
 /// Judges a run of `ops`.
-pub(super) fn judge(header: &Header, ops: &[Op], story: &Story) -> Result<Option<Divergence>, CampaignError> {
+pub(super) fn judge(header: &Header, ops: &[Op], story: &Story) -> Result<Verdict, CampaignError> {
     let seen = gather(ops, story);
     let order = in_order(header, &story.lives, seen.keys().copied());
     let order = order.map_err(|error| CampaignError::Simulation { why: error.to_string() })?;
+    if order.is_unknown {
+        return Ok(Verdict::Unknown);
+    }
     let judge = Judge { ops, order: &order, seen: &seen };
-    Ok(judge
+    let found = judge
         .find_lost(story)
         .or_else(|| judge.find_unserved())
         .or_else(|| judge.find_wrong_reply())
         .or_else(|| judge.find_disorder())
-        .or_else(|| judge.find_leak(story)))
+        .or_else(|| judge.find_leak(story));
+    Ok(found.map_or(Verdict::Right, |found| Verdict::Wrong(Box::new(found))))
 }
 
 /// What each connection did and got.

@@ -103,9 +103,12 @@ struct Ran {
     happened: Injected,
     reached: Reached,
     recoveries: u64,
-    /// The largest files that a process has left behind, in bytes.
+    /// The largest files that a process has left behind, in bytes, and the most memory that SQLite had for one.
     stored_bytes: u64,
+    memory_bytes: i64,
     found: Option<Divergence>,
+    /// True where it could not be told whether it was right.
+    is_unknown: bool,
     /// Of every event, where that is asked for.
     hash: Option<u64>,
     /// The first event that a second run had otherwise.
@@ -171,12 +174,19 @@ pub fn replay(options: &Options, traces: &[(String, Trace)]) -> Result<Report, C
         report.totals.ops += ops;
         report.checks.push(Check {
             name: name.clone(),
-            verdict: if judged.divergence.is_some() { Verdict::Diverge } else { Verdict::Agree },
+            verdict: match judged.divergence {
+                Some(_) => Verdict::Diverge,
+                None if judged.is_unknown => Verdict::Failed,
+                None => Verdict::Agree,
+            },
             ops,
             seconds: began.elapsed().as_secs_f64(),
             detail: judged.divergence.as_ref().map(|it| it.class.to_string()).unwrap_or_default(),
             diverged_at: judged.divergence.as_ref().map(|it| it.at),
         });
+        if judged.is_unknown {
+            report.unchecked.push(format!("{name}: {UNTOLD}"));
+        }
         if let Some(divergence) = judged.divergence {
             let lines =
                 describe::tell_run(options.canary, &trace.header, &trace.ops, judged.story.as_ref(), &divergence)?;
@@ -199,6 +209,8 @@ const SEEDS_FOR_ALL_POINTS: u64 = 1000;
 
 /// What is tested, for people.
 const SUBJECT: &str = "redlite in simulation";
+/// Why a run is not judged.
+const UNTOLD: &str = "the storage failed while those who wait were served";
 /// What is right.
 const REFERENCE: &str = "the same one after the other";
 
@@ -222,8 +234,10 @@ fn run_seed(options: &Options, at: usize) -> Result<Ran, CampaignError> {
         ran.reached = story.reached;
         let ended = story.lives.iter().filter_map(|life| life.ended.as_ref());
         ran.stored_bytes = ended.map(|ended| ended.stored_bytes).max().unwrap_or(0);
+        ran.memory_bytes = story.memory_bytes.iter().copied().max().unwrap_or(0);
     }
     ran.found = judged.divergence;
+    ran.is_unknown = judged.is_unknown;
     Ok(ran)
 }
 
@@ -250,15 +264,23 @@ fn happened(ops: &[Op], story: &Story) -> Injected {
 struct Judged {
     story: Option<Story>,
     divergence: Option<Divergence>,
+    /// True where nothing can be said of it.
+    is_unknown: bool,
 }
 
 fn examine(header: &Header, ops: &[Op], canary: Option<&'static Canary>) -> Result<Judged, CampaignError> {
     match simulated::run_on(header, ops, canary) {
         Ok(story) => {
-            let divergence = judge::judge(header, ops, &story)?;
-            Ok(Judged { story: Some(story), divergence })
+            let (divergence, is_unknown) = match judge::judge(header, ops, &story)? {
+                judge::Verdict::Right => (None, false),
+                judge::Verdict::Wrong(divergence) => (Some(*divergence), false),
+                judge::Verdict::Unknown => (None, true),
+            };
+            Ok(Judged { story: Some(story), divergence, is_unknown })
         }
-        Err(WorldError::Panic(text)) => Ok(Judged { story: None, divergence: Some(judge::panicked(ops, &text)) }),
+        Err(WorldError::Panic(text)) => {
+            Ok(Judged { story: None, divergence: Some(judge::panicked(ops, &text)), is_unknown: false })
+        }
         Err(error) => Err(CampaignError::Simulation { why: error.to_string() }),
     }
 }
@@ -268,13 +290,16 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
     let mut totals = Totals { seeds: ran.len() as u64, ..Totals::default() };
     let (mut failures, mut virtual_ms): (Vec<String>, u64) = Default::default();
     let mut samplings: BTreeMap<Sampling, (u64, u64)> = BTreeMap::new();
-    let (mut happened, mut reached, mut recoveries, mut stored_bytes) = (Injected::new(), Reached::new(), 0, 0);
+    let (mut happened, mut reached, mut recoveries) = (Injected::new(), Reached::new(), 0);
+    let (mut stored_bytes, mut memory_bytes, mut unknown) = (0, 0, 0u64);
     for ran in ran {
         let (runs, found) = samplings.entry(ran.sampling).or_default();
         *runs += 1;
         *found += u64::from(ran.found.is_some());
         recoveries += ran.recoveries;
+        unknown += u64::from(ran.is_unknown);
         stored_bytes = stored_bytes.max(ran.stored_bytes);
+        memory_bytes = memory_bytes.max(ran.memory_bytes);
         ran.reached.iter().for_each(|(point, count)| *reached.entry(point).or_default() += count);
         ran.happened.iter().for_each(|(what, count)| *happened.entry(*what).or_default() += count);
         totals.ops += options.turns;
@@ -297,8 +322,11 @@ fn report(options: &Options, ran: Vec<Ran>, count: u64, started: Instant) -> Rep
         let failed = if found > 0 { format!(", {found} of them wrong") } else { String::new() };
         format!("{runs} runs with {}{failed}", sampling.name())
     };
-    let files = (stored_bytes > 0).then(|| format!("files of up to {} kB", stored_bytes / 1000));
-    let notes = samplings.into_iter().map(tell).chain(files).collect();
+    let tell_sizes =
+        || format!("files of up to {} kB, SQLite's memory {} kB", stored_bytes / 1000, memory_bytes / 1000);
+    let files = (stored_bytes > 0).then(tell_sizes);
+    let untold = (unknown > 0).then(|| format!("{unknown} runs were not judged: {UNTOLD}"));
+    let notes = samplings.into_iter().map(tell).chain(files).chain(untold).collect();
     let injections = Injections { faults, points, recoveries, notes, ..Default::default() };
     let seconds = started.elapsed().as_secs_f64();
     let seeds = describe_seeds(options.first_seed, options.seeds, options.turns);

@@ -147,6 +147,29 @@ pub const SCENARIOS: &[Scenario] = &[
         duration_ms: Some(24 * RESTART_MS),
     },
     Scenario {
+        name: "disk_trouble",
+        about: "a disk that fails calls, is full for a while, and loses its power",
+        groups: &[
+            "transactions",
+            "transactions",
+            "blocking",
+            "strings",
+            "lists",
+            "hashes",
+            "sorted-sets",
+            "streams",
+            "mixed",
+        ],
+        events: &["io_error", "io_error", "disk_full", "power_loss", RESTART, "latency"],
+        event_mean: 10,
+        hold_mean: 40,
+        close_mean: 100,
+        half_mean: 0,
+        gap_ms_max: 20,
+        has_one_key: false,
+        duration_ms: None,
+    },
+    Scenario {
         name: "mixed",
         about: "all of it",
         groups: ALL_TYPES,
@@ -186,4 +209,32 @@ impl Scenario {
 /// The scenario of this name.
 pub fn scenario(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::script;
+    use super::scenario;
+    use crate::seed::Seed;
+    use crate::targets::simulated::{Holdings, run};
+
+    /// Turns of the day.
+    const TURNS: u64 = 4_800;
+
+    /// A day with a restart each hour: what the last hours need is what those of the morning did.
+    #[test]
+    fn nothing_grows_in_a_day() {
+        let script = script::write(scenario("virtual_day").expect("a row"), Seed(1), Some(8), TURNS);
+        let story = run(&script.header, &script.ops).expect("a run");
+        let hours = story.lives.iter().filter_map(|life| life.ended.as_ref());
+        let files: Vec<i64> = hours.map(|ended| ended.stored_bytes.cast_signed()).collect();
+        assert!(files.len() >= 23, "{} hours", files.len());
+        assert_eq!(story.held, Holdings::default(), "what is held of clients that are gone");
+        for (what, bytes) in [("memory", &story.memory_bytes), ("files", &files)] {
+            let most = |hours: &[i64]| hours.iter().copied().max().unwrap_or(0);
+            let (morning, evening) = (most(&bytes[2..8]), most(&bytes[bytes.len() - 6..]));
+            println!("{what}: {morning} bytes in the morning, {evening} in the evening");
+            assert!(evening * 4 <= morning * 5, "{what}: {morning} bytes in the morning, {evening} in the evening");
+        }
+    }
 }

@@ -144,7 +144,7 @@ fn server_rows(header: &Header, lives: &[Life]) -> Vec<Row> {
                     is_committed = true;
                     rows.push(row(last_ms, "commits".to_owned()));
                 }
-                Entry::Undone => rows.push(row(last_ms, "undoes it".to_owned())),
+                Entry::Undone { .. } => rows.push(row(last_ms, "undoes it".to_owned())),
                 _ => {}
             }
         }

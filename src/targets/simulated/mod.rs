@@ -22,7 +22,7 @@ mod replay;
 mod session;
 mod world;
 
-pub use canaries::{CANARIES, Canary, canary};
+pub use canaries::{CANARIES, Canary, Slips, canary};
 pub use order::{Expected, Lost, Order, Place, Turn, in_order};
 pub use points::Reached;
 pub use process::{Ended, Life};

@@ -8,7 +8,7 @@ use crate::diff::Keyspace;
 use crate::targets::embedded::read_store;
 use crate::trace::Header;
 use redlite::env::{Clock, Random};
-use redlite::journal::Entry;
+use redlite::journal::{Entry, Stage};
 use redlite::{Addresses, Client, OpenError, Redlite};
 use resp::{Argv, Decoder, Limits, Reply, encode_reply};
 
@@ -26,6 +26,8 @@ pub struct Order {
     pub waiting: Vec<Place>,
     /// Connections that ended with the server's process, which may not have sent all.
     pub cut: BTreeSet<Place>,
+    /// True where the storage failed in the middle of what cannot be done in the same way again: nothing can be said then.
+    pub is_unknown: bool,
     /// The first time that what was found after a process ended was neither what it had committed, nor that and what it
     /// was just committing.
     pub lost: Option<Lost>,
@@ -63,14 +65,36 @@ pub struct Expected {
 /// # Errors
 /// Where SQLite has no memory.
 pub fn in_order(header: &Header, lives: &[Life], clients: impl IntoIterator<Item = Place>) -> Result<Order, OpenError> {
+    let peers: BTreeMap<String, Place> =
+        clients.into_iter().map(|(conn, nth)| (name_peer(conn, nth), (conn, nth))).collect();
+    let mut returned = BTreeSet::new();
+    loop {
+        let order = run_lives(header, lives, &peers, &returned)?;
+        // A commit that failed, and could not be taken back, is tried as one that was there again.
+        let lost = order.lost.as_ref().map(|lost| lost.life);
+        let may_return = |life: &usize| lives[*life].ended.as_ref().is_some_and(|ended| ended.may_return);
+        match lost.filter(may_return) {
+            Some(life) if returned.insert(life) => {}
+            _ => return Ok(order),
+        }
+    }
+}
+
+/// See [`in_order`]. `returned` are the lives whose last commit that failed was there when the next began.
+fn run_lives(
+    header: &Header,
+    lives: &[Life],
+    peers: &BTreeMap<String, Place>,
+    returned: &BTreeSet<usize>,
+) -> Result<Order, OpenError> {
     let clock = Clock::manual(header.start_ms);
     let store = store_options(clock.clone()).open_in_memory()?;
-    let peers = clients.into_iter().map(|(conn, nth)| (name_peer(conn, nth), (conn, nth))).collect();
-    let mut replay = Replay { store, clock, peers, connections: BTreeMap::new(), order: Order::default() };
+    let mut replay =
+        Replay { store, clock, peers, connections: BTreeMap::new(), returns: false, order: Order::default() };
     for (nth, life) in lives.iter().enumerate() {
         match &life.ended {
-            None => life.journal.iter().for_each(|entry| replay.step(entry)),
-            Some(ended) => replay.end(nth, &life.journal, ended),
+            None => replay.run_all(&life.journal, false),
+            Some(ended) => replay.end(nth, &life.journal, ended, returned.contains(&nth)),
         }
     }
     Ok(replay.order)
@@ -84,28 +108,36 @@ struct Connection {
     turns: Vec<(usize, Option<usize>)>,
 }
 
-struct Replay {
+struct Replay<'a> {
     store: Redlite,
     clock: Clock,
-    peers: BTreeMap<String, Place>,
+    peers: &'a BTreeMap<String, Place>,
     /// By what the first store called them, which this one calls them, too.
     connections: BTreeMap<i64, Connection>,
+    /// True where the commit that fails now is there again later.
+    returns: bool,
     order: Order,
 }
 
-impl Replay {
+fn is_undone_commit(entry: &Entry) -> bool {
+    matches!(entry, Entry::Undone { stage: Stage::Commit, .. })
+}
+
+impl Replay<'_> {
     /// Runs what a process did that has ended, and begins anew with what was found then.
-    fn end(&mut self, life: usize, journal: &[Entry], ended: &Ended) {
-        let committed = journal.iter().rposition(|entry| *entry == Entry::Committed).map_or(0, |last| last + 1);
+    fn end(&mut self, life: usize, journal: &[Entry], ended: &Ended, returns: bool) {
+        let is_sent = |entry: &Entry| *entry == Entry::Committed || is_undone_commit(entry);
+        let committed = journal.iter().rposition(is_sent).map_or(0, |last| last + 1);
         let (committed, in_flight) = journal.split_at(committed);
-        committed.iter().for_each(|entry| self.step(entry));
+        self.run_all(committed, returns);
         self.clock.set(ended.now_ms);
         let kept = read_store(&self.store);
         if let Ok(found) = &ended.found
             && kept != *found
         {
-            in_flight.iter().for_each(|entry| self.step(entry));
-            self.commit();
+            self.run_all(in_flight, false);
+            self.store.batch().commit();
+            self.take_sent();
             self.clock.set(ended.now_ms);
             if read_store(&self.store) != *found && self.order.lost.is_none() {
                 self.order.lost = Some(Lost { life, committed: kept });
@@ -116,7 +148,21 @@ impl Replay {
         self.store.set_random(Random::seeded(0));
     }
 
-    fn step(&mut self, entry: &Entry) {
+    /// Does what entries say. Where the last commit that failed `returns`, its changes stay.
+    fn run_all(&mut self, entries: &[Entry], returns: bool) {
+        let returning = entries.iter().rposition(is_undone_commit).filter(|_| returns);
+        for (at, entry) in entries.iter().enumerate() {
+            self.returns = returning == Some(at);
+            let stopped = match entries.get(at + 1) {
+                Some(Entry::Undone { error, stage: Stage::Command, .. }) => Some(error),
+                _ => None,
+            };
+            self.step(entry, stopped);
+        }
+    }
+
+    /// Does what an entry says; a command is stopped where there is an error.
+    fn step(&mut self, entry: &Entry, stopped: Option<&Reply>) {
         match entry {
             Entry::Joined { id, now_ms } => {
                 self.clock.set(*now_ms);
@@ -130,23 +176,34 @@ impl Replay {
                     connection.client.set_addresses(addresses);
                 }
             }
-            Entry::Ran { id, now_ms, argv } => self.run(*id, *now_ms, argv),
+            Entry::Ran { id, now_ms, argv } => self.run(*id, *now_ms, argv, stopped),
             Entry::Expired { now_ms } => {
                 self.clock.set(*now_ms);
                 self.store.batch().expire_waits();
             }
-            Entry::Committed => self.commit(),
+            Entry::Committed => {
+                self.store.batch().commit();
+                self.take_sent();
+            }
+            Entry::Undone { error, stage, nth } => {
+                if *stage == Stage::Commit {
+                    self.store.batch().undo(error, self.returns);
+                    self.take_sent();
+                }
+                self.order.is_unknown |= *stage == Stage::Waiters;
+                self.store.set_random(Random::seeded(*nth));
+            }
             Entry::Left { id } => {
                 let Some(left) = self.connections.remove(id) else { return };
                 if self.store.batch().state(&left.client).is_blocked {
                     self.order.waiting.extend(left.place);
                 }
             }
-            Entry::Refused { .. } | Entry::Undone => {}
+            Entry::Refused { .. } => {}
         }
     }
 
-    fn run(&mut self, id: i64, now_ms: i64, argv: &Argv) {
+    fn run(&mut self, id: i64, now_ms: i64, argv: &Argv, stopped: Option<&Reply>) {
         self.clock.set(now_ms);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let mut batch = self.store.batch();
@@ -154,13 +211,15 @@ impl Replay {
             connection.turns.push((batch.waiting_frames(&connection.client), Some(self.order.turns.len())));
             self.order.turns.push(Turn { place, argv: argv.clone() });
         }
-        batch.run(&connection.client, argv);
+        match stopped {
+            Some(error) => batch.run_stopped(&connection.client, argv, error),
+            None => drop(batch.run(&connection.client, argv)),
+        }
     }
 
-    /// Commits what was run, and takes what is to be sent.
-    fn commit(&mut self) {
+    /// Takes what is to be sent.
+    fn take_sent(&mut self) {
         let mut batch = self.store.batch();
-        batch.commit();
         for Connection { client, place, turns } in self.connections.values_mut() {
             let Some(place) = *place else { continue };
             let expected = self.order.expected.entry(place).or_default();

@@ -69,8 +69,7 @@ impl Observer for Tester {
         let nth = *reached;
         *reached += 1;
         if point.ask() == Ask::LeaveOut {
-            let is_left_out = self.canary.is_some_and(|canary| (canary.leaves_out)(point, about, nth));
-            return if is_left_out { Passage::LeaveOut } else { Passage::Go };
+            return self.canary.map_or(Passage::Go, |canary| canary.pass(point, about, nth));
         }
         let is_held = |armed: &mut Armed| {
             let is_next = armed.left == 0;

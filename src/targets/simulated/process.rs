@@ -19,7 +19,7 @@ use redlite::journal::Entry;
 use redlite::points::Observer;
 use redlite::server::{Executor, Settings, serve_connection};
 use redlite::testing::Holdings;
-use redlite::vfs::{CallKind, Injection, SimulatedDisk};
+use redlite::vfs::{CallKind, Injection, SimulatedDisk, allocated_bytes};
 use redlite::{Addresses, Durability, OpenError, Options, Redlite};
 
 /// The store's file.
@@ -56,8 +56,18 @@ pub struct Ended {
     pub now_ms: i64,
     /// How large the files were then, in bytes.
     pub stored_bytes: u64,
+    /// True where the last commit that failed may be there all the same: it could not be taken back.
+    pub may_return: bool,
     /// What it found; or why the store cannot be opened any more.
     pub found: Result<Keyspace, String>,
+}
+
+/// All that processes did; see [`super::Story`].
+pub(super) struct Finished {
+    pub lives: Vec<Life>,
+    pub struck: Injected,
+    pub held: Holdings,
+    pub memory_bytes: Vec<i64>,
 }
 
 /// A process, and the disk that outlasts it.
@@ -70,6 +80,9 @@ pub(super) struct Process {
     running: Option<Running>,
     /// Those that have ended.
     pub lives: Vec<Life>,
+    /// How much memory SQLite had for each of them before it ended, in bytes. The names of its files are part of that, which
+    /// differ.
+    memory_bytes: Vec<i64>,
 }
 
 /// What ends with a process.
@@ -112,7 +125,8 @@ impl Process {
     pub fn start_on(disk: SimulatedDisk, timekeeper: Timekeeper, tester: Arc<Tester>) -> Result<Self, WorldError> {
         let board = Arc::<Mutex<Board>>::default();
         let store = open(&disk, &timekeeper)?;
-        let mut process = Self { disk, board, timekeeper, tester, running: None, lives: Vec::new() };
+        let mut process =
+            Self { disk, board, timekeeper, tester, running: None, lives: Vec::new(), memory_bytes: Vec::new() };
         process.run(store);
         Ok(process)
     }
@@ -134,7 +148,7 @@ impl Process {
             if board.has_loss() {
                 heart.stop();
             }
-            let is_skipped = canary.is_some_and(|canary| (canary.skips)(call, writes));
+            let is_skipped = canary.is_some_and(|canary| canary.skips(call, writes));
             match call.kind {
                 CallKind::Write => writes += 1,
                 CallKind::Sync => writes = 0,
@@ -210,6 +224,8 @@ impl Process {
             self.disk.kill();
         }
         sleep(Duration::from_millis(END_MS)).await;
+        self.memory_bytes.push(allocated_bytes().unwrap_or_default());
+        let may_return = store.owes_retraction();
         let mut journal = store.take_journal();
         journal.truncate(pulse.died_after.load(Ordering::Relaxed));
         // Closing it may be struck.
@@ -225,7 +241,8 @@ impl Process {
         let now_ms = self.timekeeper.clock.now_ms();
         let found = opened.as_ref().map(look).map_err(ToString::to_string);
         let (is_restart, stored_bytes) = (loss.is_none(), self.disk.edit(|image| image.size()));
-        self.lives.push(Life { journal, ended: Some(Ended { how, is_restart, at_us, now_ms, stored_bytes, found }) });
+        let ended = Ended { how, is_restart, at_us, now_ms, stored_bytes, may_return, found };
+        self.lives.push(Life { journal, ended: Some(ended) });
         opened.into_iter().for_each(|store| self.run(store));
     }
 
@@ -242,14 +259,15 @@ impl Process {
             let opened = open(&self.disk, &self.timekeeper);
             self.disk.clear_hook();
             loss = lock(&self.board).take_loss();
-            if loss.is_none() {
+            // What fails only now and then is tried again.
+            if loss.is_none() && (opened.is_ok() || attempts > REOPENS_MAX) {
                 return opened;
             }
         }
     }
 
     /// All that it did, how often what struck it, and what it holds. Ends it: a runtime that is dropped keeps its tasks.
-    pub async fn finish(mut self) -> (Vec<Life>, Injected, Holdings) {
+    pub async fn finish(mut self) -> Finished {
         let struck = self.disk.take_struck();
         lock(&self.board).settle(&struck);
         let mut held = Holdings::default();
@@ -260,7 +278,7 @@ impl Process {
             sleep(Duration::from_millis(END_MS)).await;
         }
         let injected = lock(&self.board).take_injected();
-        (self.lives, injected, held)
+        Finished { lives: self.lives, struck: injected, held, memory_bytes: self.memory_bytes }
     }
 }
 

@@ -19,7 +19,7 @@ use super::canaries::Canary;
 use super::clients::Client;
 use super::network::{self, Line};
 use super::points::{Reached, Tester};
-use super::process::{Life, Process};
+use super::process::{Finished, Life, Process};
 use crate::faults::network::{Happening, happening};
 use crate::faults::{Fault, FaultError, Plan, fault};
 use crate::targets::faulty::Injected;
@@ -125,6 +125,8 @@ pub struct Story {
     pub reached: Reached,
     /// What the server held when every client was gone.
     pub held: Holdings,
+    /// How much memory SQLite had for each process that ended, before it did, in bytes: the same to a few bytes only.
+    pub memory_bytes: Vec<i64>,
     /// How long it took, in milliseconds of virtual time.
     pub took_ms: u64,
 }
@@ -177,7 +179,7 @@ fn check(ops: &[Op]) -> Result<BTreeMap<usize, Deed>, WorldError> {
         let Act::Fault(spec) = &op.act else { continue };
         let deed = if fault(&spec.name).is_some() {
             let (fault, plan) = Fault::of(spec).map_err(|source| WorldError::Event { at, source })?;
-            if !plan.ends_process() {
+            if !plan.ends_process() && !plan.fails_calls() {
                 return Err(WorldError::Unfit { at, what: fault.name });
             }
             Deed::Armed(fault, plan)
@@ -303,9 +305,9 @@ impl World {
         self.settle().await;
         let took_ms = u64::try_from(self.log.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let events = self.log.take();
-        let (lives, struck, held) = self.process.finish().await;
+        let Finished { lives, struck, held, memory_bytes } = self.process.finish().await;
         let reached = self.tester.reached();
-        Ok(Story { events, lives, struck, reached, held, took_ms })
+        Ok(Story { events, lives, struck, reached, held, memory_bytes, took_ms })
     }
 
     /// Everything heals, each client gets its time, and then all of them go.

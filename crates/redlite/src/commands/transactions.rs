@@ -48,8 +48,11 @@ fn multi(context: &mut Context<'_>) -> Outcome {
 }
 
 fn discard(context: &mut Context<'_>) -> Outcome {
-    if context.connection.transaction.take().is_none() {
+    if context.connection.transaction.is_none() {
         return refuse("ERR DISCARD without MULTI");
+    }
+    if context.clients.points.passes(Point::Discard, b"") {
+        context.connection.transaction = None;
     }
     context.clients.unwatch(context.connection);
     Ok(Reply::ok())
@@ -71,7 +74,9 @@ fn watch(context: &mut Context<'_>) -> Outcome {
 }
 
 fn unwatch(context: &mut Context<'_>) -> Outcome {
-    context.clients.unwatch(context.connection);
+    if context.clients.points.passes(Point::Release, b"") {
+        context.clients.unwatch(context.connection);
+    }
     Ok(Reply::ok())
 }
 
@@ -85,7 +90,7 @@ fn exec(context: &mut Context<'_>) -> Outcome {
     if points.passes(Point::Unwatch, b"") {
         context.clients.unwatch(context.connection);
     }
-    if transaction.is_broken {
+    if transaction.is_broken && points.passes(Point::Broken, b"") {
         return refuse("EXECABORT Transaction discarded because of previous errors.");
     }
     if is_dirty {

@@ -72,6 +72,9 @@ pub(super) struct Store {
     pub points: Points,
 }
 
+/// How often what failed to be committed is taken back where the store is closed: the disk may only fail now and then.
+const RETRACTIONS_MAX: usize = 4;
+
 /// Whether commits are put off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Deferral {
@@ -302,7 +305,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         // Where this fails, too, what failed to be committed may be there when the file is opened again.
-        let _ = self.retract();
+        let _ = (0..RETRACTIONS_MAX).any(|_| self.retract().is_ok());
     }
 }
 

@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use super::{Deferral, Store, migration};
 use crate::error::OpenError;
-use crate::vfs::Storage;
+use crate::vfs::{Storage, Vfs};
 
 impl Store {
     /// From now on [`Store::commit`] leaves the transaction open: what it would have made last, a failure undoes.
     pub fn defer_commits(&mut self) {
         self.deferral = Deferral::Yes { held: self.may_hold };
+    }
+
+    /// See [`crate::Redlite::owes_retraction`].
+    pub fn owes_retraction(&self) -> bool {
+        self.vfs.as_ref().is_some_and(Vfs::owes_retraction)
     }
 
     /// False where some of what was put off is undone.

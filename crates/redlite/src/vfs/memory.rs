@@ -64,6 +64,14 @@ pub fn allocations() -> Result<u64, AllocatorInUse> {
     if install() { Ok(ASKED.get()) } else { Err(AllocatorInUse) }
 }
 
+/// How many bytes SQLite has allocated on this thread that it has not freed there.
+///
+/// # Errors
+/// [`AllocatorInUse`] where something else used SQLite before.
+pub fn allocated_bytes() -> Result<i64, AllocatorInUse> {
+    if install() { Ok(HELD_BYTES.get()) } else { Err(AllocatorInUse) }
+}
+
 /// Allocations fail as planned as long as this is there.
 #[derive(Debug)]
 #[must_use = "dropped, it ends the plan"]
@@ -103,6 +111,7 @@ struct Run {
 thread_local! {
     static RUN: Cell<Run> = const { Cell::new(Run { is_planned: false, succeed: 0, fail: 0, failed: 0 }) };
     static ASKED: Cell<u64> = const { Cell::new(0) };
+    static HELD_BYTES: Cell<i64> = const { Cell::new(0) };
 }
 
 /// Takes the block for small allocations from a connection that was just opened, where they are to be seen.
@@ -137,6 +146,7 @@ fn is_refused() -> bool {
 #[derive(Clone, Copy)]
 struct Allocator {
     malloc: unsafe extern "C" fn(c_int) -> *mut c_void,
+    free: unsafe extern "C" fn(*mut c_void),
     realloc: unsafe extern "C" fn(*mut c_void, c_int) -> *mut c_void,
     size: unsafe extern "C" fn(*mut c_void) -> c_int,
 }
@@ -162,12 +172,12 @@ fn wrap() -> Option<()> {
         let code = ffi::sqlite3_config(ffi::SQLITE_CONFIG_GETMALLOC, methods.as_mut_ptr());
         (code, methods.assume_init())
     };
-    let allocator = Allocator { malloc: own.xMalloc?, realloc: own.xRealloc?, size: own.xSize? };
+    let allocator = Allocator { malloc: own.xMalloc?, free: own.xFree?, realloc: own.xRealloc?, size: own.xSize? };
     if code != ffi::SQLITE_OK || ALLOCATOR.set(allocator).is_err() {
         return None;
     }
-    let wrapped = ffi::sqlite3_mem_methods { xMalloc: Some(malloc), xRealloc: Some(realloc), ..own };
-    // SAFETY: the table is SQLite's own but for two functions that keep to the contract of what they wrap; SQLite
+    let wrapped = ffi::sqlite3_mem_methods { xMalloc: Some(malloc), xFree: Some(free), xRealloc: Some(realloc), ..own };
+    // SAFETY: the table is SQLite's own but for three functions that keep to the contract of what they wrap; SQLite
     // copies it.
     let code = unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const wrapped) };
     (code == ffi::SQLITE_OK).then_some(())
@@ -176,19 +186,51 @@ fn wrap() -> Option<()> {
 unsafe extern "C" fn malloc(bytes: c_int) -> *mut c_void {
     match ALLOCATOR.get() {
         // SAFETY: called as SQLite would call it.
-        Some(allocator) if !is_refused() => unsafe { (allocator.malloc)(bytes) },
+        Some(allocator) if !is_refused() => unsafe {
+            let block = (allocator.malloc)(bytes);
+            hold(size_of(allocator, block));
+            block
+        },
         _ => ptr::null_mut(),
     }
+}
+
+unsafe extern "C" fn free(block: *mut c_void) {
+    let Some(allocator) = ALLOCATOR.get() else { return };
+    // SAFETY: SQLite gives a block of this allocator.
+    unsafe {
+        hold(-size_of(allocator, block));
+        (allocator.free)(block);
+    }
+}
+
+/// # Safety
+/// The block is one of this allocator, or null.
+unsafe fn size_of(allocator: &Allocator, block: *mut c_void) -> i64 {
+    // SAFETY: it is not null then.
+    if block.is_null() { 0 } else { i64::from(unsafe { (allocator.size)(block) }) }
+}
+
+/// So many bytes more are held. A thread that ends counts no more.
+fn hold(bytes: i64) {
+    let _ = HELD_BYTES.try_with(|held| held.set(held.get() + bytes));
 }
 
 /// Where it fails, the block stays as it is.
 unsafe extern "C" fn realloc(block: *mut c_void, bytes: c_int) -> *mut c_void {
     let Some(allocator) = ALLOCATOR.get() else { return ptr::null_mut() };
     // SAFETY: SQLite gives a block of this allocator, which is not null.
-    let grows = bytes > unsafe { (allocator.size)(block) };
+    let before = unsafe { (allocator.size)(block) };
+    let grows = bytes > before;
     if grows && is_refused() {
         return ptr::null_mut();
     }
-    // SAFETY: called as SQLite would call it.
-    unsafe { (allocator.realloc)(block, bytes) }
+    // SAFETY: called as SQLite would call it; what is returned is the block as it is now.
+    unsafe {
+        let moved = (allocator.realloc)(block, bytes);
+        if !moved.is_null() {
+            hold(size_of(allocator, moved) - i64::from(before));
+        }
+        moved
+    }
 }

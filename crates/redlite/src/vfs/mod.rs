@@ -33,7 +33,7 @@ pub use disk::DiskStorage;
 #[cfg(feature = "testing")]
 pub use layer::Layer;
 #[cfg(feature = "testing")]
-pub use memory::{AllocationGuard, AllocationPlan, AllocatorInUse, allocations, fail_allocations};
+pub use memory::{AllocationGuard, AllocationPlan, AllocatorInUse, allocated_bytes, allocations, fail_allocations};
 #[cfg(feature = "testing")]
 pub(super) use memory::{expose as expose_allocations, install as wrap_allocator};
 pub(super) use shim::{Vfs, reserve, reserved};

@@ -140,6 +140,12 @@ impl Vfs {
         self.state.uncommitted_from.store(CLEAN, Ordering::Relaxed);
     }
 
+    /// True where [`Vfs::retract`] has something to take back.
+    #[cfg(feature = "testing")]
+    pub fn owes_retraction(&self) -> bool {
+        self.state.uncommitted_from.load(Ordering::Relaxed) != CLEAN
+    }
+
     /// True where the disk was found full, or almost, since this was last asked.
     pub fn take_short(&self) -> bool {
         self.state.room.take_short()

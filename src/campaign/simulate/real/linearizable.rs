@@ -241,7 +241,7 @@ impl Search<'_> {
                     return Ok(None);
                 }
             }
-            Act::Transaction { .. } | Act::Call { .. } => {}
+            Act::Transaction { .. } | Act::Call { .. } | Act::Wait { .. } => {}
         }
         let before: Vec<Payload> = places.iter().map(|&place| state.payloads[place]).collect();
         let after = match self.steps.get(&(at, before.clone())) {

@@ -3,8 +3,9 @@
 //!
 //! | stage | file |
 //! |---|---|
+//! | what is loaded | `subject` |
 //! | what each client asks: the table | `script` |
-//! | the clients at work | `drive` |
+//! | the clients at work | `drive`; in the simulation, `within` |
 //! | what they saw, and its text form | [`history`], `replies` |
 //! | what of it takes effect at one moment | `units` |
 //! | what a server must answer: Redlite | `model` |
@@ -20,11 +21,12 @@ pub mod linearizable;
 mod model;
 mod replies;
 mod script;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod units;
+mod within;
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -33,16 +35,17 @@ use std::time::Instant;
 
 use crate::campaign::{CampaignError, CommandLine, Progress, describe_seeds, files};
 use crate::corpus::CorpusError;
-use crate::diff::{Class, Divergence, rules};
+use crate::diff::{Class, Divergence};
 use crate::report::{Check, Finding, Report, Timing};
 use crate::seed::{FNV_START, Seed, fnv1a};
-use crate::targets::live::{Address, LiveServer};
-use crate::targets::{TargetError, TargetOptions};
+use crate::targets::TargetOptions;
+use crate::targets::simulated::Canary;
 use history::History;
 use linearizable::{TRIES_MAX, Verdict, judge};
 use model::Model;
-use resp::{Argv, Reply};
-use script::Rows;
+use resp::Reply;
+use subject::Running;
+pub use subject::Subject;
 
 /// How many clients there are where the user says nothing.
 pub const CLIENTS: u16 = 8;
@@ -67,6 +70,8 @@ pub struct Options<'a> {
     pub clients: u16,
     /// Requests of each client in a seed.
     pub ops: u64,
+    /// The slip that the simulation has.
+    pub canary: Option<&'static Canary>,
     /// Below this, histories are kept that are wrong or could not be judged.
     pub corpus: &'a Path,
     /// For lines to paste.
@@ -75,46 +80,28 @@ pub struct Options<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// The command that starts a server which dst may empty: what follows `exec:`, for a subject as the command line names it.
-///
-/// # Errors
-/// What is wrong with another subject, and what to name instead.
-pub fn command_of(subject: &str) -> Result<String, String> {
-    let redis =
-        |program: &str| format!("{} --port {{port}} --dir {{dir}} --save '' --appendonly no", files::quote(program));
-    let program = |kind: &str, server: &'static str| match subject.strip_prefix(kind)? {
-        "" => Some(server),
-        rest => rest.strip_prefix(':').filter(|path| !path.starts_with("//")),
-    };
-    if let Some(command) = subject.strip_prefix("exec:") {
-        return Ok(command.to_owned());
-    }
-    let program = program("redis", "redis-server").or_else(|| program("valkey", "valkey-server"));
-    program.map(redis).ok_or_else(|| {
-        "--real takes a server that dst starts, as it empties it for each seed: name exec:COMMAND, redis, redis:PATH, \
-         valkey or valkey:PATH after --subject"
-            .to_owned()
-    })
-}
-
-/// Runs every seed on the server that `command` starts. Stops early where the user asks to, and reports what was done.
+/// Runs every seed on `subject`. Stops early where the user asks to, and reports what was done.
 ///
 /// # Errors
 /// Infrastructure only, and where the server does not start.
 pub fn run(
     options: &Options,
-    command: &str,
+    subject: &Subject,
     targets: &TargetOptions,
     progress: &Progress,
 ) -> Result<Report, CampaignError> {
     let started = Instant::now();
-    let mut server = LiveServer::start(command, targets)?;
-    let subject = server.info().to_string();
+    let mut running = Running::start(subject, targets, options.canary)?;
     let scope =
         format!("{} clients, {}", options.clients, describe_seeds(options.first_seed, options.seeds, options.ops));
-    let mut report =
-        Report { campaign: "simulate", subject, reference: REFERENCE.to_owned(), scope, ..Report::default() };
-    let families = answered_rows(&server.address(), &mut report)?;
+    let mut report = Report {
+        campaign: "simulate",
+        subject: running.name(),
+        reference: REFERENCE.to_owned(),
+        scope,
+        ..Report::default()
+    };
+    let families = running.answered_rows(&mut report)?;
     let mut model = Model::new()?;
     progress.start("simulating", options.seeds);
     for at in 0..options.seeds {
@@ -123,9 +110,8 @@ pub fn run(
             break;
         }
         let seed = Seed(options.first_seed.0.saturating_add(at));
-        renew(&mut server)?;
         let (clients, drawn) = script::write(seed, options.clients, options.ops, &families);
-        let history = drive::drive(&server.address(), &clients, &script::reads(&drawn), options.stop);
+        let history = running.drive(seed, &clients, &script::reads(&drawn), options.stop)?;
         // A server that is slow to stop is no finding.
         if options.stop.load(Ordering::Relaxed) {
             report.interrupted = true;
@@ -135,13 +121,9 @@ pub fn run(
         let found = tell(options, &mut report, &name, Some(seed), &history, &mut model)?;
         report.totals.seeds += 1;
         progress.step(history.calls().len() as u64, found);
-        if history.calls().iter().any(|call| call.answered.is_none()) {
-            // What it is in the middle of must not reach the next seed.
-            server.start_empty()?;
-        }
     }
     // A server that saves what it holds when it ends leaves nothing of this behind.
-    renew(&mut server).or_else(|error| if report.interrupted { Ok(()) } else { Err(error) })?;
+    running.renew().or_else(|error| if report.interrupted { Ok(()) } else { Err(error) })?;
     report.timing = Timing { seconds: started.elapsed().as_secs_f64(), ..Timing::default() };
     report.timing.comparing_seconds = report.timing.seconds;
     Ok(report)
@@ -191,46 +173,6 @@ fn read(path: &Path) -> Result<History, CampaignError> {
     let file = fs::File::open(path).map_err(io)?;
     file.take(HISTORY_BYTES_MAX).read_to_string(&mut text).map_err(io)?;
     History::parse(&text).map_err(|what| CampaignError::Simulation { why: format!("{name}: {what}") })
-}
-
-/// The rows of which the server knows every command: what it lacks is told, and is no matter of order.
-fn answered_rows(address: &Address, report: &mut Report) -> Result<Vec<Rows>, CampaignError> {
-    let mut connection = address.connect().map_err(|failure| unreachable(report, &failure))?;
-    let mut lacks = BTreeSet::new();
-    let families = script::known(|requests: &[Argv]| {
-        let mut replies = Vec::new();
-        connection.exchange(requests, |reply| replies.push(reply)).map_err(|failure| unreachable(report, &failure))?;
-        let unknown = requests.iter().zip(&replies).filter(|(_, reply)| rules::is_unknown_command(reply));
-        let names: Vec<String> =
-            unknown.map(|(argv, _)| String::from_utf8_lossy(argv.get(0).unwrap_or_default()).into_owned()).collect();
-        let knows = names.is_empty();
-        lacks.extend(names);
-        Ok::<_, CampaignError>(knows)
-    })?;
-    if !lacks.is_empty() {
-        let lacks: Vec<String> = lacks.into_iter().collect();
-        report.preflight.push(format!("lacks {}: what takes them is left out", lacks.join(", ")));
-    }
-    if families.is_empty() {
-        report.unchecked.push("the server lacks every command that would be sent".to_owned());
-    }
-    Ok(families)
-}
-
-fn unreachable(report: &Report, failure: &crate::targets::Failure) -> TargetError {
-    TargetError::Unreachable { server: report.subject.clone(), why: failure.to_string() }
-}
-
-/// Empties the server, by starting it anew where it does not do so by itself.
-fn renew(server: &mut LiveServer) -> Result<(), CampaignError> {
-    let mut replies = Vec::new();
-    let emptied = server.address().connect().and_then(|mut connection| {
-        connection.exchange(&[Argv::from(["FLUSHALL"]), Argv::from(["DBSIZE"])], |reply| replies.push(reply))
-    });
-    if emptied.is_err() || replies != [Reply::ok(), Reply::Int(0)] {
-        server.start_empty()?;
-    }
-    Ok(())
 }
 
 /// Judges a history and adds what is wrong with it to the report. True where something is.
@@ -298,24 +240,4 @@ fn keep(options: &Options, history: &History) -> Result<String, CampaignError> {
     fs::create_dir_all(options.corpus).map_err(failed)?;
     fs::write(&path, text).map_err(failed)?;
     Ok(path.display().to_string())
-}
-
-#[cfg(test)]
-mod subjects {
-    use super::*;
-
-    #[test]
-    fn only_a_server_that_dst_starts_is_taken() {
-        #[track_caller]
-        fn check(subject: &str, expected: &str) {
-            let outcome = command_of(subject).unwrap_or_else(|error| error);
-            assert!(outcome.starts_with(expected), "{subject}: {outcome}");
-        }
-        check("exec:server {port}", "server {port}");
-        check("redis", "redis-server --port {port}");
-        check("valkey:/opt/valkey-server", "/opt/valkey-server --port {port}");
-        for refused in ["redis://localhost:6379", "unix:/tmp/socket", "redlite", "redisx"] {
-            check(refused, "--real takes a server that dst starts");
-        }
-    }
 }

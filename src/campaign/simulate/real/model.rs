@@ -63,7 +63,7 @@ impl Model {
         let written = ops.len();
         match &unit.act {
             Act::Watch { .. } => return Ok(Some(before.to_vec())),
-            Act::Call { argv, .. } => ops.push(Op::call(RUNS, argv.clone())),
+            Act::Call { argv, .. } | Act::Wait { argv, .. } => ops.push(Op::call(RUNS, argv.clone())),
             Act::Transaction { queue, .. } => {
                 let word = |word: &str| Op::call(RUNS, [word]);
                 let queued = queue.iter().map(|argv| Op::call(RUNS, argv.clone()));
@@ -164,6 +164,7 @@ fn failed(reply: &Reply) -> CampaignError {
 fn is_right(unit: &Unit, op: &Op, want: &Reply) -> bool {
     let settings = Settings::default();
     match &unit.act {
+        Act::Wait { has_begun, .. } => *want == Reply::Pending || *has_begun && want.as_error().is_some(),
         _ if *want == Reply::Pending => false,
         Act::Call { reply: Some(got), .. } => rules::compare(&settings, op, want, got).is_none(),
         Act::Transaction { queue, reply: Some(got), .. } => {

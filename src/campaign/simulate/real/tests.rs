@@ -151,6 +151,12 @@ fn lists() {
             Wrong,
             "1 [0..1] RPUSH a x  -> 1\n1 [2..9] LMOVE a b LEFT RIGHT  -> \"x\"\n2 [3..4] LLEN b  -> 1\n2 [5..6] LLEN a  -> 1",
         ),
+    ]);
+}
+
+#[test]
+fn waits() {
+    check(&[
         (
             "a wait is served",
             Right,
@@ -162,7 +168,34 @@ fn lists() {
             Wrong,
             "1 [0..9] BLPOP l 0  -> [\"l\" \"a\"]\n3 [0..9] BLPOP l 0  -> [\"l\" \"a\"]\n2 [5..6] RPUSH l a  -> 1",
         ),
-        ("a wait ends with nothing", Right, "1 [0..9] BLPOP l 1  -> nil-array\n2 [5..6] RPUSH l a  -> 1"),
+        (
+            "a wait ends with nothing",
+            Right,
+            "1 [0..1000005] BLPOP l 1  -> nil-array\n2 [1000003..1000006] RPUSH l a  -> 1",
+        ),
+        ("a wait ends with nothing a moment before its time", Right, "1 [0..999000] BLPOP l 1  -> nil-array"),
+        ("a wait ends before its time", Wrong, "1 [0..9] BLPOP l 1  -> nil-array"),
+        ("a wait is not served", Wrong, "1 [0..1000005] BLPOP l 1  -> nil-array\n2 [5..6] RPUSH l a  -> 1"),
+        (
+            "another was served",
+            Right,
+            "1 [0..1000005] BLPOP l 1  -> nil-array\n3 [2..7] BLPOP l 0  -> [\"l\" \"a\"]\n2 [5..6] RPUSH l a  -> 1",
+        ),
+        (
+            "a wait begins though there is something",
+            Wrong,
+            "2 [0..1] RPUSH l a  -> 1\n1 [2..1000005] BLPOP l 1  -> nil-array\n2 [500000..500001] LPOP l  -> \"a\"",
+        ),
+        (
+            "a wait for a stream is not served",
+            Wrong,
+            "1 [0..90005] XREAD BLOCK 90 STREAMS x 0  -> nil-array\n2 [5..6] XADD x 1-1 f v  -> \"1-1\"",
+        ),
+        (
+            "a wait is for a list, and a string comes",
+            Right,
+            "1 [0..90005] BLPOP k 0.09  -> nil-array\n2 [5..6] SET k a  -> OK",
+        ),
         (
             "a wait is for any of its keys",
             Right,

@@ -1,6 +1,7 @@
 //! What of a history takes effect at one moment: a call, a whole transaction, or the start of a watch.
 //!
-//! Calls that no key holds (`PING`), waits that ended without anything, and transactions that were given up are none.
+//! Calls that no key holds (`PING`) and transactions that were given up are none. A wait that ended without anything is two:
+//! there was nothing to take when it began, and nothing when its time was over.
 //! An EXEC that says so because of its WATCH must have a reason, which is looked for here.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,8 @@ pub(super) enum Act {
     Call { argv: Argv, reply: Option<Reply> },
     /// MULTI, these, and an EXEC that must be answered so, after a WATCH or not.
     Transaction { queue: Vec<Argv>, reply: Option<Reply>, is_watched: bool },
+    /// The model must keep this waiting. One that has begun also waits while its key is of another type.
+    Wait { argv: Argv, has_begun: bool },
     /// These keys are watched from now on.
     Watch { keys: Vec<Vec<u8>>, is_first: bool },
 }
@@ -112,9 +115,20 @@ impl Splitter<'_> {
                 self.watch(at);
             }
         } else if !(call.argv.is_word("EXEC") || call.argv.is_word("DISCARD")) {
-            self.found.units.extend(unit_of(at, call)?);
+            self.take_call(at)?;
         } else if call.reply().is_some_and(|reply| reply.as_error().is_none()) {
             self.fault(vec![at], "this takes a MULTI before it, and there is none");
+        }
+        Ok(())
+    }
+
+    fn take_call(&mut self, at: usize) -> Result<(), String> {
+        let call = &self.calls[at];
+        command_of(at, &call.argv)?;
+        match idle(call) {
+            Some(idle) if idle.is_early(call) => self.fault(vec![at], "its wait ended before its time"),
+            Some(idle) => self.found.units.extend(idle.units(at, call)),
+            None => self.found.units.extend(unit_of(at, call)?),
         }
         Ok(())
     }
@@ -162,7 +176,7 @@ impl Splitter<'_> {
         match call.reply() {
             Some(reply) if client.is_refused && reply.as_error().is_some() => return Ok(()),
             Some(_) if client.is_refused => self.fault(calls, "a request was refused, so EXEC must be, too"),
-            Some(Reply::NullArray | Reply::NullBulk | Reply::Null) => {
+            Some(reply) if is_nothing(reply) => {
                 if !self.is_disturbed(&client.watched, client.watches.first().copied(), at) {
                     self.fault(calls, "EXEC was given up, and nobody wrote a key that is watched");
                 }
@@ -240,20 +254,71 @@ impl Unit {
         self.answered_us = None;
         match &mut self.act {
             Act::Call { reply, .. } | Act::Transaction { reply, .. } => *reply = None,
-            Act::Watch { .. } => {}
+            Act::Watch { .. } | Act::Wait { .. } => {}
         }
         self
     }
+}
+
+/// A server reads its clock in milliseconds, and not for each request: a wait may end by so much before its time.
+const EARLY_US_MAX: u64 = 5_000;
+
+/// A wait that ended without anything.
+struct Idle {
+    keys: BTreeSet<Vec<u8>>,
+    /// How long it was to wait; 0 for ever.
+    timeout_us: u64,
+}
+
+/// The wait that a call was, where nothing came of it.
+fn idle(call: &Call) -> Option<Idle> {
+    let command = spec::lookup_request(&call.argv)?;
+    let argv = &call.argv;
+    let number = |at: usize| std::str::from_utf8(argv.get(at)?).ok()?.parse::<f64>().ok().filter(|it| *it >= 0.0);
+    let timeout_us = match () {
+        () if !call.reply().is_some_and(is_nothing) => return None,
+        () if command.family == Family::Streams => {
+            number((1..argv.len()).find(|&at| argv.says(at, "BLOCK"))? + 1)? * 1e3
+        }
+        () if command.family != Family::Blocking => return None,
+        () if command.name.ends_with("MPOP") => number(1)? * 1e6,
+        () => number(argv.len() - 1)? * 1e6,
+    };
+    Some(Idle { keys: keys_of(command, argv).collect(), timeout_us: timeout_us as u64 })
+}
+
+impl Idle {
+    fn is_early(&self, call: &Call) -> bool {
+        let took_us = call.answered_us().unwrap_or_default() - call.invoked_us;
+        took_us.saturating_add(EARLY_US_MAX) < self.timeout_us
+    }
+
+    /// That nothing was there when it began, and when its time was over.
+    fn units(self, at: usize, call: &Call) -> [Unit; 2] {
+        let wait = |has_begun| Act::Wait { argv: call.argv.clone(), has_begun };
+        let unit = Unit { keys: self.keys, ..Unit::new(at, call, wait(true)) };
+        let waited_us = self.timeout_us.saturating_sub(EARLY_US_MAX);
+        let mut began = Unit { act: wait(false), ..unit.clone() };
+        began.answered_us = unit.answered_us.map(|at_us| at_us.saturating_sub(waited_us).max(call.invoked_us));
+        [
+            began,
+            Unit {
+                invoked_us: call.invoked_us + waited_us.min(call.answered_us().unwrap_or_default() - call.invoked_us),
+                ..unit
+            },
+        ]
+    }
+}
+
+fn is_nothing(reply: &Reply) -> bool {
+    matches!(reply, Reply::NullArray | Reply::NullBulk | Reply::Null)
 }
 
 /// What takes effect of a call outside of a transaction.
 fn unit_of(at: usize, call: &Call) -> Result<Option<Unit>, String> {
     let argv = &call.argv;
     let command = command_of(at, argv)?;
-    let is_null = matches!(call.reply(), Some(Reply::NullArray | Reply::NullBulk | Reply::Null));
-    let waits = command.family == Family::Blocking || command.family == Family::Streams && says_block(argv);
-    // Time-outs are of the clock.
-    if KEYLESS.contains(&command.name) || waits && is_null {
+    if KEYLESS.contains(&command.name) {
         return Ok(None);
     }
     let picks = matches!(command.fidelity, Fidelity::RandomPick | Fidelity::RandomPop);
